@@ -1,0 +1,1 @@
+"""Dated, sourced price rows for the providers flo2 knows."""

@@ -1,0 +1,1 @@
+"""Anthropic: messages, token counting and the model list."""

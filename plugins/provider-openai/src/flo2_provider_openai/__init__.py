@@ -1,0 +1,1 @@
+"""OpenAI: chat completions, embeddings and the model list."""

@@ -1,0 +1,1 @@
+"""A simulated provider that needs no key and costs nothing."""

@@ -1,0 +1,1 @@
+"""Ledger, issued keys and vault in SQLite, through SQLAlchemy and Alembic."""

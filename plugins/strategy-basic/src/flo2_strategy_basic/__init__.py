@@ -1,0 +1,1 @@
+"""Ordered fallback, weighted, cheapest and fastest routing."""

@@ -145,7 +145,7 @@ STATIC = (
         # Take node from the pinned wheel, whatever the machine has, and look nothing up.
         (("PYRIGHT_PYTHON_GLOBAL_NODE", "0"), ("PYRIGHT_PYTHON_IGNORE_WARNINGS", "1")),
     ),
-    Check("layers", ("lint-imports", "--no-cache")),
+    Check("layers", ("lint-imports", "--no-cache", "--no-logo")),
 )
 
 

@@ -84,6 +84,7 @@ def test_plugin_is_known_to_every_check(folder: Path):
     contracts = {each["id"]: each for each in settings["importlinter"]["contracts"]}
     package = _package(folder)
     assert settings["uv"]["sources"][f"flo2-{folder.name}"] == {"workspace": True}
+    assert f"$MYPY_CONFIG_FILE_DIR/plugins/{folder.name}/src" in settings["mypy"]["mypy_path"]
     assert package in settings["coverage"]["run"]["source_pkgs"]
     assert package in settings["importlinter"]["root_packages"]
     assert package in contracts["core"]["forbidden_modules"]

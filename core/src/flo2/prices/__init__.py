@@ -1,0 +1,28 @@
+"""Price rows, the book that holds them, and the cost lines it gives. Pure.
+
+Imports: canonical, money, errors.
+"""
+
+from __future__ import annotations
+
+from flo2.prices.book import Explanation, Layer, PriceBook, build
+from flo2.prices.context import PricingContext
+from flo2.prices.cost import Bounds, Cost, CostLine, CostStatus
+from flo2.prices.rows import ABSENT, Defaults, Evidence, PriceRow, Tier
+
+__all__ = [
+    "ABSENT",
+    "Bounds",
+    "Cost",
+    "CostLine",
+    "CostStatus",
+    "Defaults",
+    "Evidence",
+    "Explanation",
+    "Layer",
+    "PriceBook",
+    "PriceRow",
+    "PricingContext",
+    "Tier",
+    "build",
+]

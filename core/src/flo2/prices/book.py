@@ -1,0 +1,393 @@
+"""The price book: immutable, named by the hash of its rows, strict about what it does not know.
+
+Exactly one row must match a provider, model, meter, context and instant. None: the cost is
+`unpriced` and says what is missing. There is no default, no nearest model and no other provider.
+Imports: money, canonical, prices.*.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Final, Literal
+
+from attrs import field, frozen
+
+from flo2.canonical.usage import INPUT_METERS, OUTPUT_METERS, Usage
+from flo2.errors import CurrencyMismatch, PricingError
+from flo2.money import ZERO, add, divide, multiply, text
+from flo2.prices.bounds import bound
+from flo2.prices.context import PricingContext
+from flo2.prices.cost import Bounds, Cost, CostLine
+from flo2.prices.match import applies, check_overlaps, unknown_values
+from flo2.prices.rows import Defaults, PriceRow
+from flo2.prices.tables import Rate, Resolved, compile_rows
+
+__all__ = ["Explanation", "Layer", "PriceBook", "build"]
+
+_MEMO_SIZE: Final = 4096
+"""Resolved (provider, model, context) triples kept; names come from answers, so it is bounded."""
+
+_Key = tuple[str, str, frozenset[tuple[str, str]], frozenset[str]]
+
+
+@frozen
+class Layer:
+    """The rows of one source.
+
+    Attributes:
+        name: Of the source, for errors.
+        rows: Its rows.
+        defaults: Provider → context key → values at which its rows without that key hold.
+    """
+
+    name: str
+    rows: tuple[PriceRow, ...] = field(converter=tuple)
+    defaults: Defaults = field(factory=dict)
+
+
+@frozen
+class Explanation:
+    """A cost line beside the row that priced it."""
+
+    line: CostLine
+    row: PriceRow
+
+    def __str__(self) -> str:
+        """Say the sum in words."""
+        line, row = self.line, self.row
+        return (
+            f"{line.dimension}: {line.quantity} x {text(line.unit_price)} / {line.per} "
+            f"= {text(line.amount)} {line.currency}{' (rounded)' if line.rounded else ''}; "
+            f"row {row.id}, {row.evidence}, {row.source}, read {row.read_on.isoformat()}"
+        )
+
+
+def build(layers: Iterable[Layer]) -> PriceBook:
+    """Make a book; earlier layers win.
+
+    A model that a layer prices hides every row of later layers for that (provider, model). Default
+    values of a context key are taken from the first layer that states them for the provider.
+
+    Raises:
+        AmbiguousPrice: two rows of one layer match the same usage.
+        CurrencyMismatch: a provider's rows are in two currencies.
+        PricingError: two rows have one id.
+    """
+    return PriceBook(tuple(layers))
+
+
+class PriceBook:
+    """Dated rows of all sources, ready to price.
+
+    Attributes:
+        version: `sha256:` and the hash of all rows; the order of rows and files changes nothing.
+        rows: All rows, hidden ones too, by id.
+    """
+
+    __slots__ = ("_currencies", "_defaults", "_index", "_memo", "_patterns", "rows", "version")
+
+    def __init__(self, layers: Sequence[Layer] = ()) -> None:
+        """Check, index and hash the rows; see `build`."""
+        self.rows: dict[str, PriceRow] = {}
+        self._currencies: dict[str, str] = {}
+        defaults: dict[str, dict[str, frozenset[str]]] = {}
+        for layer in layers:
+            for provider, keys in layer.defaults.items():
+                for key, values in keys.items():
+                    defaults.setdefault(provider, {}).setdefault(key, frozenset(values))
+            for row in layer.rows:
+                self._take(row)
+        self._defaults: Mapping[str, Mapping[str, frozenset[str]]] = defaults
+        # Per layer: (provider, exact name) → rows; and provider → rows by pattern.
+        self._index: list[dict[tuple[str, str], list[PriceRow]]] = []
+        self._patterns: list[dict[str, list[tuple[re.Pattern[str], list[PriceRow]]]]] = []
+        for layer in layers:
+            check_overlaps(layer.rows, defaults, layer.name)
+            index: defaultdict[tuple[str, str], list[PriceRow]] = defaultdict(list)
+            patterns: dict[str, dict[str, list[PriceRow]]] = {}
+            for row in layer.rows:
+                for name in row.models:
+                    index[row.provider, name].append(row)
+                if row.pattern is not None:
+                    of_provider = patterns.setdefault(row.provider, {})
+                    of_provider.setdefault(row.pattern, []).append(row)
+            self._index.append(dict(index))
+            self._patterns.append(
+                {
+                    provider: [(re.compile(pattern), rows) for pattern, rows in found.items()]
+                    for provider, found in patterns.items()
+                }
+            )
+        self._memo: dict[_Key, Resolved] = {}
+        self.version = _hash(layers, defaults)
+
+    def _take(self, row: PriceRow) -> None:
+        if row.id in self.rows:
+            raise PricingError(f"two price rows have the id {row.id!r}; rename one")
+        self.rows[row.id] = row
+        known = self._currencies.setdefault(row.provider, row.currency)
+        if known != row.currency:
+            raise CurrencyMismatch(
+                f"row {row.id!r} is in {row.currency!r}, other rows of provider "
+                f"{row.provider!r} in {known!r}; keep one currency per provider"
+            )
+
+    # ------------------------------------------------------------------------------------ pricing
+
+    def price(self, usage: Usage, context: PricingContext) -> Cost:
+        """Price one attempt.
+
+        Args:
+            usage: Disjoint meters; cache reads are *not* inside `input_tokens`.
+            context: Billed model, tier, region, and `at`: when the attempt began.
+
+        Returns:
+            Exact lines per meter and their sum; or `unpriced` or `pending` with a reason that
+            names what is missing, no lines and no total.
+        """
+        if usage.problem is not None:
+            return self.no_cost("pending", context, usage.problem)
+        input_total = context.input_total
+        if input_total is None:
+            input_total = usage.input_total
+        try:
+            return self._sum(usage, context, input_total)
+        except ArithmeticError as exc:
+            return self.no_cost("pending", context, f"a meter is beyond 60 digits: {exc!r}")
+
+    def _sum(self, usage: Usage, context: PricingContext, input_total: int) -> Cost:
+        lines: list[CostLine] = []
+        model = context.model_billed
+        problem = self._price(lines, context, model, usage.quantities, input_total, "")
+        for sub in usage.subcalls:
+            if problem is not None:
+                break
+            # A subcall that names no model ran on the attempt's own (Anthropic's `compaction`).
+            name = sub.model or model
+            total = Usage(sub.quantities).input_total
+            problem = self._price(lines, context, name, sub.quantities, total, name)
+        if problem is not None:
+            return self.no_cost(*problem)
+        amount = ZERO
+        for line in lines:
+            amount = add(amount, line.amount)
+        return Cost(tuple(lines), "settled", amount, self.currency(context.provider), self.version)
+
+    def no_cost(
+        self, status: Literal["unpriced", "pending"], context: PricingContext, reason: str
+    ) -> Cost:
+        """Say that there is no figure, and why."""
+        return Cost((), status, None, self.currency(context.provider), self.version, reason)
+
+    def _price(
+        self,
+        lines: list[CostLine],
+        context: PricingContext,
+        model: str,
+        quantities: Mapping[str, int | Decimal],
+        input_total: int,
+        label: str,
+    ) -> tuple[Literal["unpriced", "pending"], PricingContext, str] | None:
+        """Append a line per meter; give the problem instead when there is one."""
+        resolved = self._resolve(context.provider, model, context.context)
+        if resolved.problem is not None:
+            return "unpriced", context, resolved.problem
+        table = resolved.span(context.at).table(input_total)
+        for meter, quantity in quantities.items():
+            if type(quantity) is not int and not _is_exact(quantity):
+                return "pending", context, f"meter {meter!r} is {quantity!r}: no exact number"
+            if quantity <= 0:
+                if quantity == 0:
+                    continue
+                return "pending", context, f"meter {meter!r} is negative: {quantity}"
+            rates = table.get(meter, ())
+            if len(rates) != 1:
+                return (
+                    "unpriced",
+                    context,
+                    _missing(meter, rates, model=model, context=context, total=input_total),
+                )
+            rate = rates[0]
+            row = rate.row
+            rounded = False
+            if rate.each is not None:
+                amount = multiply(quantity, rate.each)
+            else:
+                amount, rounded = divide(multiply(quantity, row.unit_price), row.per)
+            lines.append(
+                CostLine(
+                    meter,
+                    quantity,
+                    row.unit_price,
+                    row.per,
+                    amount,
+                    amount,
+                    row.currency,
+                    row.id,
+                    self.version,
+                    rounded,
+                    label,
+                )
+            )
+        return None
+
+    def bounds(
+        self,
+        context: PricingContext,
+        input_low: int,
+        input_high: int | None,
+        output_high: int | None,
+        *,
+        undecided: Iterable[str] = (),
+        input_meters: Sequence[str] = INPUT_METERS,
+        output_meters: Sequence[str] = OUTPUT_METERS,
+    ) -> Bounds:
+        """Bound what a call can cost in tokens, before it runs.
+
+        Args:
+            context: As known before the call; `input_total` is not used.
+            input_low: The prompt has at least so many tokens.
+            input_high: And at most so many; None: not known.
+            output_high: The answer has at most so many; None: not known.
+            undecided: Context keys whose value only the answer will tell (a `service_tier` of
+                `auto`): every value that has rows is reckoned with.
+            input_meters: Meters the prompt may be counted in; without cache writes, say, where the
+                request asks for none.
+            output_meters: The same for the answer.
+
+        Returns:
+            The cheapest way to bill the least, the dearest to bill the most, all tiers in reach
+            included. (0, None) for what the book does not know.
+        """
+        resolved = self._resolve(
+            context.provider, context.model_billed, context.context, frozenset(undecided)
+        )
+        if resolved.problem is not None:
+            return Bounds(ZERO, None, resolved.currency)
+        return bound(
+            resolved,
+            context.at,
+            input_low=input_low,
+            input_high=input_high,
+            output_high=output_high,
+            input_meters=input_meters,
+            output_meters=output_meters,
+        )
+
+    # ------------------------------------------------------------------------------------- lookup
+
+    def currency(self, provider: str) -> str:
+        """Give the currency of a provider's rows; USD where there are none."""
+        return self._currencies.get(provider, "USD")
+
+    def providers(self) -> tuple[str, ...]:
+        """Name the providers that have rows."""
+        return tuple(sorted(self._currencies))
+
+    def models(self, provider: str) -> tuple[str, ...]:
+        """Name the provider's models that have rows by exact name (patterns left out)."""
+        names = {name for index in self._index for owner, name in index if owner == provider}
+        return tuple(sorted(names))
+
+    def rows_for(self, provider: str, model: str) -> tuple[PriceRow, ...]:
+        """Give all rows that price a model, in any context and at any time."""
+        for index, patterns in zip(self._index, self._patterns, strict=True):
+            found = index.get((provider, model))
+            if found:
+                return tuple(found)
+            by_pattern = [
+                row
+                for pattern, rows in patterns.get(provider, ())
+                if pattern.fullmatch(model)
+                for row in rows
+            ]
+            if by_pattern:
+                return tuple(by_pattern)
+        return ()
+
+    def explain(self, cost: Cost) -> tuple[Explanation, ...]:
+        """Set each line of a cost beside its row.
+
+        Raises:
+            PricingError: the cost was priced by another book.
+        """
+        try:
+            return tuple(Explanation(line, self.rows[line.row]) for line in cost.lines)
+        except KeyError as exc:
+            raise PricingError(
+                f"price row {exc.args[0]!r} of book {cost.book!r} is not in book {self.version!r}"
+            ) from exc
+
+    def _resolve(
+        self,
+        provider: str,
+        model: str,
+        context: Mapping[str, str],
+        undecided: frozenset[str] = frozenset(),
+    ) -> Resolved:
+        key = (provider, model, frozenset(context.items()), undecided)
+        found = self._memo.get(key)
+        if found is None:
+            if len(self._memo) >= _MEMO_SIZE:
+                self._memo.clear()
+            found = self._memo[key] = self._compile(provider, model, context, undecided)
+        return found
+
+    def _compile(
+        self, provider: str, model: str, context: Mapping[str, str], undecided: frozenset[str]
+    ) -> Resolved:
+        currency = self.currency(provider)
+        if provider not in self._currencies:
+            return Resolved((), (), currency, f"no price row for provider {provider!r}")
+        rows = self.rows_for(provider, model)
+        if not rows:
+            return Resolved(
+                (), (), currency, f"no price row for model {model!r} of provider {provider!r}"
+            )
+        defaults = self._defaults.get(provider, {})
+        holding = [row for row in rows if applies(row, context, defaults, undecided)]
+        if holding:
+            return compile_rows(holding, currency)
+        unknown = unknown_values(rows, context, defaults) or sorted(
+            f"{key}={value!r}" for key, value in context.items()
+        )
+        return Resolved(
+            (),
+            (),
+            currency,
+            f"no price row for model {model!r} of provider {provider!r} with {', '.join(unknown)}",
+        )
+
+
+def _is_exact(quantity: object) -> bool:
+    return isinstance(quantity, Decimal) and quantity.is_finite()
+
+
+def _missing(
+    meter: str, rates: Sequence[Rate], *, model: str, context: PricingContext, total: int
+) -> str:
+    """Say exactly which row was looked for, or which ones were found."""
+    where = f"meter {meter!r} of model {model!r} of provider {context.provider!r}"
+    if rates:
+        ids = " and ".join(repr(rate.row.id) for rate in rates)
+        return f"price rows {ids} both match {where}; give the model its own row by exact name"
+    told = "".join(f", {key}={value!r}" for key, value in sorted(context.context.items()))
+    at = context.instant.isoformat()
+    return f"no price row for {where} at {at}, {total} input tokens{told}"
+
+
+def _hash(layers: Sequence[Layer], defaults: Defaults) -> str:
+    lines = sorted(
+        f"{rank} {row.canonical()}" for rank, layer in enumerate(layers) for row in layer.rows
+    )
+    values = {
+        provider: {key: sorted(allowed) for key, allowed in sorted(keys.items())}
+        for provider, keys in sorted(defaults.items())
+    }
+    lines.append(json.dumps(values, sort_keys=True))
+    return "sha256:" + hashlib.sha256("\n".join(lines).encode()).hexdigest()

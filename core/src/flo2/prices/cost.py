@@ -1,0 +1,78 @@
+"""What an attempt cost: exact lines that each name their row, or the reason why there are none.
+
+Pure data. Imports: nothing of flo2.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from attrs import frozen
+
+__all__ = ["Bounds", "Cost", "CostLine", "CostStatus"]
+
+CostStatus = Literal["settled", "unpriced", "pending"]
+"""`settled`: exact. `unpriced`: used, but the book has no row. `pending`: usage is not known."""
+
+
+# Without slots attrs fills the instance's dict at once: half the time of one setattr per field.
+@frozen(slots=False)
+class CostLine:
+    """One meter's money.
+
+    Attributes:
+        dimension: The meter.
+        quantity: How much was used.
+        unit_price: As published, for `per` units.
+        per: Units the price is for.
+        amount: `quantity × unit_price / per`, exact unless `rounded`.
+        list_amount: The same at list price (equal until a contract applies).
+        currency: ISO 4217.
+        row: Id of the price row.
+        book: Version of the price book.
+        rounded: The quotient does not terminate and was cut at 1e-12.
+        model: The model of a subcall; "" for the attempt's own.
+    """
+
+    dimension: str
+    quantity: int | Decimal
+    unit_price: Decimal
+    per: int
+    amount: Decimal
+    list_amount: Decimal
+    currency: str
+    row: str
+    book: str
+    rounded: bool = False
+    model: str = ""
+
+
+@frozen(slots=False)
+class Cost:
+    """The money of one attempt.
+
+    Attributes:
+        lines: One per meter in use; empty unless `settled`: part of a cost is no cost.
+        status: What is known.
+        total: The sum of the lines; None unless `settled`: unknown is never zero.
+        currency: ISO 4217.
+        book: Version of the price book.
+        reason: Exactly what is missing, unless `settled`.
+    """
+
+    lines: tuple[CostLine, ...]
+    status: CostStatus
+    total: Decimal | None
+    currency: str
+    book: str
+    reason: str | None = None
+
+
+@frozen
+class Bounds:
+    """The least and the most that something can cost; `high` None: no finite bound is known."""
+
+    low: Decimal
+    high: Decimal | None
+    currency: str = "USD"

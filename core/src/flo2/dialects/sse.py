@@ -71,6 +71,11 @@ class SSEParser:
         self._pending = bytearray()
         self._first = True
 
+    @property
+    def idle(self) -> bool:
+        """True between two frames: the next byte begins a new one (and is not the first)."""
+        return not self._pending and not self._first
+
     def feed(self, data: bytes) -> list[Frame]:
         """Take the next bytes, give the frames that are complete now.
 

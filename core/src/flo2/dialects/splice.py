@@ -1,0 +1,138 @@
+"""Change two named things in a client's JSON body and leave every other byte as it came.
+
+The top-level `model` gets another value, and `stream_options.include_usage` becomes true. Key
+order, white space, escapes and what only looks like a key inside a string stay untouched.
+Bodies are assumed to be JSON objects already (a dialect's `peek` has checked). Imports: errors.
+"""
+
+from __future__ import annotations
+
+import re
+from json import JSONDecoder
+from typing import Any, Final
+
+import msgspec
+
+from flo2.errors import InvalidRequest
+
+__all__ = ["splice"]
+
+_MODEL: Final = re.compile(rb'"model"[ \t\n\r]*:[ \t\n\r]*("(?:[^"\\]|\\.)*")')
+# A key may hide behind escapes ("mod\u0065l"): every letter of our keys escapes as \u006x, \u007x
+# or \u005f. Few bodies hold one of these, so their absence lets us trust a plain byte search.
+_HIDDEN: Final = re.compile(rb"\\u00(?:[67]|5[fF])")
+_SPACE: Final = re.compile(r"[ \t\n\r]*")
+# Numbers stay text: nothing is computed from them, and a long one must not be refused.
+_scan: Final = JSONDecoder(parse_int=str, parse_float=str).raw_decode
+
+_Edit = tuple[int, int, str]
+
+
+def splice(body: bytes, *, old: str, new: str, ask_usage: bool = False) -> bytes:
+    """Give `body` with another model, and perhaps with usage asked for.
+
+    Args:
+        body: A JSON object with a top-level `model`.
+        old: The present value of `model`, as `peek` read it.
+        new: The value to write.
+        ask_usage: Make `stream_options.include_usage` true, whatever it is.
+
+    Raises:
+        InvalidRequest: the body is no JSON object that can be walked (never so after `peek`).
+    """
+    if old == new and not ask_usage:
+        return body
+    fast = _splice_one(body, old, new, ask_usage=ask_usage)
+    return fast if fast is not None else _splice_walk(body, new, ask_usage=ask_usage)
+
+
+def _splice_one(body: bytes, old: str, new: str, *, ask_usage: bool) -> bytes | None:
+    """Splice at the one place that can be the key; None when that is not certain."""
+    if b"\\u00" in body and _HIDDEN.search(body):
+        return None
+    if body.count(b'"model"') != 1 or (ask_usage and b'"stream_options"' in body):
+        return None
+    # The top-level key exists (peek), no form of it is escaped, and the text `"model"` occurs once:
+    # so this is it, whatever its depth looks like.
+    found = _MODEL.search(body)
+    if found is None or (found.start() and body[found.start() - 1] == 0x5C):
+        return None
+    start, end = found.span(1)
+    if body[start:end] != msgspec.json.encode(old) and _text(body[start:end]) != old:
+        return None
+    value = msgspec.json.encode(new)
+    if ask_usage:
+        value += b',"stream_options":{"include_usage":true}'
+    return body[:start] + value + body[end:]
+
+
+def _text(raw: bytes) -> str | None:
+    try:
+        return msgspec.json.decode(raw, type=str)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _splice_walk(body: bytes, new: str, *, ask_usage: bool) -> bytes:
+    """Walk the top level and edit every occurrence: of equal keys the last one counts."""
+    try:
+        text = body.decode()
+        entries = _entries(text, _SPACE.match(text, 0).end())  # type: ignore[union-attr]  # matches ""
+    except (ValueError, StopIteration, IndexError, RecursionError) as exc:
+        raise InvalidRequest(
+            "the request body is no JSON object that flo2 can edit; send plain JSON"
+        ) from exc
+    model = msgspec.json.encode(new).decode()
+    edits: list[_Edit] = []
+    asked = False
+    last_model = 0
+    for key, value, start, end in entries:
+        if key == "model":
+            edits.append((start, end, model))
+            last_model = end
+        elif key == "stream_options" and ask_usage:
+            asked = True
+            edits += _ask(text, value, start, end)
+    if ask_usage and not asked:
+        edits.append((last_model, last_model, ',"stream_options":{"include_usage":true}'))
+    pieces, at = [], 0
+    for start, end, replacement in sorted(edits):
+        pieces += [text[at:start], replacement]
+        at = end
+    return "".join((*pieces, text[at:])).encode()
+
+
+def _ask(text: str, value: Any, start: int, end: int) -> list[_Edit]:
+    """Edit one `stream_options` value."""
+    if not isinstance(value, dict):
+        return [(start, end, '{"include_usage":true}')]
+    if "include_usage" not in value:
+        comma = "," if value else ""
+        return [(start + 1, start + 1, f'"include_usage":true{comma}')]
+    return [
+        (inner_start, inner_end, "true")
+        for key, _, inner_start, inner_end in _entries(text, start)
+        if key == "include_usage"
+    ]
+
+
+def _entries(text: str, at: int) -> list[tuple[str, Any, int, int]]:
+    """List key, value and the value's extent of each entry of the object that begins at `at`."""
+    if text[at] != "{":
+        raise ValueError(text[at : at + 20])
+    entries: list[tuple[str, Any, int, int]] = []
+    at = _skip(text, at + 1)
+    while text[at] != "}":
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+        key, at = _scan(text, at)
+        start = _skip(text, _skip(text, at) + 1)
+        value, end = _scan(text, start)
+        entries.append((key, value, start, end))
+        at = _skip(text, end)
+    return entries
+
+
+def _skip(text: str, at: int) -> int:
+    match = _SPACE.match(text, at)
+    return match.end() if match else at

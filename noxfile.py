@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 import venv
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -154,6 +155,10 @@ def _environment(session: nox.Session, *extra: tuple[str, str]) -> dict[str, str
     return {**os.environ, "PATH": path, "VIRTUAL_ENV": session.virtualenv.location, **dict(extra)}
 
 
+def _scratch(session: nox.Session) -> Path:
+    return Path(session.create_tmp()).resolve()
+
+
 def _program(session: nox.Session, name: str) -> str:
     return shutil.which(name, path=session.bin) or name
 
@@ -175,15 +180,27 @@ def _static(session: nox.Session, check: Check) -> tuple[Check, bool, float, str
     return check, done.returncode == 0, time.monotonic() - started, done.stdout
 
 
-def _live(session: nox.Session, *command: str, **environment: str) -> bool:
-    """Run one command with its output shown, and say whether it passed."""
+def _live(
+    session: nox.Session,
+    *command: str,
+    folder: Path = ROOT,
+    quiet: bool = False,
+    env: tuple[tuple[str, str], ...] = (),
+) -> bool:
+    """Run one command, its output shown unless `quiet` and passed; say whether it passed."""
     sys.stdout.flush()
-    return not subprocess.run(
+    done = subprocess.run(
         [_program(session, command[0]), *command[1:]],
-        cwd=ROOT,
-        env=_environment(session, *environment.items()),
+        cwd=folder,
+        env=_environment(session, *env),
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None,
+        text=True,
         check=False,
-    ).returncode
+    )
+    if done.returncode and quiet:
+        print(f"---- {' '.join(command)}\n{done.stdout.rstrip()}\n", flush=True)
+    return done.returncode == 0
 
 
 class Summary:
@@ -198,10 +215,10 @@ class Summary:
         """Keep one result."""
         self._rows.append((name, passed, seconds))
 
-    def live(self, name: str, *command: str, **environment: str) -> None:
+    def live(self, name: str, *command: str, env: tuple[tuple[str, str], ...] = ()) -> None:
         """Run one command with its output shown, and keep its result."""
         started = time.monotonic()
-        passed = _live(self._session, *command, **environment)
+        passed = _live(self._session, *command, env=env)
         self.add(name, passed=passed, seconds=time.monotonic() - started)
 
     def finish(self) -> None:
@@ -243,9 +260,16 @@ def deep(session: nox.Session) -> None:
     _install(session, "dev.txt")
     summary = Summary(session)
     summary.live(
-        "pytest -m deep", "python", "-m", "pytest", "-m", "deep", *session.posargs, FLO2_DEEP="1"
+        "pytest -m deep",
+        "python",
+        "-m",
+        "pytest",
+        "-m",
+        "deep",
+        *session.posargs,
+        env=(("FLO2_DEEP", "1"),),
     )
-    wheels = _build(session, Path(session.create_tmp()) / "wheels", "wheel")
+    wheels = _build(session, _scratch(session) / "wheels", "wheel")
     for plugin in PLUGINS:
         started = time.monotonic()
         passed = _alone(session, plugin, wheels)
@@ -261,7 +285,7 @@ def deep(session: nox.Session) -> None:
 
 def _alone(session: nox.Session, plugin: Path, wheels: Path) -> bool:
     """Install one plugin's wheel and core's into a fresh environment, and run its tests there."""
-    home = Path(session.create_tmp()) / "alone" / plugin.name
+    home = _scratch(session) / "alone" / plugin.name
     venv.create(home, with_pip=True, clear=True, symlinks=not WINDOWS)
     scripts = home / ("Scripts" if WINDOWS else "bin")
     # The same versions as everywhere; without hashes, since our own wheels have none.
@@ -270,14 +294,18 @@ def _alone(session: nox.Session, plugin: Path, wheels: Path) -> bool:
     pins.write_text(
         "".join(f"{pin}\n" for pin in re.findall(r"^[\w.-]+==[^\\\n]+", locked, re.MULTILINE))
     )
-    own = [_wheel(wheels, "flo2"), _wheel(wheels, f"flo2-{plugin.name}")]
+    project = tomllib.loads((plugin / "pyproject.toml").read_text())["project"]
+    extras = ",".join(project.get("optional-dependencies", {}))
+    asked = f"[{extras}]" if extras else ""
+    own = [str(_wheel(wheels, "flo2")), f"{_wheel(wheels, project['name'])}{asked}"]
     pip = [str(scripts / "python"), "-m", "pip", "install", "--quiet"]
-    pip += ["--disable-pip-version-check", "--constraint", str(pins), *map(str, own)]
+    pip += ["--disable-pip-version-check", "--constraint", str(pins), *own]
     kit = ["hypothesis", "pytest", "trustme"]
-    if not _live(session, *pip, *kit):
+    if not _live(session, *pip, *kit, quiet=True):
         return False
     # Without the checkout on sys.path: what is imported is what the wheels hold.
-    return _live(session, str(scripts / "pytest"), "-q", str(plugin / "tests"))
+    command = (str(scripts / "pytest"), "-q", "-c", "pyproject.toml", str(plugin / "tests"))
+    return _live(session, *command)
 
 
 def _wheel(folder: Path, distribution: str) -> Path:
@@ -292,8 +320,8 @@ def _node(session: nox.Session, folder: Path) -> bool:
         return False
     how = "ci" if (folder / "package-lock.json").exists() else "install"
     command = [npm, "--prefix", str(folder)]
-    quiet = ["--no-audit", "--no-fund", "--ignore-scripts"]
-    return _live(session, *command, how, *quiet) and _live(session, *command, "test")
+    options = ["--no-audit", "--no-fund", "--ignore-scripts"]
+    return _live(session, *command, how, *options, quiet=True) and _live(session, *command, "test")
 
 
 # ---------------------------------------------------------------------------------- build and lock
@@ -303,10 +331,9 @@ def _build(session: nox.Session, target: Path, *kinds: str) -> Path:
     shutil.rmtree(target, ignore_errors=True)
     flags = [f"--target={kind}" for kind in kinds]
     for folder in (ROOT, *PLUGINS):
-        with session.chdir(folder):
-            session.run(
-                "python", "-m", "hatchling", "build", *flags, "-d", str(target), silent=True
-            )
+        command = ("python", "-m", "hatchling", "build", *flags, "-d", str(target))
+        if not _live(session, *command, folder=folder, quiet=True):
+            session.error(f"failed: build of {folder.name}")
     return target
 
 
@@ -345,7 +372,7 @@ def bench(session: nox.Session) -> None:
     if not script.is_file():
         session.error(f"no benchmark at {script}; set FLO2_SHARED to the folder that holds bench/")
     _install(session, "run.txt")
-    results = Path(session.create_tmp()) / "results.json"
+    results = _scratch(session) / "results.json"
     arguments = session.posargs or ["--only", "direct", "--rounds", "1", "--out", str(results)]
     # `flo2` is on PATH for the commands of an --extra file.
     if not _live(session, "python", str(script), *arguments):

@@ -1,0 +1,175 @@
+"""From what an answer showed to what it cost, and to the status of its ledger entry.
+
+Pure but for the book it is handed: reads no clock, counts no tokens itself. Unknown stays unknown.
+Imports: canonical, dialects, money, prices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping
+from datetime import datetime
+from typing import Literal
+
+from flo2.canonical.usage import INPUT_METERS, Usage
+from flo2.dialects.base import Observed
+from flo2.money import add
+from flo2.prices import Bounds, Cost, PriceBook, PricingContext
+
+__all__ = ["Meter", "Status", "is_final", "outcome", "pricing_context"]
+
+Status = Literal["settled", "reported", "pending", "void", "unpriced"]
+"""The status an entry gets when its attempt ends; `open` is what it had before."""
+
+
+def pricing_context(
+    *,
+    provider: str,
+    api: str,
+    model_requested: str,
+    observed: Observed | None,
+    started_at: datetime,
+    facts: Mapping[str, str] | None = None,
+) -> PricingContext:
+    """Gather what decides the price of one attempt.
+
+    Args:
+        provider: Whose price rows apply (the provider's kind, not its configured name).
+        api: The dialect's billing word.
+        model_requested: The model sent upstream; priced only where the answer names none.
+        observed: What the answer has shown, or None.
+        started_at: When the attempt began (aware, UTC).
+        facts: What the endpoint decides and an answer may not say: `region`, `processing`, …
+            Where the answer says otherwise, the answer is right: it is what was served.
+    """
+    usage = None if observed is None else observed.usage
+    said = {} if usage is None else usage.context
+    return PricingContext(
+        provider,
+        api,
+        model_requested,
+        (observed.model if observed is not None else None) or model_requested,
+        started_at,
+        {**facts, **said} if facts else said,
+        None if usage is None else usage.input_total,
+    )
+
+
+def is_final(observed: Observed) -> bool:
+    """Say whether the usage seen so far is the last word.
+
+    Complete answers only, and streams that broke off after both the finish reason and the usage:
+    before that a dialect may hold a placeholder (Anthropic's `message_start` says one output token;
+    BerriAI/litellm#39893 booked it).
+    """
+    return observed.complete or (observed.finish is not None and observed.usage is not None)
+
+
+def outcome(
+    *,
+    status: int | None,
+    sent: bool,
+    final: bool = False,
+    cost: Cost | None = None,
+    stated: bool = False,
+    error_code: str | None = None,
+    billed_errors: Container[str] = (),
+) -> Status:
+    """Say which status an attempt's entry gets (reference: who bills what when it fails).
+
+    Args:
+        status: The upstream HTTP status, or None when no answer came.
+        sent: Whether the provider may have begun to process (`WireError.sent`).
+        final: Whether the usage is the last word; see `is_final`.
+        cost: The cost of that usage, or None when the provider told no usage.
+        stated: The provider stated the charge itself.
+        error_code: The provider's own error code, where it answered with an error.
+        billed_errors: Codes it bills nevertheless (`Facts.billed_errors`).
+
+    Returns:
+        `void` for what never reached the provider and for an error status before any 200, unless
+        the provider declares the error billed; `pending` for what was perhaps billed and has no
+        usage (timeout after sending, stream cut short, complete answer without usage); else as the
+        cost says.
+    """
+    if status is None:
+        return "pending" if sent else "void"
+    if not 200 <= status < 300:
+        return "pending" if error_code is not None and error_code in billed_errors else "void"
+    if not final:
+        return "pending"
+    if stated:
+        return "reported"
+    return "pending" if cost is None else cost.status
+
+
+class Meter:
+    """Prices attempts with the book of the moment.
+
+    Args:
+        book: Gives the current price book; called once per figure, so a reload is seen at once and
+            one figure never mixes two books.
+    """
+
+    __slots__ = ("_book",)
+
+    def __init__(self, book: Callable[[], PriceBook]) -> None:
+        self._book = book
+
+    @property
+    def book(self) -> PriceBook:
+        """The current price book."""
+        return self._book()
+
+    def cost(self, usage: Usage | None, context: PricingContext) -> Cost:
+        """Price an attempt; `pending` when the provider told no usage."""
+        book = self._book()
+        if usage is None:
+            return book.no_cost("pending", context, "the answer told no usage")
+        return book.price(usage, context)
+
+    def bounds(
+        self,
+        context: PricingContext,
+        input_low: int,
+        input_high: int | None,
+        output_high: int | None,
+    ) -> Bounds:
+        """Bound a call before it runs: for holds and for strategies."""
+        return self._book().bounds(context, input_low, input_high, output_high)
+
+    def pending_bounds(
+        self,
+        usage: Usage | None,
+        context: PricingContext,
+        input_high: int | None,
+        output_high: int | None,
+    ) -> Bounds:
+        """Bound an attempt that ended without a last word on its usage.
+
+        Args:
+            usage: What the answer said before it broke off (its counts only ever grow), or None.
+            context: As for `cost`.
+            input_high: The prompt has at most so many tokens; not needed where `usage` counts it.
+            output_high: The answer has at most so many.
+
+        Returns:
+            At least what the counts so far cost, nothing without any; at most the whole prompt and
+            the longest answer.
+        """
+        book = self._book()
+        if usage is None or usage.problem is not None:
+            return book.bounds(context, 0, input_high, output_high)
+        floor = book.price(usage, context)
+        known = usage.input_total
+        whole = book.bounds(context, known, known or input_high, output_high)
+        if floor.total is None or not known:
+            return whole
+        # The prompt is counted exactly; only the answer may still grow, at this prompt's tier.
+        prompt = book.price(
+            Usage({m: q for m, q in usage.quantities.items() if m in INPUT_METERS}), context
+        )
+        no_answer = book.bounds(context, known, known, 0)
+        if whole.high is None or no_answer.high is None or prompt.total is None:
+            return Bounds(floor.total, None, floor.currency)
+        answer = add(whole.high, -no_answer.high)
+        return Bounds(floor.total, add(prompt.total, answer), floor.currency)

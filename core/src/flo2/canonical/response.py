@@ -1,0 +1,161 @@
+"""A whole answer, and the fold that makes it out of events.
+
+Pure. Imports: `parts`, `events`, `usage`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from flo2.canonical.events import (
+    Annotation,
+    Event,
+    Failed,
+    Finish,
+    FinishReason,
+    LogprobsDelta,
+    PartDelta,
+    PartStart,
+    PartStop,
+    Start,
+    UsageUpdate,
+)
+from flo2.canonical.parts import Audio, Extras, Part, Reasoning, Refusal, Text, ToolCall
+from flo2.canonical.usage import Usage
+from flo2.errors import ProviderError
+
+__all__ = ["Choice", "Response", "fold"]
+
+
+@frozen
+class Choice:
+    """One of the answers."""
+
+    parts: tuple[Part, ...]
+    finish: FinishReason | None = None
+    finish_raw: str | None = None
+    stop_sequence: str | None = None
+    logprobs: tuple[Mapping[str, Any], ...] = ()
+    extras: Extras = field(factory=dict)
+
+
+@frozen
+class Response:
+    """A whole answer.
+
+    Attributes:
+        usage: What it used, or None when the provider did not say.
+        error: Set when the answer broke off; `choices` then hold what had arrived.
+        origin: The dialect it came from; every `extras` inside belongs to it.
+    """
+
+    id: str
+    model: str
+    created: int
+    choices: tuple[Choice, ...]
+    usage: Usage | None = None
+    error: ProviderError | None = None
+    extras: Extras = field(factory=dict)
+    origin: str = ""
+
+
+class _Building:
+    """One choice while its events come in."""
+
+    __slots__ = ("finish", "logprobs", "parts")
+
+    def __init__(self) -> None:
+        self.parts: dict[int, Part] = {}
+        self.logprobs: list[Mapping[str, Any]] = []
+        self.finish: Finish | None = None
+
+    def done(self) -> Choice:
+        finish = self.finish
+        parts = tuple(part for _, part in sorted(self.parts.items()))
+        if finish is None:
+            return Choice(parts, logprobs=tuple(self.logprobs))
+        return Choice(
+            parts,
+            finish=finish.reason,
+            finish_raw=finish.raw,
+            stop_sequence=finish.stop_sequence,
+            logprobs=tuple(self.logprobs),
+            extras=finish.extras,
+        )
+
+
+def _append(part: Part, delta: PartDelta) -> Part:
+    extras = {**part.extras, **delta.extras} if delta.extras and hasattr(part, "extras") else None
+    match part:
+        case Text() | Refusal():
+            grown: Part = evolve(part, text=part.text + delta.text)
+        case Reasoning():
+            signature = (part.signature or "") + delta.signature
+            grown = evolve(part, text=part.text + delta.text, signature=signature or None)
+        case ToolCall():
+            grown = evolve(part, arguments=part.arguments + delta.text)
+        case Audio():
+            data, said = (part.data or "") + delta.data, (part.transcript or "") + delta.text
+            grown = evolve(part, data=data or None, transcript=said or None)
+        case _:
+            return part
+    return evolve(grown, extras=extras) if extras is not None else grown
+
+
+def fold(events: Iterable[Event], *, origin: str = "") -> Response:
+    """Add events up to the answer they mean.
+
+    Args:
+        events: Any prefix of an answer's events; a delta without a start opens a Text part.
+        origin: The dialect they came from, where the `Start` does not say.
+    """
+    start = Start("", "")
+    usage: Usage | None = None
+    error: ProviderError | None = None
+    choices: dict[int, _Building] = {}
+    for event in events:
+        match event:
+            case Start():
+                start = event
+            case UsageUpdate():
+                usage = event.usage
+            case Failed():
+                error = event.error
+            case _:
+                _apply(choices.setdefault(event.choice, _Building()), event)
+    return Response(
+        id=start.id,
+        model=start.model,
+        created=start.created,
+        choices=tuple(building.done() for _, building in sorted(choices.items())),
+        usage=usage,
+        error=error,
+        extras=start.extras,
+        origin=start.origin or origin,
+    )
+
+
+def _apply(
+    building: _Building,
+    event: PartStart | PartDelta | Annotation | PartStop | LogprobsDelta | Finish,
+) -> None:
+    match event:
+        case PartStart():
+            building.parts[event.index] = event.part
+        case PartDelta():
+            part = building.parts.get(event.index, Text(""))
+            building.parts[event.index] = _append(part, event)
+        case Annotation():
+            part = building.parts.get(event.index, Text(""))
+            if isinstance(part, Text):
+                part = evolve(part, citations=(*part.citations, event.data))
+            building.parts[event.index] = part
+        case LogprobsDelta():
+            building.logprobs.append(event.data)
+        case Finish():
+            building.finish = event
+        case PartStop():
+            pass

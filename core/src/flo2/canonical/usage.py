@@ -1,0 +1,85 @@
+"""What an answer used, as disjoint meters, with the provider's own words as evidence.
+
+A meter counts each token once: cache reads and writes are not inside `input_tokens`, audio not
+inside text. `reasoning_tokens` and the like are informational: inside `output_tokens` already.
+Pure data. Imports: nothing of flo2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from attrs import field, frozen
+
+__all__ = ["INPUT_METERS", "OUTPUT_METERS", "SubUsage", "Usage"]
+
+INPUT_METERS: Final = (
+    "input_tokens",
+    "input_audio_tokens",
+    "input_image_tokens",
+    "input_video_tokens",
+    "cache_read_tokens",
+    "cache_read_audio_tokens",
+    "cache_read_image_tokens",
+    "cache_write_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+)
+"""Meters that together are the whole prompt."""
+
+OUTPUT_METERS: Final = ("output_tokens", "output_audio_tokens", "output_image_tokens")
+"""Meters that together are the whole answer."""
+
+
+@frozen
+class SubUsage:
+    """Usage of another model inside the same answer (compaction, advisor, fallback)."""
+
+    model: str | None
+    kind: str
+    quantities: Mapping[str, int | Decimal]
+    raw: Mapping[str, Any]
+
+
+@frozen
+class Usage:
+    """The meters of one answer.
+
+    Attributes:
+        quantities: Disjoint, non-negative, only those that are not zero. Token meters are named in
+            `INPUT_METERS` and `OUTPUT_METERS`; others are units of their own
+            (`web_search_requests`, `input_seconds`, …).
+        informational: Counts that are already inside a meter, or free; never priced.
+        raw: The provider's usage object as parsed; the evidence.
+        dialect: The dialect whose reader made this.
+        context: What the answer itself said that bears on the price: `service_tier`, `speed`,
+            `inference_geo`, …; only what was present.
+        problem: Why the meters cannot be trusted (the identity failed, a count is negative or no
+            number, an unknown billable field is not zero); priced as `pending` then. None: sound.
+        subcalls: Usage of other models inside this answer.
+    """
+
+    quantities: Mapping[str, int | Decimal]
+    informational: Mapping[str, int] = field(factory=dict)
+    raw: Mapping[str, Any] = field(factory=dict)
+    dialect: str = ""
+    context: Mapping[str, str] = field(factory=dict)
+    problem: str | None = None
+    subcalls: tuple[SubUsage, ...] = ()
+
+    def total(self, meters: tuple[str, ...]) -> int:
+        """Add up the named token meters."""
+        get = self.quantities.get
+        return int(sum(get(meter, 0) for meter in meters))
+
+    @property
+    def input_total(self) -> int:
+        """Tokens of the whole prompt, cache reads and writes included."""
+        return self.total(INPUT_METERS)
+
+    @property
+    def output_total(self) -> int:
+        """Tokens of the whole answer, reasoning included."""
+        return self.total(OUTPUT_METERS)

@@ -1,0 +1,158 @@
+"""Read a configuration: file, then `FLO2__A__B` from the environment; every problem at once.
+
+Imports: model, errors.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+import cattrs
+from cattrs.errors import (
+    BaseValidationError,
+    ClassValidationError,
+    ForbiddenExtraKeysError,
+    IterableValidationError,
+)
+from cattrs.gen import make_dict_structure_fn
+
+from flo2.config.model import Config
+from flo2.errors import ConfigError
+
+__all__ = ["load", "structure", "structure_table"]
+
+T = TypeVar("T")
+_PREFIX = "FLO2__"
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """Read a configuration.
+
+    Args:
+        path: A `flo2.toml`, or None for none.
+        environ: The environment; `FLO2__SERVER__PORT=9000` sets `[server] port`.
+
+    Raises:
+        ConfigError: with every problem in it, each with its path.
+    """
+    data: dict[str, Any] = {}
+    if path is not None:
+        try:
+            data = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ConfigError([f"there is no file {str(path)!r}; make one: flo2 init"]) from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+            raise ConfigError([f"{path} is not valid TOML: {exc}"]) from exc
+    for name, text in sorted(environ.items()):
+        if name.startswith(_PREFIX):
+            _put(data, name.removeprefix(_PREFIX).lower().split("__"), _value(text))
+    return structure(data, Config, "config")
+
+
+def structure(data: object, to: type[T], where: str) -> T:
+    """Make an attrs value out of parsed data.
+
+    Raises:
+        ConfigError: with every problem in it, each as `what @ path`.
+    """
+    try:
+        return _converter().structure(data, to)
+    except BaseValidationError as exc:
+        raise ConfigError(_problems(exc, where, to)) from exc
+    except (TypeError, ValueError, LookupError, AttributeError) as exc:
+        raise ConfigError([f"{exc} @ {where}"]) from exc
+
+
+def structure_table(table: Mapping[str, Any], to: type[T], where: str) -> T:
+    """Like `structure`, for a plugin's table: its `kind` is not part of the plugin's own class."""
+    return structure({key: value for key, value in table.items() if key != "kind"}, to, where)
+
+
+def _put(data: dict[str, Any], keys: list[str], value: object) -> None:
+    for key in keys[:-1]:
+        inner = data.setdefault(key, {})
+        if not isinstance(inner, dict):
+            return
+        data = inner
+    data[keys[-1]] = value
+
+
+def _value(text: str) -> object:
+    """Read an environment value as TOML would (7, true, [1]), else as text."""
+    try:
+        return tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
+    for kind in (str, int, bool, float):
+        converter.register_structure_hook(kind, _strict)
+    converter.register_structure_hook(Path, lambda value, _: Path(_strict(value, str)).expanduser())
+
+    def of_attrs(cls: type[Any]) -> Any:  # noqa: ANN401  # cattrs hooks are untyped
+        structure = make_dict_structure_fn(
+            cls, converter, _cattrs_forbid_extra_keys=True, _cattrs_detailed_validation=True
+        )
+
+        def check(value: object, to: type[Any]) -> object:
+            if not isinstance(value, Mapping):
+                msg = f"expected a table, got {_shown(value)}"
+                raise TypeError(msg)
+            return structure(value, to)
+
+        return check
+
+    converter.register_structure_hook_factory(attrs.has, of_attrs)
+    return converter
+
+
+def _strict(value: object, kind: type[Any]) -> Any:  # noqa: ANN401  # a value of `kind`
+    fits = isinstance(value, kind) and not (kind is not bool and isinstance(value, bool))
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not fits:
+        msg = f"expected {kind.__name__}, got {_shown(value)}"
+        raise TypeError(msg)
+    return value
+
+
+def _shown(value: object) -> str:
+    return f"{type(value).__name__} {value!r}"
+
+
+def _problems(exc: BaseException, path: str, cls: object) -> list[str]:
+    if isinstance(exc, IterableValidationError):
+        grouped, leaves = exc.group_exceptions()
+        found = [
+            line
+            for inner, note in grouped
+            for line in _problems(inner, f"{path}[{note.index!r}]", None)
+        ]
+        return found + [f"{leaf} @ {path}" for leaf in leaves]
+    if isinstance(exc, ClassValidationError):
+        grouped_c, leaves = exc.group_exceptions()
+        found = []
+        for inner, note in grouped_c:
+            if isinstance(inner, KeyError):
+                found.append(f"missing key {note.name!r} @ {path}")
+            else:
+                found += _problems(inner, f"{path}.{note.name}", note.type)
+        for leaf in leaves:
+            found += _problems(leaf, path, exc.cl)
+        return found
+    if isinstance(exc, ForbiddenExtraKeysError):
+        known = [a.name for a in attrs.fields(exc.cl)] if attrs.has(exc.cl) else []
+        lines = []
+        for name in sorted(exc.extra_fields):
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f" (did you mean {near[0]!r}?)" if near else f"; known: {', '.join(known)}"
+            lines.append(f"unknown key {name!r}{hint} @ {path}")
+        return lines
+    return [f"{exc} @ {path}"]

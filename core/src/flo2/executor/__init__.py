@@ -1,0 +1,21 @@
+"""Run plans. `Executor` tries, `Attempt` is one try, `DrainGroup` reads on what nobody awaits."""
+
+from __future__ import annotations
+
+from flo2.executor.attempt import Attempt, Tools
+from flo2.executor.booking import Booking
+from flo2.executor.drain import DrainGroup, DrainLimits
+from flo2.executor.executor import Executor, MakeAttempt
+from flo2.executor.health import HealthModel, View
+
+__all__ = [
+    "Attempt",
+    "Booking",
+    "DrainGroup",
+    "DrainLimits",
+    "Executor",
+    "HealthModel",
+    "MakeAttempt",
+    "Tools",
+    "View",
+]

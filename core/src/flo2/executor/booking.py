@@ -1,0 +1,197 @@
+"""Turn what an attempt showed into its end record: settled, pending, void or unpriced.
+
+Pure but for the price book. Imports: meter, records, protocols.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from flo2.dialects.base import Observed
+from flo2.errors import ProviderError, WireError
+from flo2.meter import Meter, is_final, outcome, pricing_context
+from flo2.money import add
+from flo2.prices import Bounds, Cost
+from flo2.prices.context import PricingContext
+from flo2.protocols import Facts, Inbound
+from flo2.records import Intent, Outcome, Pend, Settle, Void
+
+__all__ = ["Booking", "input_bound", "output_bound"]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UNBOUNDED: Final = (b'"image', b'"file', b'"document', b'"input_', b'"url"', b"_id", b"container")
+_HIDDEN_TOKENS: Final = 4096
+_NOTHING: Final = Observed()
+
+
+def input_bound(inbound: Inbound) -> int | None:
+    """Give a count that the prompt's tokens cannot pass, or None where bytes do not bound it.
+
+    A token is at least one byte of text, and JSON around the text is longer than what a provider
+    adds for roles; what it adds for tools is covered by a constant. Images, files, references and
+    stored context are not bounded by their bytes.
+    """
+    body = inbound.body
+    if not body or any(mark in body for mark in _UNBOUNDED):
+        return None
+    return len(body) + _HIDDEN_TOKENS
+
+
+def output_bound(inbound: Inbound) -> int | None:
+    """Give the most output tokens the client allowed, over all choices, or None."""
+    peek = inbound.peek
+    return None if peek.max_output_tokens is None else peek.max_output_tokens * max(peek.n, 1)
+
+
+def instant(us: int) -> datetime:
+    """Turn microseconds since the epoch into an aware instant, exactly."""
+    return _EPOCH + timedelta(microseconds=us)
+
+
+class Booking:
+    """Writes end records by the current price book."""
+
+    def __init__(self, meter: Meter) -> None:
+        """Keep the meter."""
+        self.meter = meter
+
+    def bounds(self, provider_kind: str, api: str, model: str, at_us: int, call: Inbound) -> Bounds:
+        """Bound what a call may cost before it runs."""
+        context = PricingContext(provider_kind, api, model, model, instant(at_us))
+        return self.meter.bounds(context, 0, input_bound(call), output_bound(call))
+
+    def end(
+        self,
+        *,
+        intent: Intent,
+        facts: Facts,
+        outcome: Outcome,
+        observed: Observed | None,
+        failure: ProviderError | WireError | None,
+        http_status: int | None,
+        ended_us: int,
+        first_byte_us: int | None,
+        inbound: Inbound | None = None,
+    ) -> Settle | Pend | Void:
+        """Make the end record of an attempt.
+
+        Args:
+            intent: What was written when it began.
+            facts: What the provider declares about billing of errors.
+            outcome: How the attempt ended.
+            observed: What its answer showed, or None when there was none.
+            failure: Why it failed, or None.
+            http_status: The upstream status, or None when no answer came.
+            ended_us, first_byte_us: Instants.
+            inbound: The request, to bound a pending one.
+        """
+        context = pricing_context(
+            provider=intent.provider_kind,
+            api=intent.api,
+            model_requested=intent.model,
+            observed=observed,
+            started_at=instant(intent.started_us),
+        )
+        final = observed is not None and is_final(observed)
+        usage = observed.usage if observed is not None else None
+        cost = self.meter.cost(usage, context) if final else None
+        code = failure.code if isinstance(failure, ProviderError) else None
+        status = _status(failure, http_status, facts, final=final, cost=cost, code=code)
+        seen = observed or _NOTHING
+        if status == "void":
+            return Void(
+                entry_id=intent.entry_id,
+                ended_us=ended_us,
+                outcome=outcome,
+                reason=_reason(failure, "it never reached the provider"),
+                source=facts.error_rule if http_status is not None else "nothing was sent",
+                http_status=http_status,
+                first_byte_us=first_byte_us,
+            )
+        if status == "pending" or cost is None:
+            bounds = self.meter.pending_bounds(
+                usage,
+                context,
+                input_bound(inbound) if inbound is not None else None,
+                output_bound(inbound) if inbound is not None else None,
+            )
+            return Pend(
+                entry_id=intent.entry_id,
+                ended_us=ended_us,
+                outcome=outcome,
+                reason=_why_pending(seen, cost, failure, outcome),
+                low=bounds.low,
+                high=bounds.high,
+                model_billed=seen.model,
+                provider_request_id=seen.response_id,
+                raw_usage=usage.raw if usage is not None else {},
+                first_byte_us=first_byte_us,
+                http_status=http_status,
+            )
+        assert usage is not None  # noqa: S101  # narrowing: a cost without pending has a usage
+        listed = Decimal(0)
+        for line in cost.lines:
+            listed = add(listed, line.list_amount)
+        return Settle(
+            entry_id=intent.entry_id,
+            ended_us=ended_us,
+            status="settled" if cost.status == "settled" else "unpriced",
+            outcome=outcome,
+            meters=usage.quantities,
+            lines=cost.lines,
+            total=cost.total,
+            list_total=None if cost.total is None else listed,
+            currency=cost.currency,
+            book=cost.book,
+            model_billed=seen.model,
+            provider_request_id=seen.response_id,
+            informational=usage.informational,
+            raw_usage=usage.raw,
+            context=usage.context,
+            first_byte_us=first_byte_us,
+            finish=seen.finish,
+            http_status=http_status,
+            reason=cost.reason,
+        )
+
+
+def _status(
+    failure: ProviderError | WireError | None,
+    http_status: int | None,
+    facts: Facts,
+    *,
+    final: bool,
+    cost: Cost | None,
+    code: str | None,
+) -> str:
+    sent = failure.sent if isinstance(failure, WireError) else True
+    return outcome(
+        status=http_status,
+        sent=sent,
+        final=final,
+        cost=cost,
+        error_code=code,
+        billed_errors=facts.billed_errors,
+    )
+
+
+def _reason(failure: ProviderError | WireError | None, otherwise: str) -> str:
+    return otherwise if failure is None else str(failure)
+
+
+def _why_pending(
+    seen: Observed, cost: Cost | None, failure: ProviderError | WireError | None, outcome: Outcome
+) -> str:
+    if cost is not None and cost.reason:
+        return cost.reason
+    if failure is not None:
+        return str(failure)
+    if seen.error is not None:
+        return str(seen.error)
+    ways = {
+        "lost": "it lost a race and was stopped before it told its usage",
+        "disconnected": "the client left before the provider told the usage",
+    }
+    return ways.get(outcome, "the answer told no usage")

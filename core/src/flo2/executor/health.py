@@ -1,0 +1,122 @@
+"""What has been learned of each candidate: does it work, and how fast is it.
+
+Written by the executor as attempts begin and end, read by strategies through `RouteView`.
+Kept in memory, one per gateway. Imports: plan, errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from attrs import define, field, frozen
+
+from flo2.errors import ProviderError, WireError
+from flo2.plan import Candidate, Health, Latency
+
+__all__ = ["HealthModel", "View"]
+
+_FAILURES_TO_EJECT = 5
+_EJECT_S = 30.0
+_MAX_EJECT_S = 300.0
+_SMOOTHING = 0.2
+
+
+@define
+class _Track:
+    """What is known of one candidate."""
+
+    failures: int = 0
+    ejections: int = 0
+    retry_at: float | None = None
+    first_s: float | None = None
+    total_s: float | None = None
+    samples: int = 0
+
+
+class HealthModel:
+    """Counts failures and smooths latencies, per candidate id.
+
+    A candidate that failed five times in a row rests for 30 s, twice as long for each further time
+    (Envoy's outlier numbers); a 429 or 503 with `retry-after` makes it rest that long and is not a
+    failure.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """Begin knowing nothing."""
+        self._clock = clock
+        self._tracks: dict[str, _Track] = {}
+
+    def succeeded(self, candidate: str, first_s: float | None, total_s: float | None) -> None:
+        """Take note of an answer; latencies in seconds, None when they were not measured."""
+        track = self._track(candidate)
+        track.failures = 0
+        track.ejections = 0
+        track.retry_at = None
+        track.samples += 1
+        track.first_s = _smooth(track.first_s, first_s)
+        track.total_s = _smooth(track.total_s, total_s)
+
+    def failed(self, candidate: str, error: ProviderError | WireError) -> None:
+        """Take note of a failure; an error that is the caller's own counts for nothing."""
+        if not error.retryable:
+            return
+        track = self._track(candidate)
+        retry_after = error.retry_after_s if isinstance(error, ProviderError) else None
+        if retry_after is not None:
+            track.retry_at = self._clock() + min(retry_after, _MAX_EJECT_S)
+            return
+        track.failures += 1
+        if track.failures >= _FAILURES_TO_EJECT:
+            rest = min(_EJECT_S * 2**track.ejections, _MAX_EJECT_S)
+            track.retry_at = self._clock() + rest
+            track.ejections += 1
+            track.failures = 0
+
+    def health(self, candidate: str) -> Health:
+        """Say whether it works now."""
+        track = self._tracks.get(candidate)
+        if track is None:
+            return Health()
+        resting = track.retry_at is not None and track.retry_at > self._clock()
+        return Health(
+            available=not resting,
+            failures=track.failures,
+            retry_at=track.retry_at if resting else None,
+        )
+
+    def latency(self, candidate: str) -> Latency:
+        """Say how fast it has been."""
+        track = self._tracks.get(candidate)
+        if track is None:
+            return Latency()
+        return Latency(track.first_s, track.total_s, track.samples)
+
+    def _track(self, candidate: str) -> _Track:
+        track = self._tracks.get(candidate)
+        if track is None:
+            track = self._tracks[candidate] = _Track()
+        return track
+
+
+@frozen
+class View:
+    """The `RouteView` of one plan."""
+
+    model: HealthModel = field(repr=False)
+    now: float
+    rng: Random = field(repr=False)
+
+    def health(self, candidate: Candidate) -> Health:
+        """Say whether a candidate works."""
+        return self.model.health(candidate.id)
+
+    def latency(self, candidate: Candidate) -> Latency:
+        """Say how fast a candidate has been."""
+        return self.model.latency(candidate.id)
+
+
+def _smooth(old: float | None, new: float | None) -> float | None:
+    if new is None:
+        return old
+    return new if old is None else old + _SMOOTHING * (new - old)

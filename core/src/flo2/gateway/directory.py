@@ -1,0 +1,71 @@
+"""What the store says of accounts, kept in memory so that a request never asks the store.
+
+A snapshot is replaced whole when the store's revision changes. Imports: stored, stores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from flo2.stored import IssuedKey, RouteSpec, SealedCredential
+from flo2.stores import Store
+
+__all__ = ["Snapshot", "Tenant", "read_snapshot"]
+
+
+@frozen
+class Tenant:
+    """One account as the request path sees it.
+
+    Attributes:
+        credentials: Configured provider → the account's usable credentials for it.
+        routes: Route name → route.
+        memo: Resolved targets by model name; dies with the snapshot.
+    """
+
+    account: str
+    credentials: Mapping[str, tuple[SealedCredential, ...]] = field(factory=dict)
+    routes: Mapping[str, RouteSpec] = field(factory=dict)
+    memo: dict[str, object] = field(factory=dict, repr=False, eq=False)
+
+
+@frozen
+class Snapshot:
+    """All accounts at one revision of the store."""
+
+    revision: int = -1
+    tenants: Mapping[str, Tenant] = field(factory=dict)
+    keys: tuple[IssuedKey, ...] = ()
+
+    def tenant(self, account: str) -> Tenant:
+        """Give an account; one that has nothing yet is empty."""
+        found = self.tenants.get(account)
+        return Tenant(account) if found is None else found
+
+
+def read_snapshot(store: Store) -> Snapshot:
+    """Read everything the request path needs; blocking."""
+    revision = store.revision()
+    credentials: dict[str, dict[str, list[SealedCredential]]] = {}
+    for credential in store.credentials():
+        if credential.disabled_us is None:
+            of_account = credentials.setdefault(credential.account, {})
+            of_account.setdefault(credential.provider, []).append(credential)
+    routes: dict[str, dict[str, RouteSpec]] = {}
+    for route in store.routes():
+        routes.setdefault(route.account, {})[route.name] = route
+    names = {account.id for account in store.accounts()} | credentials.keys() | routes.keys()
+    tenants = {
+        name: Tenant(
+            name,
+            {
+                provider: tuple(sorted(found, key=lambda c: (c.created_us, c.id)))
+                for provider, found in credentials.get(name, {}).items()
+            },
+            routes.get(name, {}),
+        )
+        for name in names
+    }
+    return Snapshot(revision, tenants, tuple(store.keys()))

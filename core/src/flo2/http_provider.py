@@ -1,0 +1,171 @@
+"""A provider over HTTP: four pure steps, and the one driver that does the I/O.
+
+An author states what differs (`url`, `headers`, `body`, `error`); deadlines, the clock of the
+first byte, cancellation and redaction are the driver's. Imports: protocols, wire, services.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import ClassVar
+
+from attrs import field, frozen
+
+from flo2.dialects.base import Chunk, Decoder, Observed, ReadUsage
+from flo2.protocols import Call, Facts, Reply
+from flo2.services import Services
+from flo2.wire import Timeouts, WireResponse
+
+__all__ = ["HttpProvider", "HttpReply"]
+
+_OK = range(200, 300)
+_ERROR_BODY_LIMIT = 1 << 20
+
+
+class HttpReply:
+    """An open HTTP answer, decoded as it comes."""
+
+    __slots__ = ("_decoder", "_response", "headers", "status")
+
+    def __init__(
+        self, response: WireResponse, decoder: Decoder, headers: Mapping[str, str]
+    ) -> None:
+        """Take over an answered exchange."""
+        self._response = response
+        self._decoder = decoder
+        self.status = response.status
+        self.headers = headers
+
+    @property
+    def observed(self) -> Observed:
+        """What the answer has shown so far."""
+        return self._decoder.observed
+
+    async def chunks(self) -> AsyncIterator[Chunk]:
+        """Give the answer piece by piece."""
+        feed = self._decoder.feed
+        async for data in self._response.chunks():
+            chunk = feed(data)
+            if chunk.raw or chunk.events:
+                yield chunk
+        chunk = self._decoder.close()
+        if chunk.raw or chunk.events:
+            yield chunk
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self._response.abort()
+
+
+class HttpProvider:
+    """Base of providers that are one POST away."""
+
+    kind: ClassVar[str]
+    facts: Facts
+    paths: ClassVar[Mapping[str, str]]
+    """Dialect name → path under the base URL."""
+    base_url: ClassVar[str] = ""
+    forward_headers: ClassVar[frozenset[str]] = frozenset()
+    """Request headers of the client that go on to the provider, lower-case."""
+    reply_headers: ClassVar[tuple[str, ...]] = ()
+    """Prefixes of answer headers that may reach the client, besides the rate limits."""
+    read_usage: ClassVar[ReadUsage | None] = None
+    """The provider's own usage reader, where it differs from its dialect's."""
+
+    @frozen(kw_only=True)
+    class Config:
+        """Settings every HTTP provider has.
+
+        Attributes:
+            base_url: Where it is; empty: the provider's own address.
+            headers: Constant headers to send along.
+            first_byte_s: Longest wait for the first byte of an answer, in seconds.
+            idle_s: Longest silence inside an answer, in seconds.
+            total_s: Longest time for a whole answer in seconds, or None.
+        """
+
+        base_url: str = ""
+        headers: Mapping[str, str] = field(factory=dict)
+        connect_s: float = 10.0
+        first_byte_s: float = 600.0
+        idle_s: float = 120.0
+        total_s: float | None = None
+
+    def __init__(self, config: Config, services: Services) -> None:
+        """Prepare the endpoint; opens nothing."""
+        self.config = config
+        self.services = services
+        timeouts = Timeouts(
+            connect_s=config.connect_s,
+            first_byte_s=config.first_byte_s,
+            idle_s=config.idle_s,
+            total_s=config.total_s,
+        )
+        self.endpoint = services.wire.endpoint(config.base_url or self.base_url, timeouts=timeouts)
+
+    @property
+    def host(self) -> str:
+        """The host its credentials are bound to."""
+        return self.endpoint.host
+
+    # The four steps, pure -------------------------------------------------------------------
+
+    def url(self, call: Call) -> str:
+        """Give the path (and query) under the base URL."""
+        path = self.paths[call.dialect.name]
+        query = call.inbound.query if call.passthrough else ""
+        return f"{path}?{query}" if query else path
+
+    def headers(self, call: Call) -> dict[str, str]:
+        """Give the request headers; authentication included."""
+        headers = {"content-type": "application/json", **self.config.headers}
+        forwarded = self.forward_headers
+        if forwarded:
+            given = call.inbound.headers
+            headers.update((name, given[name]) for name in forwarded if name in given)
+        if (secret := call.credential.secret) is not None:
+            headers["authorization"] = f"Bearer {secret.reveal()}"
+        return headers
+
+    def body(self, call: Call) -> bytes:
+        """Give the request body."""
+        return call.body()
+
+    def error(self, call: Call, status: int, headers: Mapping[str, str], body: bytes) -> Exception:
+        """Read an error answer."""
+        error = call.dialect.decode_error(status, headers, body)
+        error.provider = self.kind
+        return error
+
+    def decoder(self, call: Call) -> Decoder:
+        """Choose how the answer is decoded."""
+        dialect = call.dialect
+        if call.stream:
+            hide = call.passthrough and not call.inbound.peek.wants_usage
+            return dialect.decoder(full=call.full, hide_usage=hide, read_usage=self.read_usage)
+        return dialect.body_decoder(full=call.full, read_usage=self.read_usage)
+
+    # The driver -----------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def chat(self, call: Call) -> AsyncIterator[Reply]:
+        """Open one attempt."""
+        response = await self.endpoint.send(
+            "POST", self.url(call), list(self.headers(call).items()), self.body(call)
+        )
+        try:
+            if response.status not in _OK:
+                body = await response.read(_ERROR_BODY_LIMIT)
+                raise self.error(call, response.status, dict(response.headers.items()), body)
+            yield HttpReply(response, self.decoder(call), self._passed_on(response))
+        finally:
+            await response.aclose()
+
+    def _passed_on(self, response: WireResponse) -> dict[str, str]:
+        prefixes = ("retry-after", "x-ratelimit-", *self.reply_headers)
+        return {
+            name: value for name, value in response.headers.items() if name.startswith(prefixes)
+        }
+
+

@@ -1,0 +1,313 @@
+"""What plugins implement and core relies on: narrow protocols and the values they exchange.
+
+Optional abilities are protocols of one method, found by `isinstance` when a gateway is composed.
+Imports: plan, records, stored, dialects, canonical, errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import ClassVar, Literal, Protocol, runtime_checkable
+
+from attrs import field, frozen
+
+from flo2.canonical import Request
+from flo2.dialects.base import Chunk, Dialect, Observed, Peek, Profile
+from flo2.plan import Candidate, Plan, RouteView
+from flo2.prices.rows import PriceRow
+from flo2.records import Entry, Exchange
+
+__all__ = [
+    "Call",
+    "CancelSemantics",
+    "CountsTokens",
+    "Credential",
+    "Embeds",
+    "Facts",
+    "Inbound",
+    "ListsModels",
+    "ModelInfo",
+    "Observer",
+    "KnowsModels",
+    "PriceSource",
+    "Profiles",
+    "Provider",
+    "Reply",
+    "Revealable",
+    "Strategy",
+]
+
+CancelSemantics = Literal["stops", "runs_to_end", "unknown"]
+"""What closing the connection does at the provider: it stops working and billing · it runs to its
+end and bills all · nobody knows. Only with `stops` is a lost attempt aborted; others are drained."""
+
+
+class Revealable(Protocol):
+    """A secret: `repr` and `str` hide it, `reveal` gives it (see `flo2.secrets.Secret`)."""
+
+    def reveal(self) -> str:
+        """Give the secret itself; only to build the header it belongs into."""
+        ...
+
+
+@frozen
+class Credential:
+    """What authenticates one call. `secret` None: the provider wants no key."""
+
+    id: str | None
+    secret: Revealable | None = field(repr=False, default=None)
+    project: str | None = None
+    settings: Mapping[str, str] = field(factory=dict)
+
+
+class Inbound:
+    """A client's request: its bytes, what a peek shows, and the canonical form when asked for.
+
+    Attributes:
+        dialect: The dialect it is written in.
+        body: The bytes as the client sent them, or b"" when it was built in Python.
+        peek: Model, stream and the other few fields that every call needs.
+        headers: Request headers that may be passed on to a provider, lower-case names.
+        query: The query string of the client's URL, as it came; equal dialects pass it on.
+        rewritten: Whether something changed the request, so that it must be rendered anew.
+    """
+
+    __slots__ = ("_request", "body", "dialect", "headers", "peek", "query", "rewritten")
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        body: bytes,
+        peek: Peek,
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: str = "",
+        request: Request | None = None,
+    ) -> None:
+        """Keep the parts; `request` only when it was built in Python."""
+        self.dialect = dialect
+        self.body = body
+        self.peek = peek
+        self.headers: Mapping[str, str] = headers or {}
+        self.query = query
+        self.rewritten = request is not None
+        self._request = request
+
+    @property
+    def request(self) -> Request:
+        """The canonical request; parsed at the first call, then kept.
+
+        Raises:
+            InvalidRequest: the body is not a request of its dialect.
+        """
+        if self._request is None:
+            self._request = self.dialect.parse(self.body)
+        return self._request
+
+
+@frozen
+class Call:
+    """All that a provider needs for one attempt.
+
+    Attributes:
+        inbound: The client's request.
+        dialect: The dialect to speak to the provider.
+        model: The model as the provider knows it.
+        credential: What authenticates the call.
+        profile: Facts about the model.
+        passthrough: The client speaks `dialect` too and nothing rewrote the request: send its own
+            bytes, spliced, and give chunks with `raw`.
+        full: The caller needs every event, not only what metering needs.
+        entry_id: Id of the attempt's ledger entry, for correlation.
+    """
+
+    inbound: Inbound
+    dialect: Dialect
+    model: str
+    credential: Credential
+    profile: Profile = Profile()
+    passthrough: bool = False
+    full: bool = True
+    entry_id: str = ""
+
+    @property
+    def stream(self) -> bool:
+        """Whether a stream is wanted."""
+        return self.inbound.peek.stream
+
+    def body(self) -> bytes:
+        """Give the request's bytes in `dialect`: the client's own, spliced, or rendered anew."""
+        inbound = self.inbound
+        if self.passthrough:
+            return self.dialect.splice(inbound.body, inbound.peek, model=self.model)
+        rendered = self.dialect.render(inbound.request, model=self.model, profile=self.profile)
+        return rendered.body
+
+
+class Reply(Protocol):
+    """A provider's answer, open.
+
+    It holds no cancel scope and no task group, so it can change its owner while it is open.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    """Headers that may reach the client, lower-case names."""
+    observed: Observed
+    """What the answer has shown so far; complete once `chunks` has ended."""
+
+    def chunks(self) -> AsyncIterator[Chunk]:
+        """Give the answer piece by piece, once.
+
+        A failure inside the answer is a `Failed` event, never an exception, save `WireError`.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Close the connection at once; a pending `chunks` then raises `ReadFailed`."""
+        ...
+
+
+@frozen
+class Facts:
+    """What a provider declares about itself.
+
+    Attributes:
+        dialects: The dialects it speaks, the preferred one first; empty: it takes and gives the
+            canonical form.
+        needs_key: Whether it wants a credential; without one it serves every account.
+        cancel_semantics: See `CancelSemantics`.
+        cancel_source: Where that is said (URL and date).
+        error_rule: Why an error status is not billed (URL and date), for the `void` record.
+        billed_errors: Error codes of the provider that are billed nevertheless: `pending`.
+    """
+
+    dialects: tuple[Dialect, ...] = ()
+    needs_key: bool = True
+    cancel_semantics: CancelSemantics = "unknown"
+    cancel_source: str = ""
+    error_rule: str = "an error status before any answer is not billed (flo2's default rule)"
+    billed_errors: frozenset[str] = frozenset()
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """An upstream that answers chats. The one required ability."""
+
+    kind: ClassVar[str]
+    """Name in the configuration."""
+    Config: ClassVar[type]
+    """attrs class of its table in the configuration."""
+    facts: Facts
+
+    def chat(self, call: Call) -> AbstractAsyncContextManager[Reply]:
+        """Open one attempt.
+
+        Raises on entering:
+            ProviderError: the provider answered with an error status.
+            WireError: the connection failed; `sent` says whether it may be billed.
+        """
+        ...
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    """A provider that makes embeddings."""
+
+    def embed(self, call: Call) -> AbstractAsyncContextManager[Reply]:
+        """Open one attempt; errors as `Provider.chat`."""
+        ...
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A provider that counts a prompt's tokens, for free."""
+
+    def count_tokens(self, call: Call) -> AbstractAsyncContextManager[Reply]:
+        """Open one attempt; errors as `Provider.chat`."""
+        ...
+
+
+@frozen
+class ModelInfo:
+    """One model of a provider. `created` is Unix seconds, 0 when unknown."""
+
+    id: str
+    provider: str
+    created: int = 0
+    display_name: str | None = None
+    owned_by: str | None = None
+
+
+@runtime_checkable
+class ListsModels(Protocol):
+    """A provider that lists its models."""
+
+    async def models(self, credential: Credential) -> Sequence[ModelInfo]:
+        """Ask the provider; errors as `Provider.chat`."""
+        ...
+
+
+@runtime_checkable
+class KnowsModels(Protocol):
+    """A provider that can tell its models by their names, also those newer than any list."""
+
+    def knows(self, model: str) -> bool:
+        """Say whether a bare model name is one of this provider's; pure."""
+        ...
+
+
+@runtime_checkable
+class Profiles(Protocol):
+    """A provider that knows facts about its models."""
+
+    def profile(self, model: str) -> Profile:
+        """Give the facts of one model; pure, called often."""
+        ...
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """Decides which candidates to try, and how. Pure: no I/O, no clock, no randomness of its own."""
+
+    kind: ClassVar[str]
+    Config: ClassVar[type]
+
+    def plan(self, inbound: Inbound, candidates: Sequence[Candidate], view: RouteView) -> Plan:
+        """Make a plan.
+
+        Args:
+            inbound: The request; `inbound.request` is the canonical form.
+            candidates: At least one, in the route's order; those that cannot express the request
+                have been left out.
+            view: What may be known of the world.
+
+        Returns:
+            A plan over these candidates only.
+        """
+        ...
+
+
+@runtime_checkable
+class PriceSource(Protocol):
+    """Gives dated price rows."""
+
+    kind: ClassVar[str]
+    Config: ClassVar[type]
+
+    def rows(self) -> Iterable[PriceRow]:
+        """Give all rows; called when a book is built, never during a request."""
+        ...
+
+
+@runtime_checkable
+class Observer(Protocol):
+    """Sees each exchange after its last byte, in its own try, off the request path."""
+
+    kind: ClassVar[str]
+    Config: ClassVar[type]
+
+    async def observe(self, exchange: Exchange, entries: Sequence[Entry]) -> None:
+        """Take an `Exchange` and its `Entry`s; an error is logged and goes no further."""
+        ...

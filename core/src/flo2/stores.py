@@ -1,0 +1,196 @@
+"""What a store must do, and nothing of how. Every method is plain and blocking: flo2 calls them
+off the event loop, in one worker thread; a store needs no locking of its own within a process.
+
+Several processes may share one store. Errors are `StoreError`.
+Imports: records, stored, errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Protocol, runtime_checkable
+
+from attrs import frozen
+
+from flo2.records import Entry, Exchange, Record
+from flo2.stored import Account, DataKey, IssuedKey, RouteSpec, SealedCredential
+
+__all__ = ["ChainLink", "EntryFilter", "Store", "WriterHead"]
+
+
+@frozen
+class ChainLink:
+    """A record and its place in its writer's chain.
+
+    `hash` = SHA-256 over `prev_hash`, `writer`, `seq`, the attribution's digest and the record's
+    canonical bytes, hex (`flo2.ledger.chain`).
+
+    Attributes:
+        attribution_digest: Salted SHA-256 of the record's attribution, hex; "" where the record has
+            none. It stays when the attribution is erased, so that the chain still verifies.
+        attribution_salt: Salt of that digest, hex; erased together with the attribution.
+    """
+
+    writer: str
+    seq: int
+    prev_hash: str
+    hash: str
+    record: Record
+    attribution_digest: str = ""
+    attribution_salt: str = ""
+
+
+@frozen
+class WriterHead:
+    """How far a writer's chain reaches in the store; seq 0 and an empty hash: nothing yet."""
+
+    writer: str
+    seq: int
+    hash: str
+
+
+@frozen
+class EntryFilter:
+    """Which entries to give. None means any; times are microseconds, `since` inclusive,
+    `until` exclusive, by the entry's start."""
+
+    account: str
+    exchange_id: str | None = None
+    key_id: str | None = None
+    since_us: int | None = None
+    until_us: int | None = None
+    status: str | None = None
+    limit: int | None = None
+    newest_first: bool = False
+
+
+@runtime_checkable
+class Store(Protocol):
+    """Where everything durable lives."""
+
+    kind: ClassVar[str]
+    Config: ClassVar[type]
+
+    def open(self) -> None:
+        """Open, and bring the schema up to date; safe to call from several processes at once."""
+        ...
+
+    def close(self) -> None:
+        """Close."""
+        ...
+
+    def revision(self) -> int:
+        """Give a number that changes whenever accounts, keys, credentials or routes change."""
+        ...
+
+    # The ledger -----------------------------------------------------------------------------
+
+    def writer_head(self, writer: str) -> WriterHead:
+        """Say how far a writer's chain reaches."""
+        ...
+
+    def append(self, links: Sequence[ChainLink]) -> None:
+        """Store records in one transaction; a (writer, seq) that is there already is skipped."""
+        ...
+
+    def entries(self, where: EntryFilter) -> Sequence[Entry]:
+        """Give folded entries, in the order they began."""
+        ...
+
+    def exchanges(self, where: EntryFilter) -> Sequence[Exchange]:
+        """Give exchanges, in the order they began (`status` is not used)."""
+        ...
+
+    def open_entries(self, writer: str) -> Sequence[Entry]:
+        """Give the entries whose intent this writer wrote and nobody has ended."""
+        ...
+
+    def chain(self, writer: str) -> Iterable[ChainLink]:
+        """Give a writer's whole chain in order, for verification, in bounded memory.
+
+        Raises:
+            StoreError: a record cannot be read back as it was stored.
+        """
+        ...
+
+    def writers(self) -> Sequence[str]:
+        """Name every writer."""
+        ...
+
+    def erase_attribution(
+        self, account: str, *, customer: str | None = None, end_user: str | None = None
+    ) -> int:
+        """Erase the attributions of an account that name this customer or this end user.
+
+        Amounts stay, and so does the digest: the chain still verifies.
+
+        Returns:
+            How many records lost theirs.
+        """
+        ...
+
+    # Accounts and keys ----------------------------------------------------------------------
+
+    def accounts(self) -> Sequence[Account]:
+        """Give all accounts."""
+        ...
+
+    def put_account(self, account: Account) -> None:
+        """Create or replace an account."""
+        ...
+
+    def keys(self, account: str | None = None) -> Sequence[IssuedKey]:
+        """Give issued keys, of one account or of all."""
+        ...
+
+    def key_by_hash(self, digest: str) -> IssuedKey | None:
+        """Find an issued key by its keyed hash."""
+        ...
+
+    def put_key(self, key: IssuedKey) -> None:
+        """Create or replace an issued key."""
+        ...
+
+    def data_keys(self, account: str | None = None) -> Sequence[DataKey]:
+        """Give wrapped data keys."""
+        ...
+
+    def put_data_key(self, key: DataKey) -> None:
+        """Create or replace a wrapped data key."""
+        ...
+
+    def credentials(self, account: str | None = None) -> Sequence[SealedCredential]:
+        """Give sealed credentials."""
+        ...
+
+    def put_credential(self, credential: SealedCredential) -> None:
+        """Create or replace a sealed credential."""
+        ...
+
+    def delete_credential(self, account: str, credential_id: str) -> bool:
+        """Delete a credential; False when there was none."""
+        ...
+
+    # Routes ---------------------------------------------------------------------------------
+
+    def routes(self, account: str | None = None) -> Sequence[RouteSpec]:
+        """Give routes."""
+        ...
+
+    def put_route(self, route: RouteSpec) -> None:
+        """Create or replace a route."""
+        ...
+
+    def delete_route(self, account: str, name: str) -> bool:
+        """Delete a route; False when there was none."""
+        ...
+
+    # Settings -------------------------------------------------------------------------------
+
+    def setting(self, name: str) -> str | None:
+        """Read a setting (pepper version, KEK canary …)."""
+        ...
+
+    def put_setting(self, name: str, value: str) -> None:
+        """Write a setting."""
+        ...

@@ -35,6 +35,10 @@ _MEMO_SIZE: Final = 4096
 _Key = tuple[str, str, frozenset[tuple[str, str]], frozenset[str]]
 
 
+def _as_tuple(rows: Iterable[PriceRow]) -> tuple[PriceRow, ...]:
+    return tuple(rows)
+
+
 @frozen
 class Layer:
     """The rows of one source.
@@ -46,7 +50,7 @@ class Layer:
     """
 
     name: str
-    rows: tuple[PriceRow, ...] = field(converter=tuple)
+    rows: tuple[PriceRow, ...] = field(converter=_as_tuple)
     defaults: Defaults = field(factory=dict)
 
 

@@ -1,0 +1,319 @@
+"""Rows for the providers that this package has no table for, from the installed `genai-prices`.
+
+The conversion is exact or says why not: a model whose prices our meters cannot express without
+changing the sum is left out and listed in `skipped`. Where genai-prices is lenient, we are strict:
+no price before its first date, no input price for cache reads that have none of their own, and no
+standard price for a context value it does not know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from attrs import evolve, frozen
+
+from flo2.errors import PricingError
+from flo2.money import exact
+from flo2.prices import Defaults, Layer, PriceRow, Tier
+from flo2_pricing_list.schema import row_id
+from flo2_pricing_list.sources import CURATED
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo, ModelPrice, Provider
+
+__all__ = ["GenaiPrices", "Skipped"]
+
+_READ_ON: Final = {"0.2.3": date(2026, 11, 23)}
+"""When a version of the data was looked at; it carries no date of its own."""
+_NOT_READ: Final = date(1970, 1, 1)
+
+_METERS: Final[Mapping[str, tuple[tuple[str, ...], int]]] = {
+    "input_mtok": (("input_tokens",), 1_000_000),
+    "output_mtok": (("output_tokens",), 1_000_000),
+    "cache_read_mtok": (("cache_read_tokens",), 1_000_000),
+    # A write without a lifetime, and the usual one of five minutes.
+    "cache_write_mtok": (("cache_write_tokens", "cache_write_5m_tokens"), 1_000_000),
+    "cache_write_1h_mtok": (("cache_write_1h_tokens",), 1_000_000),
+    "input_audio_mtok": (("input_audio_tokens",), 1_000_000),
+    "output_audio_mtok": (("output_audio_tokens",), 1_000_000),
+    "cache_audio_read_mtok": (("cache_read_audio_tokens",), 1_000_000),
+    "input_image_mtok": (("input_image_tokens",), 1_000_000),
+    "output_image_mtok": (("output_image_tokens",), 1_000_000),
+    "cache_image_read_mtok": (("cache_read_image_tokens",), 1_000_000),
+    "input_video_mtok": (("input_video_tokens",), 1_000_000),
+    "web_searches_kcount": (("web_search_requests",), 1000),
+    "input_audio_hours": (("input_seconds",), 3600),
+    "input_mchars": (("input_characters",), 1_000_000),
+    "input_document_kpages": (("input_pages",), 1000),
+    "input_annotated_document_kpages": (("input_annotated_pages",), 1000),
+}
+
+_USUAL_TIERS: Final = frozenset({"", "default", "standard"})
+# Groq says "on_demand" for its list prices (recordings of its API, 2026-11).
+_TIERS: Final = {"groq": _USUAL_TIERS | {"on_demand"}}
+
+_LOWER_CASE_IDS: Final = frozenset({"openrouter"})
+"""Providers whose model ids are lower-case: no case-blind pattern is needed for exact names."""
+
+
+@frozen
+class Skipped:
+    """A model that was not converted, and why."""
+
+    provider: str
+    model: str
+    reason: str
+
+
+@frozen
+class _Period:
+    start: date | None
+    stop: date | None
+    prices: Mapping[str, Any]
+    when: Mapping[str, frozenset[str]]
+
+
+class GenaiPrices:
+    """Rows of `genai-prices` (the extra `genai`) for all providers without a table here."""
+
+    kind: ClassVar[str] = "genai-prices"
+    precedence: ClassVar[int] = 20
+
+    @frozen
+    class Config:
+        """Which providers to leave out."""
+
+        skip: tuple[str, ...] = CURATED
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = config or self.Config()
+
+    def rows(self) -> Iterable[PriceRow]:
+        """Give the converted rows.
+
+        Raises:
+            PricingError: the package is not installed.
+        """
+        return self._converted[0]
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """Name the models that were left out."""
+        return self._converted[1]
+
+    def defaults(self) -> Defaults:
+        """Give the context values at which the rows hold unless they say otherwise."""
+        providers = {row.provider for row in self.rows()}
+        return {name: {"service_tier": _TIERS.get(name, _USUAL_TIERS)} for name in providers}
+
+    def layer(self) -> Layer:
+        """Give both as a layer of a book."""
+        return Layer(self.kind, tuple(self.rows()), self.defaults())
+
+    @cached_property
+    def _converted(self) -> tuple[tuple[PriceRow, ...], tuple[Skipped, ...]]:
+        try:
+            from genai_prices.data import providers  # noqa: PLC0415  # optional, and 1.6 MB
+        except ImportError as exc:
+            raise PricingError(
+                "genai-prices is not installed; run: pip install 'flo2-pricing-list[genai]'"
+            ) from exc
+        try:
+            installed = version("genai-prices")
+        except PackageNotFoundError:
+            installed = "unknown"
+        rows: list[PriceRow] = []
+        skipped: list[Skipped] = []
+        for provider in providers:
+            if provider.id not in self.config.skip:
+                converter = _Converter(provider, installed)
+                for model in provider.models:
+                    try:
+                        rows += converter.model(model)
+                    except _Inexpressible as exc:
+                        skipped.append(Skipped(provider.id, model.id, str(exc)))
+        return tuple(rows), tuple(skipped)
+
+
+class _Inexpressible(Exception):
+    """Our meters or rows cannot say it."""
+
+
+class _Converter:
+    """Converts the models of one provider, in their order: the first that matches a name has it."""
+
+    def __init__(self, provider: Provider, installed: str) -> None:
+        self.provider = provider.id
+        urls = provider.pricing_urls or ["no page named"]
+        self.source = f"genai-prices {installed} (provider page {urls[0]})"
+        self.read_on = _READ_ON.get(installed, _NOT_READ)
+        self._taken: set[str] = set()
+        self._wild: list[tuple[Any, str]] = []
+
+    def model(self, model: ModelInfo) -> list[PriceRow]:
+        """Convert one model; its names are taken even when it cannot be converted."""
+        names, pattern = self._match(model)
+        if not names and pattern is None:
+            raise _Inexpressible("an earlier model matches all of its names")
+        if self.provider == "groq" and "whisper" in model.id:
+            raise _Inexpressible("billed for 10 seconds at least, which a row cannot say")
+        rows: list[PriceRow] = []
+        for period in _periods(model):
+            for key, price in period.prices.items():
+                rows += [
+                    evolve(row, models=names, pattern=pattern)
+                    for row in self._rows(model.id, period, key, price)
+                ]
+        if not rows:
+            raise _Inexpressible("no price is given")
+        return rows
+
+    def _match(self, model: ModelInfo) -> tuple[frozenset[str], str | None]:
+        literal = {name for name in _equals(model.match) if name not in self._taken}
+        names = {n for n in literal if not any(match.is_match(n) for match, _ in self._wild)}
+        regex = _regex(model.match)
+        wild = not _only_equals(model.match)
+        pattern = None
+        if wild or (names and self.provider not in _LOWER_CASE_IDS):
+            before = [pattern for _, pattern in self._wild]
+            before += [re.escape(n) for n in sorted(self._taken) if model.match.is_match(n)]
+            unless = f"(?!(?:{'|'.join(before)})\\Z)" if before else ""
+            pattern = f"(?i:{unless}(?:{regex}))"
+        self._taken |= names
+        if wild:
+            self._wild.append((model.match, regex))
+        return frozenset(names), pattern
+
+    def _rows(self, model: str, period: _Period, key: str, price: Any) -> Iterator[PriceRow]:
+        meters, per = _METERS[key]
+        for tier, unit_price in _tiers(price):
+            for meter in meters:
+                valid_from = _midnight(period.start)
+                yield PriceRow(
+                    id=row_id(
+                        self.provider,
+                        model,
+                        meter,
+                        when=period.when,
+                        tier=tier,
+                        valid_from=valid_from,
+                    ),
+                    provider=self.provider,
+                    models=frozenset({model}),
+                    dimension=meter,
+                    unit_price=exact(unit_price),
+                    per=per,
+                    source=self.source,
+                    read_on=self.read_on,
+                    evidence="third_party",
+                    when=period.when,
+                    tier=tier,
+                    valid_from=valid_from,
+                    valid_until=_midnight(period.stop),
+                )
+
+
+def _periods(model: ModelInfo) -> Iterator[_Period]:
+    """Give the stretches of time, standard prices first, then each variant over them."""
+    standard = list(_standard(model))
+    yield from standard
+    variants: dict[tuple[tuple[str, str], ...], list[Any]] = {}
+    for variant in model.price_variants or ():
+        variants.setdefault(tuple(sorted(variant.when.items())), []).append(variant)
+    for said, found in variants.items():
+        if len(found) > 1:
+            raise _Inexpressible(f"two variants for {dict(said)}")
+        variant = found[0]
+        begin = _start(variant.constraint)
+        when = {key: frozenset({value}) for key, value in said}
+        for period in standard:
+            if begin is not None and period.stop is not None and period.stop <= begin:
+                continue
+            start = max(filter(None, (begin, period.start)), default=None)
+            yield _Period(start, period.stop, {**period.prices, **_fields(variant.prices)}, when)
+
+
+def _standard(model: ModelInfo) -> Iterator[_Period]:
+    if not isinstance(model.prices, list):
+        yield _Period(None, None, _fields(model.prices), {})
+        return
+    starts = [_start(price.constraint) for price in model.prices]
+    dated = starts[1:]
+    if None in dated or dated != sorted(filter(None, dated)):
+        raise _Inexpressible("its dated prices are not in order")
+    for index, price in enumerate(model.prices):
+        stop = starts[index + 1] if index + 1 < len(starts) else None
+        yield _Period(starts[index], stop, _fields(price.prices), {})
+
+
+def _start(constraint: Any) -> date | None:
+    if constraint is None:
+        return None
+    start = getattr(constraint, "start_date", None)
+    if not isinstance(start, date):
+        raise _Inexpressible("prices by time of day, which a row cannot say")
+    return start
+
+
+def _fields(prices: ModelPrice) -> dict[str, Any]:
+    found = {key: price for key, price in vars(prices).items() if price is not None}
+    # The parent of `input_audio_hours`: the same hours once more.
+    if found.get("audio_hours") == found.get("input_audio_hours"):
+        found.pop("audio_hours", None)
+    unknown = sorted(found.keys() - _METERS.keys())
+    if unknown:
+        raise _Inexpressible(f"no meter for {', '.join(unknown)}")
+    return found
+
+
+def _tiers(price: Any) -> Iterator[tuple[Tier | None, Decimal]]:
+    """Split a tiered price; its tiers begin above their `start`, and hold for all tokens."""
+    if isinstance(price, Decimal):
+        yield None, price
+        return
+    edges = [0, *(tier.start + 1 for tier in price.tiers), None]
+    prices = [price.base, *(tier.price for tier in price.tiers)]
+    for index, unit_price in enumerate(prices):
+        yield Tier(edges[index] or 0, edges[index + 1]), unit_price
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return None if day is None else datetime.combine(day, time(), UTC)
+
+
+def _equals(match: Any) -> Iterator[str]:
+    if hasattr(match, "equals"):
+        yield match.equals
+    for part in getattr(match, "or_", ()):
+        yield from _equals(part)
+
+
+def _only_equals(match: Any) -> bool:
+    if hasattr(match, "or_"):
+        return all(_only_equals(part) for part in match.or_)
+    return hasattr(match, "equals")
+
+
+def _regex(match: Any) -> str:
+    """Write a match clause as a regular expression for a whole name."""
+    if hasattr(match, "equals"):
+        return re.escape(str(match.equals))
+    if hasattr(match, "starts_with"):
+        return re.escape(str(match.starts_with)) + ".*"
+    if hasattr(match, "ends_with"):
+        return ".*" + re.escape(str(match.ends_with))
+    if hasattr(match, "contains"):
+        return ".*" + re.escape(str(match.contains)) + ".*"
+    if hasattr(match, "regex"):
+        return f".*(?:{match.regex}).*"
+    if hasattr(match, "or_"):
+        return "(?:" + "|".join(_regex(part) for part in match.or_) + ")"
+    if hasattr(match, "and_"):
+        return "".join(f"(?={_regex(part)}\\Z)" for part in match.and_) + ".*"
+    raise _Inexpressible(f"unknown clause {type(match).__name__}")

@@ -1,0 +1,281 @@
+"""Read price tables written as TOML (or made from CSV) into rows; say all that is wrong at once.
+
+Pure: takes parsed documents, opens nothing. The format is in the README.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any, Final, get_args
+
+from attrs import field, frozen
+
+from flo2.canonical.usage import INPUT_METERS, OUTPUT_METERS
+from flo2.errors import PricingError
+from flo2.money import exact
+from flo2.prices import ABSENT, Evidence, PriceRow, Tier
+
+__all__ = ["Table", "parse", "row_id"]
+
+PER_TOKENS: Final = 1_000_000
+_UNITS: Final = re.compile(
+    r"[a-z][a-z0-9_]*_(requests|seconds|hours|characters|pages|images|pixels|sessions|calls|searches)"
+)
+_DOCUMENT: Final = {
+    "provider", "currency", "source", "read_on", "evidence", "defaults", "model"
+}  # fmt: skip
+_MODEL: Final = {"name", "aliases", "pattern", "price"}
+_PRICE: Final = {
+    "rates", "per", "when", "over", "at_least", "up_to", "below", "valid_from", "valid_until",
+    "source", "read_on", "evidence",
+}  # fmt: skip
+
+
+@frozen
+class Table:
+    """Rows and the context values at which list prices hold."""
+
+    rows: tuple[PriceRow, ...]
+    defaults: Mapping[str, Mapping[str, frozenset[str]]] = field(factory=dict)
+
+
+def parse(document: Mapping[str, Any], *, file: str) -> Table:
+    """Read a price file: one provider's table, or several under `providers`.
+
+    Args:
+        document: As `tomllib` gives it (with `parse_float=Decimal`, or text for numbers).
+        file: Its name, for errors.
+
+    Raises:
+        PricingError: with one line per problem, each with its path.
+    """
+    reader = _Reader(file)
+    many = document.get("providers")
+    tables: Iterable[Any] = [document] if many is None else many
+    if many is not None:
+        reader.only(document, {"providers"}, "")
+    for index, table in enumerate(tables):
+        reader.provider(table, "" if many is None else f"providers[{index}].")
+    if reader.problems:
+        raise PricingError("\n".join(reader.problems))
+    return Table(tuple(reader.rows), reader.defaults)
+
+
+def row_id(
+    provider: str,
+    model: str,
+    dimension: str,
+    *,
+    when: Mapping[str, frozenset[str]],
+    tier: Tier | None,
+    valid_from: datetime | None,
+) -> str:
+    """Name a row by what it is for, so that the id says where a price stands."""
+    said = ",".join(f"{k}={'|'.join(sorted(v))}" for k, v in sorted(when.items()))
+    stop = "" if tier is None or tier.stop is None else tier.stop
+    return (
+        f"{provider}/{model}/{dimension}"
+        + (f"[{said}]" if said else "")
+        + (f"({tier.start}..{stop})" if tier is not None else "")
+        + (f"@{valid_from.date().isoformat()}" if valid_from is not None else "")
+    )
+
+
+class _Reader:
+    """Collects rows and problems; goes on after each problem."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.rows: list[PriceRow] = []
+        self.defaults: dict[str, dict[str, frozenset[str]]] = {}
+        self.problems: list[str] = []
+        self._ids: set[str] = set()
+
+    def bad(self, path: str, problem: str) -> None:
+        self.problems.append(f"{problem} @ {self.file}: {path}")
+
+    def only(self, table: Mapping[str, Any], known: set[str], path: str) -> None:
+        for key in sorted(table.keys() - known):
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            self.bad(f"{path}{key}", f"unknown key {key!r}{hint}")
+
+    def text(self, table: Mapping[str, Any], key: str, path: str, default: str = "") -> str:
+        value = table.get(key, default)
+        if not isinstance(value, str) or not value:
+            self.bad(f"{path}{key}", f"missing text {key!r}, got {value!r}")
+            return ""
+        return value
+
+    def provider(self, table: Any, path: str) -> None:
+        if not isinstance(table, Mapping):
+            self.bad(path, f"a provider is a table, got {table!r}")
+            return
+        self.only(table, _DOCUMENT, path)
+        provider = self.text(table, "provider", path)
+        defaults = self.defaults.setdefault(provider, {})
+        defaults.update(self.values(table.get("defaults", {}), f"{path}defaults"))
+        models = table.get("model", [])
+        if not isinstance(models, list) or not models:
+            self.bad(f"{path}model", "no [[model]] in the table")
+            return
+        for index, model in enumerate(models):
+            self.model(table, model, f"{path}model[{index}].")
+
+    def values(self, table: Any, path: str) -> dict[str, frozenset[str]]:
+        found: dict[str, frozenset[str]] = {}
+        if not isinstance(table, Mapping):
+            self.bad(path, f"expected a table of lists, got {table!r}")
+            return found
+        for key, values in table.items():
+            if (
+                not isinstance(values, list)
+                or not values
+                or not all(isinstance(value, str) for value in values)
+            ):
+                self.bad(f"{path}.{key}", f"expected a list of texts, got {values!r}")
+            elif "*" in values:
+                self.bad(f"{path}.{key}", f"no wildcards: list the values ({ABSENT!r}: not stated)")
+            else:
+                found[key] = frozenset(values)
+        return found
+
+    def model(self, base: Mapping[str, Any], model: Any, path: str) -> None:
+        if not isinstance(model, Mapping):
+            self.bad(path, f"a model is a table, got {model!r}")
+            return
+        self.only(model, _MODEL, path)
+        name = self.text(model, "name", path)
+        aliases = model.get("aliases", [])
+        if not isinstance(aliases, list) or not all(isinstance(a, str) and a for a in aliases):
+            self.bad(f"{path}aliases", f"expected a list of texts, got {aliases!r}")
+            return
+        pattern = model.get("pattern")
+        if pattern is not None and not isinstance(pattern, str):
+            self.bad(f"{path}pattern", f"expected a regular expression, got {pattern!r}")
+            return
+        prices = model.get("price", [])
+        if not isinstance(prices, list) or not prices:
+            self.bad(f"{path}price", f"model {name!r} has no [[model.price]]")
+            return
+        for index, price in enumerate(prices):
+            self.price(base, price, f"{path}price[{index}].", (name, frozenset(aliases), pattern))
+
+    def price(
+        self,
+        base: Mapping[str, Any],
+        price: Any,
+        path: str,
+        model: tuple[str, frozenset[str], str | None],
+    ) -> None:
+        if not isinstance(price, Mapping) or not isinstance(price.get("rates"), Mapping):
+            self.bad(path, f"a price is a table with `rates`, got {price!r}")
+            return
+        self.only(price, _PRICE, path)
+        when = self.values(price.get("when", {}), f"{path}when")
+        tier = self.tier(price, path)
+        valid_from = self.instant(price, "valid_from", path)
+        valid_until = self.instant(price, "valid_until", path)
+        merged = {**base, **price}
+        source = self.text(merged, "source", path)
+        read_on = merged.get("read_on")
+        if type(read_on) is not date:
+            self.bad(f"{path}read_on", f"expected a date like 2026-11-25, got {read_on!r}")
+            return
+        evidence: Any = merged.get("evidence")
+        if evidence not in get_args(Evidence):
+            self.bad(f"{path}evidence", f"{evidence!r} is none of {list(get_args(Evidence))}")
+            return
+        per = price.get("per", PER_TOKENS)
+        if type(per) is not int:
+            self.bad(f"{path}per", f"expected a whole number of units, got {per!r}")
+            return
+        for dimension, value in price["rates"].items():
+            self.dimension(dimension, f"{path}rates.{dimension}")
+            unit_price = self.number(value, f"{path}rates.{dimension}")
+            if unit_price is None:
+                continue
+            name, aliases, pattern = model
+            provider = str(base.get("provider", ""))
+            id_ = row_id(provider, name, dimension, when=when, tier=tier, valid_from=valid_from)
+            if id_ in self._ids:
+                self.bad(f"{path}rates.{dimension}", f"row {id_!r} is there twice")
+                continue
+            self._ids.add(id_)
+            try:
+                row = PriceRow(
+                    id=id_,
+                    provider=provider,
+                    models=aliases | {name},
+                    dimension=dimension,
+                    unit_price=unit_price,
+                    per=per,
+                    source=source,
+                    read_on=read_on,
+                    evidence=evidence,
+                    pattern=pattern,
+                    currency=str(base.get("currency", "USD")),
+                    when=when,
+                    tier=tier,
+                    valid_from=valid_from,
+                    valid_until=valid_until,
+                )
+            except PricingError as exc:
+                self.bad(path, str(exc))
+                continue
+            self.rows.append(row)
+
+    def dimension(self, dimension: str, path: str) -> None:
+        known = (*INPUT_METERS, *OUTPUT_METERS)
+        if dimension not in known and not _UNITS.fullmatch(dimension):
+            near = difflib.get_close_matches(dimension, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            self.bad(path, f"unknown meter {dimension!r}{hint}")
+
+    def number(self, value: Any, path: str) -> Decimal | None:
+        try:
+            return exact(value)
+        except (TypeError, ValueError) as exc:
+            self.bad(path, str(exc))
+            return None
+
+    def instant(self, price: Mapping[str, Any], key: str, path: str) -> datetime | None:
+        value = price.get(key)
+        if value is None:
+            return None
+        if type(value) is date:
+            return datetime.combine(value, time(), UTC)
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            return value.astimezone(UTC)
+        self.bad(
+            f"{path}{key}", f"expected a date (UTC) or an instant with its zone, got {value!r}"
+        )
+        return None
+
+    def tier(self, price: Mapping[str, Any], path: str) -> Tier | None:
+        edges: dict[str, int] = {}
+        for key in ("over", "at_least", "up_to", "below"):
+            value = price.get(key)
+            if value is None:
+                continue
+            if type(value) is not int or value < 0:
+                self.bad(f"{path}{key}", f"expected a count of tokens, got {value!r}")
+                return None
+            edges[key] = value
+        for one, other in (("over", "at_least"), ("up_to", "below")):
+            if one in edges and other in edges:
+                self.bad(path, f"give {one!r} or {other!r}, not both")
+                return None
+        if not edges:
+            return None
+        start = edges.get("at_least", edges["over"] + 1 if "over" in edges else 0)
+        stop = edges.get("below", edges["up_to"] + 1 if "up_to" in edges else None)
+        try:
+            return Tier(start, stop)
+        except PricingError as exc:
+            self.bad(path, str(exc))
+            return None

@@ -1,0 +1,1 @@
+"""The HTTP shell: the only place that knows ASGI, Starlette and the server."""

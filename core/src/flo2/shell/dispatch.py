@@ -1,0 +1,49 @@
+"""Look a data-plane path up in a dict, before middleware and router.
+
+Starlette's middleware stack and router cost more than the rest of a passthrough call's own work;
+the few paths that carry nearly all traffic skip both. Everything else, a known path asked with
+another method included, goes to the ordinary application, which answers 404, 405 and redirects.
+Imports: starlette's types.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+__all__ = ["Dispatch"]
+
+
+class Dispatch:
+    """Serve `(method, path)` from `hot`; hand all else to `fallback`.
+
+    Args:
+        hot: ASGI callables by method and exact path, the path as seen from this app's own root:
+            it stays the same when the app is mounted under a prefix.
+        fallback: The ordinary application; it also gets lifespan and websocket scopes.
+    """
+
+    __slots__ = ("_fallback", "_hot")
+
+    def __init__(self, hot: Mapping[tuple[str, str], ASGIApp], fallback: ASGIApp) -> None:
+        self._hot = dict(hot)
+        self._fallback = fallback
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the hot endpoint of this method and path, or the fallback."""
+        if scope["type"] == "http":
+            path = scope["path"]
+            root = scope.get("root_path")
+            # `path` includes `root_path` (ASGI specification, HTTP connection scope); a server
+            # that was told a root_path its proxy has already stripped leaves it out.
+            if root and path.startswith(root) and path[len(root) : len(root) + 1] == "/":
+                path = path[len(root) :]
+            app = self._hot.get((scope["method"], path))
+            if app is not None:
+                await app(scope, receive, send)
+                return
+        await self._fallback(scope, receive, send)

@@ -176,7 +176,8 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
         # Else httptools adds trailer fields to the headers that the guard has already judged.
         self.headers = self._factory.nowhere
-        if self.parser.should_upgrade():
+        # uvicorn takes the parser away when the connection is lost; here it is calling us.
+        if self.parser.should_upgrade():  # pyright: ignore[reportOptionalMemberAccess]
             # We speak no other protocol: answer as HTTP/1.1 and close, as what follows on this
             # connection may be in the other protocol (RFC 9110 §7.8).
             self.cycle.keep_alive = False

@@ -146,9 +146,9 @@ class ASGIDriver:
 
     async def __aenter__(self) -> Self:
         self._stop, self._said, self._spoke = anyio.Event(), [], anyio.Event()
-        self._group = anyio.create_task_group()
-        await self._group.__aenter__()
-        self._group.start_soon(self._live)
+        group = self._group = anyio.create_task_group()
+        await group.__aenter__()
+        group.start_soon(self._live)
         await self._hear("startup")
         return self
 

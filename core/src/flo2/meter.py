@@ -162,7 +162,10 @@ class Meter:
         floor = book.price(usage, context)
         known = usage.input_total
         whole = book.bounds(context, known, known or input_high, output_high)
-        if floor.total is None or not known:
+        if floor.total is None:
+            # A meter without a row has been used: its money is in no bound.
+            return Bounds(whole.low, None, whole.currency)
+        if not known:
             return whole
         # The prompt is counted exactly; only the answer may still grow, at this prompt's tier.
         prompt = book.price(

@@ -1,0 +1,44 @@
+r"""Read and write JSON: msgspec, and the standard library for what msgspec refuses.
+
+msgspec rejects lone surrogates (`"\ud83d"`), which models do produce when a token border falls
+inside an emoji; both directions then go through `json`, which keeps them as escapes.
+Pure. Imports: nothing of flo2.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+import msgspec
+
+__all__ = ["dumps", "loads"]
+
+_decode = msgspec.json.decode
+_encode = msgspec.json.encode
+
+
+def loads(data: bytes | str) -> Any:
+    """Parse JSON text.
+
+    Raises:
+        ValueError: it is no JSON, or no UTF-8.
+    """
+    try:
+        return _decode(data)
+    except msgspec.DecodeError:
+        return json.loads(data, parse_constant=_no_constant)
+    except RecursionError as exc:
+        raise ValueError("JSON is nested too deeply") from exc
+
+
+def dumps(value: Any) -> bytes:
+    """Write compact JSON."""
+    try:
+        return _encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")

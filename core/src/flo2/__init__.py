@@ -1,7 +1,303 @@
-"""flo2: an LLM gateway for your own provider keys, where every call is exactly costed."""
+"""flo2: an LLM gateway for your own provider keys, where every call is exactly costed.
+
+Everything public is here; it is loaded when it is first asked for, so that `import flo2` is quick.
+"""
 
 from __future__ import annotations
 
-__all__ = ["__version__"]
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flo2.canonical import (
+        Annotation as Annotation,
+        Audio as Audio,
+        CacheHint as CacheHint,
+        Choice as Choice,
+        Event as Event,
+        Failed as Failed,
+        File as File,
+        Finish as Finish,
+        Image as Image,
+        Loss as Loss,
+        LossPolicy as LossPolicy,
+        Message as Message,
+        Opaque as Opaque,
+        OpaqueTool as OpaqueTool,
+        Part as Part,
+        PartDelta as PartDelta,
+        PartStart as PartStart,
+        PartStop as PartStop,
+        Reasoning as Reasoning,
+        ReasoningOptions as ReasoningOptions,
+        Refusal as Refusal,
+        Request as Request,
+        Response as Response,
+        ResponseFormat as ResponseFormat,
+        Sampling as Sampling,
+        Start as Start,
+        Text as Text,
+        Tool as Tool,
+        ToolCall as ToolCall,
+        ToolChoice as ToolChoice,
+        ToolResult as ToolResult,
+        Usage as Usage,
+        UsageUpdate as UsageUpdate,
+        fold as fold,
+    )
+    from flo2.config import Config as Config
+    from flo2.dialects.base import (
+        Chunk as Chunk,
+        Decoder as Decoder,
+        Dialect as Dialect,
+        Encoder as Encoder,
+        Observed as Observed,
+        Peek as Peek,
+        Profile as Profile,
+    )
+    from flo2.errors import (
+        AllAttemptsFailed as AllAttemptsFailed,
+        AuthenticationFailed as AuthenticationFailed,
+        ConfigError as ConfigError,
+        Flo2Error as Flo2Error,
+        InvalidRequest as InvalidRequest,
+        NotFound as NotFound,
+        PluginError as PluginError,
+        ProviderError as ProviderError,
+        RefusedCall as RefusedCall,
+        SecretError as SecretError,
+        StoreError as StoreError,
+        Unavailable as Unavailable,
+        UnsupportedCall as UnsupportedCall,
+        WireError as WireError,
+    )
+    from flo2.gateway import Answer as Answer, Gateway as Gateway, receipt_json as receipt_json
+    from flo2.hookspecs import Register as Register, hookimpl as hookimpl
+    from flo2.http_provider import HttpProvider as HttpProvider
+    from flo2.memory_store import MemoryStore as MemoryStore
+    from flo2.openai_compatible import OpenAICompatible as OpenAICompatible
+    from flo2.plan import (
+        Candidate as Candidate,
+        Health as Health,
+        Latency as Latency,
+        Plan as Plan,
+        RouteView as RouteView,
+        Stage as Stage,
+    )
+    from flo2.prices import (
+        Bounds as Bounds,
+        Cost as Cost,
+        CostLine as CostLine,
+        PriceBook as PriceBook,
+        PriceRow as PriceRow,
+    )
+    from flo2.protocols import (
+        Call as Call,
+        CountsTokens as CountsTokens,
+        Credential as Credential,
+        Embeds as Embeds,
+        Facts as Facts,
+        Inbound as Inbound,
+        KnowsModels as KnowsModels,
+        ListsModels as ListsModels,
+        ModelInfo as ModelInfo,
+        Observer as Observer,
+        PriceSource as PriceSource,
+        Profiles as Profiles,
+        Provider as Provider,
+        Reply as Reply,
+        Strategy as Strategy,
+    )
+    from flo2.records import (
+        Attribution as Attribution,
+        Entry as Entry,
+        Exchange as Exchange,
+        Intent as Intent,
+        Pend as Pend,
+        Record as Record,
+        Settle as Settle,
+        Void as Void,
+    )
+    from flo2.secrets import Secret as Secret
+    from flo2.services import Services as Services
+    from flo2.shell import create_app as create_app
+    from flo2.stored import (
+        Account as Account,
+        IssuedKey as IssuedKey,
+        RouteSpec as RouteSpec,
+        SealedCredential as SealedCredential,
+        TargetSpec as TargetSpec,
+    )
+    from flo2.stores import (
+        ChainLink as ChainLink,
+        EntryFilter as EntryFilter,
+        Store as Store,
+        WriterHead as WriterHead,
+    )
+    from flo2.wire import Wire as Wire
 
 __version__ = "0.1.0"
+
+_HOME = {
+    "flo2.canonical": (
+        "Annotation Audio CacheHint Choice Event Failed File Finish Image Loss LossPolicy "
+        "Message Opaque OpaqueTool Part PartDelta PartStart PartStop Reasoning "
+        "ReasoningOptions Refusal Request Response ResponseFormat Sampling Start Text Tool "
+        "ToolCall ToolChoice ToolResult Usage UsageUpdate fold"
+    ),
+    "flo2.config": "Config",
+    "flo2.dialects.base": "Chunk Decoder Dialect Encoder Observed Peek Profile",
+    "flo2.errors": (
+        "AllAttemptsFailed AuthenticationFailed ConfigError Flo2Error InvalidRequest "
+        "NotFound PluginError ProviderError RefusedCall SecretError StoreError Unavailable "
+        "UnsupportedCall WireError"
+    ),
+    "flo2.gateway": "Answer Gateway receipt_json",
+    "flo2.hookspecs": "Register hookimpl",
+    "flo2.http_provider": "HttpProvider",
+    "flo2.memory_store": "MemoryStore",
+    "flo2.openai_compatible": "OpenAICompatible",
+    "flo2.plan": "Candidate Health Latency Plan RouteView Stage",
+    "flo2.prices": "Bounds Cost CostLine PriceBook PriceRow",
+    "flo2.protocols": (
+        "Call CountsTokens Credential Embeds Facts Inbound KnowsModels ListsModels "
+        "ModelInfo Observer PriceSource Profiles Provider Reply Strategy"
+    ),
+    "flo2.records": "Attribution Entry Exchange Intent Pend Record Settle Void",
+    "flo2.secrets": "Secret",
+    "flo2.services": "Services",
+    "flo2.shell": "create_app",
+    "flo2.stored": "Account IssuedKey RouteSpec SealedCredential TargetSpec",
+    "flo2.stores": "ChainLink EntryFilter Store WriterHead",
+    "flo2.wire": "Wire",
+}
+_MODULES = {name: module for module, names in _HOME.items() for name in names.split()}
+
+__all__ = [
+    "Account",
+    "AllAttemptsFailed",
+    "Annotation",
+    "Answer",
+    "Attribution",
+    "Audio",
+    "AuthenticationFailed",
+    "Bounds",
+    "CacheHint",
+    "Call",
+    "Candidate",
+    "ChainLink",
+    "Choice",
+    "Chunk",
+    "Config",
+    "ConfigError",
+    "Cost",
+    "CostLine",
+    "CountsTokens",
+    "Credential",
+    "Decoder",
+    "Dialect",
+    "Embeds",
+    "Encoder",
+    "Entry",
+    "EntryFilter",
+    "Event",
+    "Exchange",
+    "Facts",
+    "Failed",
+    "File",
+    "Finish",
+    "Flo2Error",
+    "Gateway",
+    "Health",
+    "HttpProvider",
+    "Image",
+    "Inbound",
+    "Intent",
+    "InvalidRequest",
+    "IssuedKey",
+    "KnowsModels",
+    "Latency",
+    "ListsModels",
+    "Loss",
+    "LossPolicy",
+    "MemoryStore",
+    "Message",
+    "ModelInfo",
+    "NotFound",
+    "Observed",
+    "Observer",
+    "Opaque",
+    "OpaqueTool",
+    "OpenAICompatible",
+    "Part",
+    "PartDelta",
+    "PartStart",
+    "PartStop",
+    "Peek",
+    "Pend",
+    "Plan",
+    "PluginError",
+    "PriceBook",
+    "PriceRow",
+    "PriceSource",
+    "Profile",
+    "Profiles",
+    "Provider",
+    "ProviderError",
+    "Reasoning",
+    "ReasoningOptions",
+    "Record",
+    "Refusal",
+    "RefusedCall",
+    "Register",
+    "Reply",
+    "Request",
+    "Response",
+    "ResponseFormat",
+    "RouteSpec",
+    "RouteView",
+    "Sampling",
+    "SealedCredential",
+    "Secret",
+    "SecretError",
+    "Services",
+    "Settle",
+    "Stage",
+    "Start",
+    "Store",
+    "StoreError",
+    "Strategy",
+    "TargetSpec",
+    "Text",
+    "Tool",
+    "ToolCall",
+    "ToolChoice",
+    "ToolResult",
+    "Unavailable",
+    "UnsupportedCall",
+    "Usage",
+    "UsageUpdate",
+    "Void",
+    "Wire",
+    "WireError",
+    "WriterHead",
+    "__version__",
+    "create_app",
+    "fold",
+    "hookimpl",
+    "receipt_json",
+]
+
+
+def __getattr__(name: str) -> object:
+    module = _MODULES.get(name)
+    if module is None:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -177,6 +177,8 @@ class Facts:
         dialects: The dialects it speaks, the preferred one first; empty: it takes and gives the
             canonical form.
         needs_key: Whether it wants a credential; without one it serves every account.
+        key_env: The environment variable its users usually keep the key in, or "".
+        simulated: It is no real model; said wherever it shows.
         cancel_semantics: See `CancelSemantics`.
         cancel_source: Where that is said (URL and date).
         error_rule: Why an error status is not billed (URL and date), for the `void` record.
@@ -185,6 +187,8 @@ class Facts:
 
     dialects: tuple[Dialect, ...] = ()
     needs_key: bool = True
+    key_env: str = ""
+    simulated: bool = False
     cancel_semantics: CancelSemantics = "unknown"
     cancel_source: str = ""
     error_rule: str = "an error status before any answer is not billed (flo2's default rule)"
@@ -298,6 +302,10 @@ class PriceSource(Protocol):
 
     def rows(self) -> Iterable[PriceRow]:
         """Give all rows; called when a book is built, never during a request."""
+        ...
+
+    def defaults(self) -> Mapping[str, Mapping[str, Iterable[str]]]:
+        """Say at which values of a context key the rows without that key hold, by provider."""
         ...
 
 

@@ -95,11 +95,11 @@ class SecretsConfig:
     """`[secrets]`: the key-encryption keys.
 
     Attributes:
-        kek: References (`env:NAME`, `file:/path`), the newest first; the first one wraps, all
-            unwrap. Empty: a file in the data folder, made at the first run.
+        kek: A reference (`env:NAME`, `file:/path`) to the ring of keys, the newest last: that one
+            wraps, all unwrap. Empty: a file in the data folder, made at the first run.
     """
 
-    kek: tuple[str, ...] = ()
+    kek: str = ""
 
 
 @frozen(kw_only=True)

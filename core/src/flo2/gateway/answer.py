@@ -1,0 +1,135 @@
+"""An answer on its way to the client: bytes of the surface's dialect, or canonical events.
+
+Imports: canonical, dialects, executor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from typing import TYPE_CHECKING
+
+from flo2.canonical import Event, Failed, Loss, Response, fold
+from flo2.dialects.base import Dialect
+
+if TYPE_CHECKING:
+    from flo2.executor import Attempt
+    from flo2.gateway.exchange import OpenExchange
+
+__all__ = ["Answer"]
+
+
+class Answer:
+    """A call that has been answered; read it with one of `body`, `stream`, `events`, `response`.
+
+    Attributes:
+        status: HTTP status for the client.
+        headers: Headers for the client: what happened (`x-flo2-…`) and the provider's rate limits.
+        content_type: Of the body.
+        is_stream: Whether the client asked for a stream.
+    """
+
+    __slots__ = (
+        "_attempt",
+        "_dialect",
+        "_exchange",
+        "_losses",
+        "body",
+        "content_type",
+        "headers",
+        "is_stream",
+        "status",
+    )
+
+    def __init__(self, exchange: OpenExchange, attempt: Attempt, dialect: Dialect) -> None:
+        """Wrap the winning attempt of an exchange."""
+        self._exchange = exchange
+        self._attempt = attempt
+        self._dialect = dialect
+        self._losses: tuple[Loss, ...] = ()
+        self.is_stream = exchange.inbound.peek.stream
+        self.status = 200
+        self.headers: dict[str, str] = {}
+        self.content_type = dialect.stream_content_type if self.is_stream else dialect.content_type
+        self.body = b""
+
+    @property
+    def request_id(self) -> str:
+        """The id under which `GET /api/calls/{id}` gives the receipt."""
+        return self._exchange.exchange_id
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """What could not be carried into the client's dialect, so far."""
+        return self._losses
+
+    async def read(self) -> None:
+        """Take a plain answer whole into `body`, and settle it."""
+        attempt = self._attempt
+        events: list[Event] = []
+        raw: list[bytes] = []
+        async for chunk in attempt.chunks():
+            raw.append(chunk.raw)
+            events.extend(chunk.events)
+        observed = attempt.observed
+        attempt.finish("broken" if observed is not None and observed.error else "answered")
+        await attempt.close()
+        if attempt.call.passthrough:
+            self.body = b"".join(raw)
+            return
+        rendered = self._dialect.encode_response(fold(events, origin=attempt.call.dialect.name))
+        self.body, self._losses = rendered.body, rendered.losses
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Give a stream's bytes as they come; settled after the last one."""
+        attempt, dialect = self._attempt, self._dialect
+        failed: Failed | None = None
+        sent_raw = False
+        if attempt.call.passthrough:
+            async for chunk in attempt.chunks():
+                failed = failed or _failure(chunk.events)
+                sent_raw = bool(chunk.raw)
+                if sent_raw:
+                    yield chunk.raw
+        else:
+            encoder = dialect.encoder(include_usage=self._exchange.inbound.peek.wants_usage)
+            async for chunk in attempt.chunks():
+                failed = _failure(chunk.events)
+                data = b"".join(
+                    encoder.feed(event) for event in chunk.events if not isinstance(event, Failed)
+                )
+                if data:
+                    yield data
+                if failed is not None:
+                    break
+            if failed is None:
+                yield encoder.close()
+            self._losses = encoder.losses
+        attempt.finish("broken" if failed is not None else "answered")
+        await attempt.close()
+        if failed is not None and not (sent_raw and attempt.call.passthrough):
+            yield dialect.encode_stream_error(failed.error)
+        if self._exchange.caller.trailer:
+            yield b": flo2 " + self._exchange.summary() + b"\n\n"
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Give canonical events as they come; for callers without HTTP."""
+        attempt = self._attempt
+        broken = False
+        async for chunk in attempt.chunks():
+            for event in chunk.events:
+                broken = broken or isinstance(event, Failed)
+                yield event
+        attempt.finish("broken" if broken else "answered")
+        await attempt.close()
+
+    async def response(self) -> Response:
+        """Take the whole answer in its canonical form; for callers without HTTP."""
+        events = [event async for event in self.events()]
+        return fold(events, origin=self._attempt.call.dialect.name)
+
+
+def _failure(events: Iterable[Event]) -> Failed | None:
+    for event in events:
+        if isinstance(event, Failed):
+            return event
+    return None

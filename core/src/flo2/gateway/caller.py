@@ -1,0 +1,123 @@
+"""Who calls, for whom, and with which wishes: what the policies find out before a plan is made.
+
+Pure. Imports: stored, records, errors.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Final
+
+from attrs import field, frozen
+
+from flo2.errors import InvalidRequest, PermissionRefused
+from flo2.records import Attribution, Role
+from flo2.stored import IssuedKey
+
+__all__ = ["Caller", "attribute", "check_access"]
+
+_MAX_LABEL: Final = 256
+_MAX_TAGS: Final = 32
+_SESSION_HEADERS: Final = ("x-claude-code-session-id", "session-id")
+
+
+@frozen
+class Caller:
+    """An authenticated caller and what it said about the call.
+
+    Attributes:
+        route: The route asked for by header, or None: by the model's name.
+        role: `primary` for clients; internal calls say what they are.
+        parent: The entry or exchange an internal call belongs to.
+    """
+
+    key: IssuedKey
+    attribution: Attribution = Attribution()
+    route: str | None = None
+    role: Role = "primary"
+    parent: str | None = None
+    trailer: bool = False
+    headers: Mapping[str, str] = field(factory=dict)
+
+
+def attribute(
+    key: IssuedKey, headers: Mapping[str, str], end_user: str | None = None
+) -> Attribution:
+    """Say whom a call is for.
+
+    Args:
+        key: Gives the team (never a header does) and tags of its own.
+        headers: Lower-case request headers: `x-flo2-feature`, `-customer`, `-tags`
+            (`a=1,b=2` or a JSON object).
+        end_user: The request's own `user` or `metadata.user_id`.
+
+    Raises:
+        InvalidRequest: a label is too long or no label at all.
+    """
+    tags = dict(key.tags)
+    if text := headers.get("x-flo2-tags"):
+        tags.update(_tags(text))
+    for name in _SESSION_HEADERS:
+        if name in headers:
+            tags.setdefault("session", _label(name, headers[name]))
+            break
+    return Attribution(
+        team=key.team,
+        feature=_optional("x-flo2-feature", headers),
+        customer=_optional("x-flo2-customer", headers),
+        end_user=end_user[:_MAX_LABEL] if end_user else None,
+        tags=tags,
+    )
+
+
+def check_access(key: IssuedKey, model: str) -> None:
+    """Refuse a model that the key may not use.
+
+    Raises:
+        PermissionRefused: none of the key's patterns matches.
+    """
+    if key.models and not any(fnmatchcase(model, pattern) for pattern in key.models):
+        msg = f"this key may not use model {model!r}; it may use: {', '.join(key.models)}"
+        raise PermissionRefused(msg, code="model_not_allowed", param="model")
+
+
+def _optional(name: str, headers: Mapping[str, str]) -> str | None:
+    text = headers.get(name)
+    return _label(name, text) if text else None
+
+
+def _label(name: str, text: str) -> str:
+    if len(text) > _MAX_LABEL:
+        msg = f"header {name} is longer than {_MAX_LABEL} characters"
+        raise InvalidRequest(msg, code="invalid_header", param=name)
+    return text
+
+
+def _tags(text: str) -> dict[str, str]:
+    wrong = InvalidRequest(
+        "header x-flo2-tags must be name=value pairs split by commas, or a JSON object of strings",
+        code="invalid_header",
+        param="x-flo2-tags",
+    )
+    if text.startswith("{"):
+        try:
+            data = json.loads(text)
+        except ValueError:
+            raise wrong from None
+        pairs = list(data.items())
+    else:
+        pairs = [
+            (name.strip(), value.strip())
+            for name, equals, value in (item.partition("=") for item in text.split(","))
+            if equals
+        ]
+        if len(pairs) != len([item for item in text.split(",") if item.strip()]):
+            raise wrong
+    if len(pairs) > _MAX_TAGS or not all(
+        name and isinstance(value, str) and len(name) + len(value) <= _MAX_LABEL
+        for name, value in pairs
+    ):
+        raise wrong
+    return dict(pairs)

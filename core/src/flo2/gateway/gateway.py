@@ -1,0 +1,460 @@
+"""The gateway: composed once, entered once, then called.
+
+    gateway = Gateway.from_file("flo2.toml")        # reads and checks, opens nothing
+    async with gateway:                             # pools, store, journal, background tasks
+        async with gateway.chat(request, key="flo2_sk_…") as answer:
+            response = await answer.response()
+
+No global state: two gateways live in one process. Imports: everything below.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from random import Random, SystemRandom
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import anyio
+import msgspec
+from anyio import CapacityLimiter, create_task_group, to_thread
+
+from flo2 import builtins
+from flo2.canonical import LossPolicy, Request
+from flo2.config import Config, load, structure
+from flo2.dialects.base import Dialect, Peek
+from flo2.dialects.openai_chat import OpenAIChat
+from flo2.errors import NotFound, Unavailable
+from flo2.executor import DrainGroup, DrainLimits, Executor, HealthModel
+from flo2.gateway.caller import Caller, attribute
+from flo2.gateway.directory import Snapshot, read_snapshot
+from flo2.gateway.exchange import OpenExchange
+from flo2.gateway.catalogue import list_models
+from flo2.gateway.receipts import key_of
+from flo2.gateway.runtime import Runtime, make_book, make_providers, make_strategies
+from flo2.keys import Authenticator
+from flo2.ledger import Journal, Ledger, Receipt, new_writer_id
+from flo2.memory_store import MemoryStore
+from flo2.meter import Meter
+from flo2.plugins import Plugins
+from flo2.protocols import Inbound, ModelInfo, Observer
+from flo2.records import Exchange
+from flo2.services import Services
+from flo2.stored import IssuedKey
+from flo2.stores import Store
+from flo2.vault import KekRing, Vault, generate_kek_file
+from flo2.wire import Wire
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+__all__ = ["Gateway", "default_data_dir"]
+
+T = TypeVar("T")
+_REFRESH_S = 1.0
+_GRACE_S = 30.0
+
+
+def default_data_dir(environ: Mapping[str, str]) -> Path:
+    """Say where a user's flo2 keeps its data: `$FLO2_DATA_DIR`, else the XDG data folder."""
+    if given := environ.get("FLO2_DATA_DIR"):
+        return Path(given).expanduser()
+    base = environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base).expanduser() / "flo2"
+
+
+class Gateway:
+    """One gateway; an async context manager. Built with `build` or `from_file`."""
+
+    def __init__(
+        self,
+        config: Config,
+        plugins: Plugins,
+        store: Store,
+        environ: Mapping[str, str],
+        wire: Wire,
+    ) -> None:
+        """Compose; `build` is the usual way."""
+        self.config = config
+        self.plugins = plugins
+        self.store = store
+        self.environ = dict(environ)
+        self.persistent = store.kind != MemoryStore.kind
+        self.data_dir = config.data_dir or (
+            default_data_dir(environ) if self.persistent else None
+        )
+        self.wire = wire
+        self.services = Services(wire=self.wire, data_dir=self.data_dir, environ=self.environ)
+        self.book = make_book(config, plugins, self.services)
+        self.providers = make_providers(config, plugins, self.services, self.book)
+        self.strategies = make_strategies(config, plugins, self.services)
+        self.blocking = CapacityLimiter(4)
+        self._observers: list[Observer] = [
+            plugins.get("observer", kind)(
+                structure({}, plugins.get("observer", kind).Config, f"observer {kind}"),
+                self.services,
+            )
+            for kind in plugins.kinds("observer")
+        ]
+        self._log = logging.getLogger("flo2.gateway")
+        self._runtime: Runtime | None = None
+        self._authenticator: Authenticator | None = None
+        self._group: TaskGroup | None = None
+        self._stack: AsyncExitStack | None = None
+        self._storing = CapacityLimiter(1)
+
+    # Building ---------------------------------------------------------------------------------
+
+    @classmethod
+    def build(
+        cls,
+        config: Config | Mapping[str, Any] | None = None,
+        *,
+        plugins: Mapping[str, object] | None = None,
+        store: Store | None = None,
+        environ: Mapping[str, str] | None = None,
+        wire: Wire | None = None,
+    ) -> Gateway:
+        """Compose a gateway; reads and checks everything, opens nothing.
+
+        Args:
+            config: A `Config`, or the mapping a `flo2.toml` would give.
+            plugins: Plugins handed over in Python, by name: modules or objects with hooks.
+            store: The store to use; None: the configured one, or one in memory.
+            environ: The environment for references and the data folder; None: the process's.
+            wire: The way to the network; None: a real one.
+
+        Raises:
+            ConfigError: with every problem at once.
+            PluginError: a plugin that the configuration names does not load.
+        """
+        environ = os.environ if environ is None else environ
+        if not isinstance(config, Config):
+            config = structure(config or {}, Config, "config")
+        loaded = Plugins.load(
+            disable=config.plugins.disable,
+            only=config.plugins.only,
+            extra={"flo2": builtins, **(plugins or {})},
+        )
+        wire = wire or Wire(engine=config.network.engine, allow_private=config.network.networks)
+        if store is None:
+            store = _make_store(config, loaded, environ, wire)
+        return cls(config, loaded, store, environ, wire)
+
+    @classmethod
+    def from_file(
+        cls, path: str | Path | None, *, environ: Mapping[str, str] | None = None
+    ) -> Gateway:
+        """Compose a gateway from a `flo2.toml` and the environment; see `build`."""
+        environ = os.environ if environ is None else environ
+        config = load(None if path is None else Path(path), environ)
+        return cls.build(config, environ=environ)
+
+    # Running ----------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        """Open the store, the journal and the pools; start the background tasks."""
+        async with AsyncExitStack() as stack:
+            await self._open(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        folder = self.data_dir or Path(stack.enter_context(TemporaryDirectory(prefix="flo2-")))
+        await self.blocking_call(lambda: folder.mkdir(mode=0o700, parents=True, exist_ok=True))
+        await self.blocking_call(self.store.open)
+        stack.callback(self.store.close)
+        keks = await self.blocking_call(lambda: self._keks(folder))
+        vault = Vault(self.store, keks, self.environ)
+        for problem in await self.blocking_call(vault.open):
+            self._log.warning("%s", problem)
+        pepper = await self.blocking_call(vault.pepper)
+        await stack.enter_async_context(self.wire)
+        group = await stack.enter_async_context(create_task_group())
+        stack.callback(group.cancel_scope.cancel)
+        limits = self.config.drain
+        drains = DrainGroup(group, DrainLimits(limits.number, limits.seconds, limits.bytes))
+        journal = Journal(folder / "journal", new_writer_id())
+        ledger = Ledger(journal, self.store, self.services.now_us)
+        stack.push_async_callback(ledger.close)
+        for adopted in await ledger.adopt():
+            self._log.warning("took over the journal of a worker that died: %s", adopted)
+        group.start_soon(ledger.run)
+        stack.push_async_callback(drains.close, _GRACE_S)
+        health = HealthModel(self.services.clock)
+        self._runtime = Runtime(
+            config=self.config,
+            services=self.services,
+            plugins=self.plugins,
+            providers=self.providers,
+            strategies=self.strategies,
+            meter=Meter(lambda: self.book),
+            health=health,
+            ledger=ledger,
+            vault=vault,
+            executor=Executor(group, drains, drain_s=limits.seconds),
+            drains=drains,
+            loss_policy=LossPolicy(frozenset(self.config.refuse_losses)),  # type: ignore[arg-type]  # severities, checked below
+            rng=Random(SystemRandom().getrandbits(64)),  # noqa: S311  # for routing, no secret
+            observe=self._observe,
+        )
+        snapshot = await self.blocking_call(lambda: read_snapshot(self.store))
+        self._authenticator = Authenticator(pepper, snapshot.keys)
+        self._runtime.snapshot = snapshot
+        self._group = group
+        group.start_soon(self._keep_fresh)
+        for _, context in self.plugins.results("flo2_lifespan", gateway=self):
+            await stack.enter_async_context(context)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Drain what runs, write what is queued, close everything."""
+        stack, self._stack = self._stack, None
+        self._runtime = None
+        if stack is not None:
+            await stack.aclose()
+
+    @property
+    def runtime(self) -> Runtime:
+        """The running parts.
+
+        Raises:
+            Unavailable: the gateway was not entered, or has been left.
+        """
+        if self._runtime is None:
+            msg = (
+                "the gateway is not started: enter it first (`async with gateway:` in your "
+                "lifespan, or create_app(gateway) with lifespan=True)"
+            )
+            raise Unavailable(msg, code="gateway_not_started")
+        return self._runtime
+
+    @property
+    def started(self) -> bool:
+        """Whether it runs."""
+        return self._runtime is not None
+
+    async def blocking_call(self, function: Callable[[], T]) -> T:
+        """Run a blocking function (the store's, mostly) off the event loop, one at a time."""
+        return await to_thread.run_sync(function, limiter=self._storing)
+
+    def _keks(self, folder: Path) -> KekRing:
+        reference = self.config.secrets.kek
+        if not reference:
+            path = folder / "kek"
+            if not path.exists():
+                generate_kek_file(path)
+            reference = f"file:{path}"
+        return KekRing.from_reference(reference, environ=self.environ)
+
+    async def _keep_fresh(self) -> None:
+        """Take over changes of keys, credentials and routes, at most a second after they are made."""
+        while True:
+            await anyio.sleep(_REFRESH_S)
+            try:
+                await self.refresh()
+            except Exception:  # border: the store is another's code, and may be down
+                self._log.exception("the store could not be read; going on with what is known")
+
+    async def refresh(self, *, force: bool = False) -> None:
+        """Take over what changed in the store since the last look."""
+        runtime = self.runtime
+        known = runtime.snapshot.revision
+
+        def look() -> Snapshot | None:
+            if not force and self.store.revision() == known:
+                return None
+            runtime.vault.refresh()
+            return read_snapshot(self.store)
+
+        snapshot = await self.blocking_call(look)
+        if snapshot is not None and self._authenticator is not None:
+            runtime.snapshot = snapshot
+            self._authenticator.refresh(snapshot.keys)
+
+    # Calls ------------------------------------------------------------------------------------
+
+    async def authenticate(self, presented: str) -> IssuedKey:
+        """Find the issued key that was presented.
+
+        Raises:
+            AuthenticationFailed: with a code that says why.
+        """
+        runtime, authenticator = self.runtime, self._authenticator
+        assert authenticator is not None  # noqa: S101  # narrowing: set with the runtime
+        return await authenticator.authenticate_or_look_up(
+            presented, runtime.services.now_us(), self._look_up
+        )
+
+    async def _look_up(self, digest: str) -> IssuedKey | None:
+        return await self.blocking_call(lambda: self.store.key_by_hash(digest))
+
+    def call(
+        self,
+        key: IssuedKey,
+        dialect: Dialect,
+        body: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: str = "",
+    ) -> OpenExchange:
+        """Begin a call that came in a dialect's bytes.
+
+        Args:
+            key: Who calls; see `authenticate`.
+            dialect: The dialect of `body` and of the answer.
+            body: The request.
+            headers: Its headers, lower-case names.
+            query: Its query string.
+
+        Returns:
+            An async context manager giving the `Answer`.
+
+        Raises:
+            InvalidRequest: the body is no request of the dialect.
+        """
+        given = headers or {}
+        inbound = Inbound(dialect, body, dialect.peek(body), headers=given, query=query)
+        caller = Caller(
+            key=key,
+            attribution=attribute(key, given, inbound.peek.end_user),
+            route=given.get("x-flo2-route"),
+            trailer=given.get("x-flo2-receipt") == "trailer",
+        )
+        return OpenExchange(self.runtime, caller, inbound)
+
+    def chat(
+        self,
+        request: Request | Mapping[str, Any],
+        *,
+        key: str | IssuedKey,
+        headers: Mapping[str, str] | None = None,
+    ) -> _Chat:
+        """Call without HTTP.
+
+        Args:
+            request: A canonical `Request`, or a chat request as a mapping in OpenAI's shape.
+            key: An issued key, or its record.
+            headers: Wishes and attribution, as a client would send them.
+
+        Returns:
+            An async context manager giving the `Answer`; read `answer.events()` or
+            `answer.response()`.
+        """
+        return _Chat(self, request, key, headers or {})
+
+    # Receipts ---------------------------------------------------------------------------------
+
+    async def receipt(self, exchange_id: str, *, account: str, key_id: str | None) -> Receipt:
+        """Give the receipt of a call.
+
+        Args:
+            exchange_id: The `x-flo2-request-id` of the answer.
+            account: Whose it must be.
+            key_id: The issued key whose it must be, or None for any of the account (admin).
+
+        Raises:
+            NotFound: there is none, or it is somebody else's.
+        """
+        found = await self.runtime.ledger.receipt(account, exchange_id)
+        if found is None or (key_id is not None and key_of(found) != key_id):
+            msg = f"there is no call {exchange_id!r} of this key"
+            raise NotFound(msg, code="call_not_found")
+        return found
+
+    def models(self, key: IssuedKey) -> Sequence[ModelInfo]:
+        """List what a key may call: routes first, then the priced models of its providers."""
+        return list_models(key, self.runtime.snapshot.tenant(key.account), self.providers)
+
+    # After the last byte ----------------------------------------------------------------------
+
+    def _observe(self, exchange: Exchange) -> None:
+        if self._observers and self._group is not None:
+            self._group.start_soon(self._tell_observers, exchange)
+
+    async def _tell_observers(self, exchange: Exchange) -> None:
+        receipt = await self.runtime.ledger.receipt(exchange.account, exchange.exchange_id)
+        entries = () if receipt is None else receipt.entries
+        for observer in self._observers:
+            try:
+                await observer.observe(exchange, entries)
+            except Exception:  # border: a plugin's own code
+                self._log.exception("observer %r raised", observer.kind)
+
+
+class _Chat:
+    """`Gateway.chat` as a context manager."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        request: Request | Mapping[str, Any],
+        key: str | IssuedKey,
+        headers: Mapping[str, str],
+    ) -> None:
+        self._gateway = gateway
+        self._request = request
+        self._key = key
+        self._headers = headers
+        self._open: OpenExchange | None = None
+
+    async def __aenter__(self) -> Any:  # noqa: ANN401  # Answer; kept loose for the lazy import
+        gateway, request = self._gateway, self._request
+        key = self._key
+        if isinstance(key, str):
+            key = await gateway.authenticate(key)
+        dialect = OpenAIChat()
+        if isinstance(request, Request):
+            sampling = request.sampling
+            peek = Peek(
+                request.model,
+                stream=bool(request.stream),
+                max_output_tokens=sampling.max_output_tokens,
+                n=sampling.n or 1,
+                end_user=request.end_user,
+            )
+            inbound = Inbound(dialect, b"", peek, headers=self._headers, request=request)
+        else:
+            body = msgspec.json.encode(request)
+            inbound = Inbound(dialect, body, dialect.peek(body), headers=self._headers)
+        caller = Caller(
+            key=key,
+            attribution=attribute(key, self._headers, inbound.peek.end_user),
+            route=self._headers.get("x-flo2-route"),
+        )
+        self._open = OpenExchange(gateway.runtime, caller, inbound, canonical=True)
+        return await self._open.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._open is not None:
+            await self._open.__aexit__(kind, exc, traceback)
+
+
+def _make_store(
+    config: Config, plugins: Plugins, environ: Mapping[str, str], wire: Wire
+) -> Store:
+    kind = config.store.get("kind", "sql" if "sql" in plugins.kinds("store") else "memory")
+    if kind == MemoryStore.kind:
+        return MemoryStore()
+    item = plugins.get("store", kind)
+    table = {key: value for key, value in config.store.items() if key != "kind"}
+    data_dir = config.data_dir or default_data_dir(environ)
+    folder = Services(wire=wire, data_dir=data_dir, environ=dict(environ))
+    made: Store = item(structure(table, item.Config, "config.store"), folder)
+    return made
+
+

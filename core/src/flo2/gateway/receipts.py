@@ -1,0 +1,192 @@
+"""A receipt as JSON: what happened to one call, why, and what it cost, line by line.
+
+Pure. Imports: ledger, records, money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from flo2.ledger import Receipt
+from flo2.money import add, text
+from flo2.prices import CostLine
+from flo2.records import Attribution, Entry, Pend, Settle, Void
+
+__all__ = ["entry_json", "key_of", "receipt_json", "timestamp"]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def key_of(receipt: Receipt) -> str | None:
+    """Say which issued key made the call."""
+    if receipt.exchange is not None:
+        return receipt.exchange.key_id
+    return receipt.entries[0].intent.key_id if receipt.entries else None
+
+
+def timestamp(us: int) -> str:
+    """Write an instant as RFC 3339, UTC, with microseconds."""
+    return (_EPOCH + timedelta(microseconds=us)).isoformat().replace("+00:00", "Z")
+
+
+def receipt_json(receipt: Receipt) -> dict[str, Any]:
+    """Write a receipt.
+
+    Returns:
+        `id`, times, who and for whom, `status` of the answer, `plan` (why this model), `losses`,
+        `cost` (`total_usd` is a decimal string, None while an attempt is not known), `attempts`.
+    """
+    exchange = receipt.exchange
+    attempts = [entry_json(entry) for entry in receipt.entries]
+    first = receipt.entries[0].intent if receipt.entries else None
+    attribution = exchange.attribution if exchange is not None else None
+    if attribution is None and first is not None:
+        attribution = first.attribution
+    facts: dict[str, Any] = {
+        "object": "flo2.call",
+        "id": exchange.exchange_id if exchange is not None else first and first.exchange_id,
+        "account": exchange.account if exchange is not None else first and first.account,
+        "key": key_of(receipt),
+        "state": "ended" if exchange is not None else "running",
+    }
+    if exchange is not None:
+        facts |= {
+            "surface": exchange.surface,
+            "model_requested": exchange.model_requested,
+            "stream": exchange.stream,
+            "status": exchange.status,
+            "client": exchange.client,
+            "started_at": timestamp(exchange.started_us),
+            "ended_at": timestamp(exchange.ended_us),
+            "duration_ms": (exchange.ended_us - exchange.started_us) / 1000,
+            "overhead_ms": exchange.overhead_us / 1000,
+            "route": exchange.route,
+            "strategy": exchange.strategy,
+            "plan": exchange.plan,
+            "losses": list(exchange.losses),
+            "error": exchange.error,
+        }
+    facts["attribution"] = attribution_json(attribution) if attribution is not None else {}
+    facts["cost"] = _cost(receipt.entries)
+    facts["attempts"] = attempts
+    return facts
+
+
+def attribution_json(attribution: Attribution) -> dict[str, Any]:
+    """Write whom a call is for."""
+    return {
+        "team": attribution.team,
+        "feature": attribution.feature,
+        "customer": attribution.customer,
+        "end_user": attribution.end_user,
+        "tags": dict(attribution.tags),
+    }
+
+
+def entry_json(entry: Entry) -> dict[str, Any]:
+    """Write one attempt."""
+    intent, end = entry.intent, entry.end
+    facts: dict[str, Any] = {
+        "id": intent.entry_id,
+        "attempt": intent.attempt,
+        "role": intent.role,
+        "provider": intent.provider,
+        "credential": intent.credential_id,
+        "api": intent.api,
+        "model": intent.model,
+        "why": intent.why,
+        "losses": list(intent.losses),
+        "status": entry.status,
+        "started_at": timestamp(intent.started_us),
+    }
+    if end is None:
+        return facts | {"bounds_usd": _bounds(intent.low, intent.high)}
+    facts |= {
+        "outcome": end.outcome,
+        "ended_at": timestamp(end.ended_us),
+        "duration_ms": (end.ended_us - intent.started_us) / 1000,
+        "time_to_first_token_ms": (
+            None if end.first_byte_us is None else (end.first_byte_us - intent.started_us) / 1000
+        ),
+        "http_status": end.http_status,
+        "reason": end.reason,
+    }
+    match end:
+        case Settle():
+            facts |= {
+                "model_billed": end.model_billed,
+                "provider_request_id": end.provider_request_id,
+                "finish": end.finish,
+                "usage": _numbers(end.meters),
+                "informational": _numbers(end.informational),
+                "raw_usage": end.raw_usage,
+                "context": dict(end.context),
+                "cost_usd": _money(end.total),
+                "list_cost_usd": _money(end.list_total),
+                "currency": end.currency,
+                "price_book": end.book,
+                "lines": [_line(line) for line in end.lines],
+            }
+        case Pend():
+            facts |= {
+                "model_billed": end.model_billed,
+                "provider_request_id": end.provider_request_id,
+                "raw_usage": end.raw_usage,
+                "cost_usd": None,
+                "bounds_usd": _bounds(end.low, end.high),
+            }
+        case Void():
+            facts |= {"cost_usd": "0", "rule": end.source}
+    return facts
+
+
+def _cost(entries: Sequence[Entry]) -> dict[str, Any]:
+    known, unknown = Decimal(0), 0
+    statuses: dict[str, int] = {}
+    for entry in entries:
+        statuses[entry.status] = statuses.get(entry.status, 0) + 1
+        if entry.total is None:
+            unknown += 1
+        else:
+            known = add(known, entry.total)
+    return {
+        "total_usd": None if unknown else text(known),
+        "known_usd": text(known),
+        "statuses": statuses,
+        "markup_usd": "0",
+    }
+
+
+def _line(line: CostLine) -> dict[str, Any]:
+    return {
+        "dimension": line.dimension,
+        "quantity": _number(line.quantity),
+        "unit_price": text(line.unit_price),
+        "per": line.per,
+        "amount": text(line.amount),
+        "list_amount": text(line.list_amount),
+        "currency": line.currency,
+        "row": line.row,
+        "book": line.book,
+        "rounded": line.rounded,
+        "model": line.model,
+    }
+
+
+def _numbers(values: Mapping[str, int | Decimal]) -> dict[str, int | str]:
+    return {name: _number(value) for name, value in values.items()}
+
+
+def _number(value: int | Decimal) -> int | str:
+    return value if isinstance(value, int) else text(value)
+
+
+def _money(value: Decimal | None) -> str | None:
+    return None if value is None else text(value)
+
+
+def _bounds(low: Decimal | None, high: Decimal | None) -> dict[str, str | None]:
+    return {"low": _money(low), "high": _money(high)}

@@ -1,0 +1,215 @@
+"""What a gateway is made of while it runs: every part, composed once.
+
+Imports: everything below the gateway.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from attrs import define, field, frozen
+
+from flo2.canonical import LossPolicy
+from flo2.config import Config, structure
+from flo2.dialects.base import Dialect
+from flo2.errors import ConfigError, PluginError
+from flo2.executor import Booking, DrainGroup, Executor, HealthModel, Tools, View
+from flo2.gateway.directory import Snapshot
+from flo2.gateway.resolve import Bound, Target
+from flo2.ids import new_id
+from flo2.meter import Meter
+from flo2.plan import Plan
+from flo2.prices import Bounds, Layer, PriceBook, build
+from flo2.protocols import Credential, Inbound, Provider, Strategy
+from flo2.services import Services
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flo2.ledger import Ledger
+    from flo2.plan import Candidate, RouteView
+    from flo2.plugins import Plugins
+    from flo2.records import Exchange
+    from flo2.vault import Vault
+
+__all__ = ["Ordered", "Runtime", "make_book", "make_providers", "make_strategies"]
+
+
+class Ordered:
+    """The strategy that is always there: one after the other, the resting ones last."""
+
+    kind: ClassVar[str] = "ordered"
+
+    @frozen
+    class Config:
+        """No settings."""
+
+    def __init__(self, config: Config, services: Services) -> None:
+        """Keep nothing."""
+
+    def plan(self, inbound: Inbound, candidates: Sequence[Candidate], view: RouteView) -> Plan:
+        """Try the candidates as written; those that are cooling down come last."""
+        ordered = sorted(candidates, key=lambda c: not view.health(c).available)
+        return Plan.fallback(ordered, why="the first of the route's targets that works")
+
+
+@define
+class Runtime:
+    """The parts of a running gateway. `snapshot` is replaced whole when the store changes."""
+
+    config: Config
+    services: Services
+    plugins: Plugins
+    providers: Mapping[str, Bound]
+    strategies: Callable[[str, Mapping[str, Any]], Strategy]
+    meter: Meter
+    health: HealthModel
+    ledger: Ledger
+    vault: Vault
+    executor: Executor
+    drains: DrainGroup
+    loss_policy: LossPolicy
+    rng: Random
+    observe: Callable[[Exchange], None]
+    snapshot: Snapshot = field(factory=Snapshot)
+    log: logging.Logger = field(factory=lambda: logging.getLogger("flo2.gateway"))
+    tools: Tools = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Bundle what attempts need."""
+        self.tools = Tools(
+            ledger=self.ledger,
+            booking=Booking(self.meter),
+            health=self.health,
+            clock=self.services.clock,
+            now_us=self.services.now_us,
+        )
+
+    def new_id(self, now_us: int) -> str:
+        """Make the id of an exchange."""
+        return new_id(now_us)
+
+    def strategy(self, kind: str, options: Mapping[str, Any]) -> Strategy:
+        """Give a strategy by its kind or configured name.
+
+        Raises:
+            PluginError, ConfigError: there is none, or its options are wrong.
+        """
+        return self.strategies(kind, options)
+
+    def view(self) -> View:
+        """Give what a strategy may know, as of now."""
+        return View(self.health, self.services.clock(), self.rng)
+
+    def bounds(self, target: Target, dialect: Dialect, inbound: Inbound) -> Bounds:
+        """Bound what a call to a target may cost."""
+        kind = target.bound.provider.kind
+        now = self.services.now_us()
+        return self.tools.booking.bounds(kind, dialect.api, target.model, now, inbound)
+
+    def credential(self, target: Target) -> Credential:
+        """Open the credential of a target, for one call.
+
+        Raises:
+            SecretError: it does not open, or its reference points nowhere.
+        """
+        sealed = target.credential
+        if sealed is None:
+            return Credential(None)
+        secret = self.vault.reveal(sealed, target.bound.host)
+        return Credential(sealed.id, secret, sealed.project, sealed.settings)
+
+
+def make_book(config: Config, plugins: Plugins, services: Services) -> PriceBook:
+    """Build the price book out of the configured sources, or of every installed one.
+
+    Raises:
+        ConfigError, PluginError, PricingError: a source is wrong.
+    """
+    tables: Mapping[str, Mapping[str, Any]] = config.pricing or {
+        kind: {} for kind in plugins.kinds("pricing") if _needs_nothing(plugins, "pricing", kind)
+    }
+    layers = []
+    for name, table in tables.items():
+        source = _instance(plugins, "pricing", name, table, f"config.pricing.{name}", services)
+        layers.append(Layer(name, tuple(source.rows()), source.defaults()))
+    layers.sort(key=lambda layer: 0 if config.pricing else _evidence_rank(layer))
+    return build(layers)
+
+
+def make_providers(
+    config: Config, plugins: Plugins, services: Services, book: PriceBook
+) -> Mapping[str, Bound]:
+    """Make every configured provider, and every installed one that needs no settings.
+
+    Raises:
+        ConfigError, PluginError: a table is wrong; every problem at once.
+    """
+    tables: dict[str, Mapping[str, Any]] = {
+        kind: {} for kind in plugins.kinds("provider") if _needs_nothing(plugins, "provider", kind)
+    }
+    tables.update(config.providers)
+    bound: dict[str, Bound] = {}
+    problems: list[str] = []
+    for name, table in tables.items():
+        try:
+            provider: Provider = _instance(
+                plugins, "provider", name, table, f"config.providers.{name}", services
+            )
+        except ConfigError as exc:
+            problems += exc.problems
+            continue
+        except (PluginError, ValueError) as exc:
+            problems.append(f"{exc} @ config.providers.{name}")
+            continue
+        listed = frozenset(book.models(provider.kind))
+        bound[name] = Bound(name, provider, getattr(provider, "host", ""), listed)
+    if problems:
+        raise ConfigError(problems)
+    return bound
+
+
+def make_strategies(
+    config: Config, plugins: Plugins, services: Services
+) -> Callable[[str, Mapping[str, Any]], Strategy]:
+    """Give a function that finds strategies; each (name, options) is made once and kept."""
+    made: dict[tuple[str, str], Strategy] = {}
+
+    def find(name: str, options: Mapping[str, Any]) -> Strategy:
+        key = (name, repr(sorted(options.items())))
+        if key not in made:
+            table = {**config.strategies.get(name, {}), **options}
+            made[key] = _instance(plugins, "strategy", name, table, f"strategy {name!r}", services)
+        return made[key]
+
+    return find
+
+
+def _instance(
+    plugins: Plugins,
+    slot: str,
+    name: str,
+    table: Mapping[str, Any],
+    where: str,
+    services: Services,
+) -> Any:  # noqa: ANN401  # an object of the slot's protocol
+    kind = table.get("kind", name)
+    item = plugins.get(slot, kind)
+    given = {key: value for key, value in table.items() if key != "kind"}
+    return item(structure(given, item.Config, where), services)
+
+
+def _needs_nothing(plugins: Plugins, slot: str, kind: str) -> bool:
+    try:
+        structure({}, plugins.get(slot, kind).Config, kind)
+    except ConfigError:
+        return False
+    return True
+
+
+def _evidence_rank(layer: Layer) -> int:
+    """Curated sources before third-party ones, where the operator gave no order."""
+    return int(any(row.evidence == "third_party" for row in layer.rows[:1]))

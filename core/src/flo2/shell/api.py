@@ -1,0 +1,183 @@
+"""`/api`: receipts for the key that made the call, all else for the admin token; and `/v1/models`.
+
+Imports: gateway, starlette.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from flo2.errors import AuthenticationFailed, InvalidRequest, NotFound, PermissionRefused, RefusedCall
+from flo2.gateway import entry_json, receipt_json, timestamp
+from flo2.gateway.usage import usage_json
+from flo2.keys import ADMIN_PREFIX, check_admin, presented
+from flo2.keys.issuing import ADMIN_SETTING
+from flo2.stores import EntryFilter
+
+if TYPE_CHECKING:
+    from flo2.gateway import Gateway
+
+__all__ = ["api_routes"]
+
+_MAX_PAGE = 1000
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def api_routes(gateway: Gateway) -> list[Route]:
+    """Make the routes of `/api`; each one says who may use it."""
+    api = _Api(gateway)
+    return [
+        Route("/api/calls/{id}", _told(api.call), methods=["GET"]),
+        Route("/api/calls", _told(api.admin(api.calls)), methods=["GET"]),
+        Route("/api/usage", _told(api.admin(api.usage)), methods=["GET"]),
+        Route("/api/entries", _told(api.admin(api.entries)), methods=["GET"]),
+        Route("/api/plugins", _told(api.admin(api.plugins)), methods=["GET"]),
+        Route("/api/{rest:path}", _told(api.admin(api.nothing))),
+    ]
+
+
+class _Api:
+    """The endpoints; each one gives JSON or raises a `RefusedCall`."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def admin(self, endpoint: Endpoint) -> Endpoint:
+        """Let only the admin token through."""
+
+        async def guarded(request: Request) -> Response:
+            await self._check_admin(presented(request.scope["headers"]))
+            return await endpoint(request)
+
+        return guarded
+
+    async def _check_admin(self, token: str) -> None:
+        gateway = self._gateway
+        pepper = await gateway.blocking_call(gateway.runtime.vault.pepper)
+        expected = await gateway.blocking_call(lambda: gateway.store.setting(ADMIN_SETTING))
+        check_admin(token, expected, pepper=pepper)
+
+    async def call(self, request: Request) -> Response:
+        """`GET /api/calls/{id}`: a receipt, for the key that made the call or the admin."""
+        token = presented(request.scope["headers"])
+        exchange_id = request.path_params["id"]
+        if token.startswith(ADMIN_PREFIX):
+            await self._check_admin(token)
+            account = request.query_params.get("account", "default")
+            receipt = await self._gateway.receipt(exchange_id, account=account, key_id=None)
+        else:
+            key = await self._gateway.authenticate(token)
+            receipt = await self._gateway.receipt(exchange_id, account=key.account, key_id=key.id)
+        return JSONResponse(receipt_json(receipt))
+
+    async def calls(self, request: Request) -> Response:
+        """`GET /api/calls`: exchanges, newest first."""
+        where = _filter(request)
+        found = await self._gateway.runtime.ledger.exchanges(where)
+        data = [
+            {
+                "id": exchange.exchange_id,
+                "started_at": timestamp(exchange.started_us),
+                "model_requested": exchange.model_requested,
+                "surface": exchange.surface,
+                "status": exchange.status,
+                "client": exchange.client,
+                "attempts": exchange.attempts,
+                "key": exchange.key_id,
+                "error": exchange.error,
+            }
+            for exchange in found
+        ]
+        return JSONResponse({"object": "list", "data": data})
+
+    async def entries(self, request: Request) -> Response:
+        """`GET /api/entries`: ledger entries, newest first."""
+        found = await self._gateway.runtime.ledger.entries(_filter(request))
+        return JSONResponse({"object": "list", "data": [entry_json(entry) for entry in found]})
+
+    async def usage(self, request: Request) -> Response:
+        """`GET /api/usage?by=model,feature`: what was used and what it cost."""
+        by = [each for each in request.query_params.get("by", "model").split(",") if each]
+        where = _filter(request, paged=False)
+        try:
+            rows = await self._gateway.runtime.ledger.usage(where, by)
+        except ValueError as exc:
+            raise InvalidRequest(str(exc), param="by") from exc
+        return JSONResponse({"object": "list", "by": by, "data": usage_json(by, rows)})
+
+    async def plugins(self, request: Request) -> Response:  # noqa: ARG002  # an endpoint's shape
+        """`GET /api/plugins`: what is installed, and what is wrong with it."""
+        data = [
+            {
+                "name": plugin.name,
+                "distribution": plugin.distribution,
+                "version": plugin.version,
+                "hooks": list(plugin.hooks),
+                "error": plugin.error,
+            }
+            for plugin in self._gateway.plugins.loaded
+        ]
+        return JSONResponse({"object": "list", "data": data})
+
+    async def nothing(self, request: Request) -> Response:
+        """Say that there is nothing here."""
+        msg = f"there is nothing at {request.method} {request.url.path}"
+        raise NotFound(msg, code="not_found")
+
+
+def _told(endpoint: Endpoint) -> Endpoint:
+    """Turn refusals into JSON."""
+
+    async def answered(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except RefusedCall as exc:
+            kind = {
+                AuthenticationFailed: "authentication_error",
+                PermissionRefused: "permission_error",
+            }.get(type(exc), "invalid_request_error")
+            error = {"message": exc.message, "type": kind, "param": exc.param, "code": exc.code}
+            return JSONResponse({"error": error}, exc.status)
+
+    return answered
+
+
+def _filter(request: Request, *, paged: bool = True) -> EntryFilter:
+    query = request.query_params
+    limit: int | None = None
+    if paged:
+        text = query.get("limit", "100")
+        if not text.isdigit() or not 1 <= int(text) <= _MAX_PAGE:
+            msg = f"limit must be a number from 1 to {_MAX_PAGE}, not {text!r}"
+            raise InvalidRequest(msg, param="limit")
+        limit = int(text)
+    return EntryFilter(
+        account=query.get("account", "default"),
+        key_id=query.get("key"),
+        since_us=_instant(query, "since"),
+        until_us=_instant(query, "until"),
+        status=query.get("status"),
+        limit=limit,
+        newest_first=paged,
+    )
+
+
+def _instant(query: Any, name: str) -> int | None:  # noqa: ANN401  # starlette's QueryParams
+    text = query.get(name)
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        msg = f"{name} must be an RFC 3339 instant like 2026-11-25T00:00:00Z, not {text!r}"
+        raise InvalidRequest(msg, param=name) from None
+    if moment.tzinfo is None:
+        msg = f"{name} needs a time zone: {text}Z"
+        raise InvalidRequest(msg, param=name)
+    return round(moment.timestamp() * 1_000_000)

@@ -1,0 +1,101 @@
+"""The ASGI app: the data plane in front, ordinary Starlette behind it.
+
+    app = create_app(gateway)                              # stand-alone: runs the gateway itself
+    Mount("/llm", create_app(gateway, lifespan=False))     # inside a host that has entered it
+
+Imports: gateway, starlette.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from flo2.dialects.anthropic_messages import AnthropicCountTokens, AnthropicMessages
+from flo2.dialects.openai_chat import OpenAIChat
+from flo2.dialects.openai_embeddings import OpenAIEmbeddings
+from flo2.shell.api import api_routes
+from flo2.shell.dispatch import Dispatch
+from flo2.shell.guard import Guard, error_body
+from flo2.shell.models import Models
+from flo2.shell.surface import Surface
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from flo2.gateway import Gateway
+
+__all__ = ["create_app"]
+
+
+def create_app(gateway: Gateway, *, lifespan: bool = True) -> ASGIApp:
+    """Make the app.
+
+    Args:
+        gateway: The gateway it serves; reached by closure, so several apps live in one process.
+        lifespan: Enter and leave the gateway with the app. A mounted app's lifespan does not run
+            (Starlette), so a host passes False and enters the gateway in its own.
+    """
+    openai, anthropic = OpenAIChat(), AnthropicMessages()
+    models = Models(gateway, openai, anthropic)
+    hot: dict[tuple[str, str], ASGIApp] = {
+        ("POST", "/v1/chat/completions"): Surface(gateway, openai),
+        ("POST", "/v1/messages"): Surface(gateway, anthropic),
+        ("POST", "/v1/messages/count_tokens"): Surface(gateway, AnthropicCountTokens()),
+        ("POST", "/v1/embeddings"): Surface(gateway, OpenAIEmbeddings()),
+    }
+
+    async def livez(_: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def readyz(_: Request) -> Response:
+        if not gateway.started:
+            return JSONResponse({"status": "not started"}, 503)
+        if not gateway.runtime.ledger.healthy:
+            return JSONResponse({"status": "ledger is behind"}, 503)
+        return JSONResponse({"status": "ready"})
+
+    @asynccontextmanager
+    async def run(_: Starlette) -> AsyncIterator[None]:
+        async with gateway:
+            yield
+
+    plugin_routes = [
+        Mount(prefix, app)
+        for _, apps in gateway.plugins.results("flo2_routes", gateway=gateway)
+        for prefix, app in sorted(apps.items())
+    ]
+    ordinary = Starlette(
+        routes=[
+            Route("/v1/models", models, methods=["GET"]),
+            Route("/v1/models/{id:path}", models, methods=["GET"]),
+            Route("/livez", livez),
+            Route("/healthz", livez),
+            Route("/readyz", readyz),
+            *plugin_routes,
+            *api_routes(gateway),
+        ],
+        lifespan=run if lifespan else None,
+        exception_handlers={404: _not_found, 405: _wrong_method},
+    )
+    server = gateway.config.server
+    return Guard(Dispatch(hot, ordinary), max_body_bytes=server.max_body_bytes)
+
+
+async def _not_found(request: Request, _: Exception) -> Response:
+    path = request.scope["path"]
+    body = error_body(f"there is nothing at {path[:200]!r}; see /v1/models and the docs", "not_found")
+    return Response(body, 404, media_type="application/json")
+
+
+async def _wrong_method(request: Request, _: Exception) -> Response:
+    body = error_body(
+        f"{request.method} is not possible at {request.scope['path'][:200]!r}", "method_not_allowed"
+    )
+    return Response(body, 405, media_type="application/json")

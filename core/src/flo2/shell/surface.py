@@ -1,0 +1,157 @@
+"""A surface: one inbound API as an ASGI callable, from the client's bytes to the last byte back.
+
+Everything a client can do wrong, and everything that can go wrong behind it, ends in the
+surface's own envelope. Imports: gateway, dialects, starlette's types.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from anyio import CancelScope, create_task_group
+
+from flo2.dialects.base import Dialect
+from flo2.errors import Flo2Error, ProviderError, RefusedCall
+from flo2.keys import presented
+from flo2.shell.body import CLIENT_LEFT, ClientDisconnected, read_body
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.types import Receive, Scope, Send
+
+    from flo2.gateway import Answer, Gateway
+
+__all__ = ["Surface", "send_json"]
+
+_log = logging.getLogger("flo2.shell")
+
+
+class Surface:
+    """Serve POSTs of one dialect."""
+
+    __slots__ = ("_dialect", "_gateway", "_limit")
+
+    def __init__(self, gateway: Gateway, dialect: Dialect) -> None:
+        """Keep what every request needs."""
+        self._gateway = gateway
+        self._dialect = dialect
+        self._limit = gateway.config.server.max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        dialect, gateway = self._dialect, self._gateway
+        try:
+            raw_headers = scope["headers"]
+            key = await gateway.authenticate(presented(raw_headers))
+            body = await read_body(scope, receive, self._limit)
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw_headers}
+            query = scope["query_string"].decode("latin-1")
+            call = gateway.call(key, dialect, body, headers=headers, query=query)
+            async with call as answer:
+                if answer.is_stream:
+                    await self._stream(answer, scope, receive, send)
+                else:
+                    await _send(send, answer.status, answer.content_type, answer.headers, answer.body)
+        except ClientDisconnected:
+            return
+        except (RefusedCall, ProviderError) as exc:
+            await self._refuse(exc, scope, send)
+        except Flo2Error as exc:
+            _log.error("call failed: %s", exc)
+            await self._refuse(_internal(str(exc)), scope, send)
+        except Exception:  # border: the top of the ASGI app
+            _log.exception("call failed by a bug")
+            await self._refuse(_internal("internal error; see the server's log"), scope, send)
+
+    async def _stream(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send a stream; stop when the client leaves."""
+        notify = scope.get("extensions", {}).get(CLIENT_LEFT)
+        if notify is not None:
+            with CancelScope() as until_left:
+                forget = notify(until_left.cancel)
+                try:
+                    await _send_stream(answer, send, self._dialect)
+                finally:
+                    forget()
+            return
+        async with create_task_group() as group:
+
+            async def watch() -> None:
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+                group.cancel_scope.cancel()
+
+            group.start_soon(watch)
+            await _send_stream(answer, send, self._dialect)
+            group.cancel_scope.cancel()
+
+    async def _refuse(
+        self, error: RefusedCall | ProviderError, scope: Scope, send: Send
+    ) -> None:
+        request_id = getattr(error, "request_id", "")
+        told = self._dialect.encode_error(error, request_id=request_id)
+        headers = dict(told.headers)
+        headers["x-should-retry"] = _should_retry(error)
+        if request_id:
+            headers["x-flo2-request-id"] = request_id
+        if error_headers := getattr(error, "headers", None):
+            headers = {**error_headers, **headers}
+        if error.retry_after_s is not None:
+            headers.setdefault("retry-after", f"{error.retry_after_s:g}")
+        if told.status == 413:  # noqa: PLR2004  # the rest of the body was not read
+            headers["connection"] = "close"
+        await _send(send, told.status, self._dialect.content_type, headers, told.body)
+
+
+def _should_retry(error: RefusedCall | ProviderError) -> str:
+    """Tell the SDKs: what flo2 has already tried again, they need not multiply.
+
+    The official OpenAI and Anthropic SDKs obey `x-should-retry` (openai-python 3.57.0 and
+    anthropic-sdk-python 2.13.0, `_base_client._should_retry`, read 2026-11-25).
+    """
+    return "true" if isinstance(error, RefusedCall) and error.status in {429, 503} else "false"
+
+
+def _internal(message: str) -> ProviderError:
+    return ProviderError(message, status=500, kind="internal", code="internal_error")
+
+
+async def _send_stream(answer: Answer, send: Send, dialect: Dialect) -> None:
+    await _start(send, answer.status, answer.content_type, answer.headers, None)
+    stream: AsyncIterator[bytes] = answer.stream()
+    async for data in stream:
+        await send({"type": "http.response.body", "body": data, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _send(
+    send: Send, status: int, content_type: str, headers: Mapping[str, str], body: bytes
+) -> None:
+    await _start(send, status, content_type, headers, len(body))
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _start(
+    send: Send, status: int, content_type: str, headers: Mapping[str, str], length: int | None
+) -> None:
+    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    pairs.append((b"content-type", content_type.encode()))
+    if length is None:
+        # nginx and its like hold streams back unless told (X-Accel-Buffering, nginx documentation
+        # of ngx_http_proxy_module, read 2026-11-25).
+        pairs += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+    else:
+        pairs.append((b"content-length", str(length).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
+
+
+async def send_json(
+    send: Send, status: int, data: object, headers: Mapping[str, str] | None = None
+) -> None:
+    """Send a JSON answer."""
+    body = json.dumps(data, default=str).encode()
+    await _send(send, status, "application/json", headers or {}, body)

@@ -28,11 +28,15 @@ def presented(headers: Mapping[str, str] | Iterable[tuple[bytes, bytes]]) -> str
         AuthenticationFailed: code `missing_key`, or `conflicting_keys` when two headers hold
             different keys. No message holds a key.
     """
+    pairs: Iterable[tuple[bytes, bytes]]
     if isinstance(headers, Mapping):
-        headers = [(k.lower().encode("latin-1", "replace"), _bytes(v)) for k, v in headers.items()]
+        # str(): a mapping is iterable too, so type checkers see two kinds of it here.
+        pairs = [(_bytes(str(k).lower()), _bytes(str(v))) for k, v in headers.items()]
+    else:
+        pairs = headers
     found: bytes | None = None
     scheme_refused = False
-    for name, raw in headers:
+    for name, raw in pairs:
         if name == b"authorization":
             scheme, _, value = raw.strip().partition(b" ")
             if scheme.lower() != b"bearer":

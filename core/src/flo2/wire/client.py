@@ -1,0 +1,268 @@
+"""The wire: prepared endpoints over one engine, with deadlines, checks and the one safe resend.
+
+Never follows a redirect, reads no proxy or netrc from the environment, keeps no cookies. Names no
+provider. Imports: errors, wire.*.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Self, cast
+
+from flo2.errors import (
+    ConnectFailed,
+    InvalidHeader,
+    ReadFailed,
+    ResponseTooLarge,
+    SendFailed,
+    WireError,
+)
+from flo2.wire.address import is_target, parse_base_url
+from flo2.wire.destination import DestinationCheck, system_lookup
+from flo2.wire.engines import client_context, make_engine
+from flo2.wire.flight import Deadlines, Flight
+from flo2.wire.headers import HeaderCheck
+from flo2.wire.response import WireResponse
+from flo2.wire.types import Limits, Timeouts
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from ipaddress import IPv4Network, IPv6Network
+    from pathlib import Path
+
+    from flo2.wire.address import Address
+    from flo2.wire.destination import Lookup
+    from flo2.wire.engines import EngineName
+    from flo2.wire.httpx_library import AsyncBaseTransport
+    from flo2.wire.types import RawResponse, Transport
+
+__all__ = ["Endpoint", "Wire"]
+
+# A keep-alive race shows within a round trip. An upstream that worked for longer before it hung up
+# has perhaps produced, and bills, an answer: sending again would pay twice.
+_STALE_WITHIN_S = 1.0
+
+
+class Wire:
+    """Connections to providers.
+
+    Args:
+        transport: Used in place of an engine: a `Transport`, or any httpx2 (httpx)
+            `AsyncBaseTransport`, such as a `MockTransport`. It makes its own connections, so the
+            destination check is its own matter.
+        engine: Which library makes the connections.
+        allow_private: Networks that may be reached although they are not public.
+        limits: Pool, header and body bounds.
+        clock: Monotonic seconds, for deadlines, `sent_at` and `first_byte_at`.
+        ca_file: PEM certificates to trust besides the system's.
+        lookup: Name resolution, where the system's is not wanted.
+
+    Example:
+        async with Wire() as wire:
+            endpoint = wire.endpoint("https://api.vendor.example/v1")
+            async with await endpoint.send("POST", "/chat", headers, body) as response:
+                data = await response.read()
+    """
+
+    def __init__(
+        self,
+        transport: AsyncBaseTransport | Transport | None = None,
+        *,
+        engine: EngineName = "auto",
+        allow_private: Sequence[IPv4Network | IPv6Network] = (),
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        ca_file: Path | str | None = None,
+        lookup: Lookup = system_lookup,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.deadlines = Deadlines(clock)
+        self.header_check = HeaderCheck()
+        self._given = transport
+        self._engine: EngineName = engine
+        self._check = DestinationCheck(allow_private, lookup=lookup)
+        self._ca_file = ca_file
+        self._transport: Transport | None = None
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        self.open()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    def open(self) -> Transport:
+        """Give the transport, making it at the first call; needs a running event loop."""
+        if self._transport is not None:
+            return self._transport
+        if self._closed:
+            raise ConnectFailed("the wire is closed")
+        given = self._given
+        if given is None:
+            self._transport = make_engine(
+                self._engine,
+                check=self._check,
+                limits=self.limits,
+                context=client_context(self._ca_file),
+            )
+        elif hasattr(given, "handle_async_request"):
+            from flo2.wire.httpx_engine import HttpxAdapter  # noqa: PLC0415  # loaded when needed
+
+            self._transport = HttpxAdapter(cast("AsyncBaseTransport", given))
+        else:
+            self._transport = given
+        return self._transport
+
+    def endpoint(self, base_url: str, *, timeouts: Timeouts | None = None) -> Endpoint:
+        """Prepare a base URL; does no I/O.
+
+        Args:
+            base_url: `http(s)://host[:port][/prefix]`.
+            timeouts: For calls that bring none of their own.
+
+        Raises:
+            ConfigError: another scheme, no host, or a user, query or fragment in the URL.
+        """
+        return Endpoint(self, parse_base_url(base_url), timeouts or Timeouts())
+
+    async def aclose(self) -> None:
+        """Interrupt what runs and close every connection."""
+        self._closed = True
+        self.deadlines.close()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.aclose()
+
+
+class Endpoint:
+    """A base URL of one provider; made by `Wire.endpoint`.
+
+    Attributes:
+        address: The parsed base URL.
+    """
+
+    def __init__(self, wire: Wire, address: Address, timeouts: Timeouts) -> None:
+        self.address = address
+        self._wire = wire
+        self._timeouts = timeouts
+
+    def __repr__(self) -> str:
+        return f"<Endpoint {self.address.origin}{self.address.prefix}>"
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        *,
+        timeouts: Timeouts | None = None,
+    ) -> WireResponse:
+        """Send one request and wait for the head of its answer.
+
+        Asks for an uncompressed body (`accept-encoding: identity`) unless the caller says
+        otherwise: a compressor holds back pieces of a stream, and inflating costs more than the
+        network saves.
+
+        Sends once more, on a new connection, in one case only: the connection was kept alive from
+        an earlier call and closed before any byte of an answer, within 1 s. That is the race
+        between an upstream's idle timeout and our request. `WireResponse.resends` tells.
+
+        Args:
+            method: In capitals.
+            path: Begins with `/`, percent-encoded, with the query if there is one.
+            headers: Names and values; `host` and framing are the wire's.
+            body: May be empty.
+            timeouts: In place of the endpoint's.
+
+        Raises:
+            InvalidHeader: header or path cannot be sent.
+            ConnectFailed, DestinationRefused: nothing was sent.
+            SendFailed, ReadFailed, ResponseTooLarge: the request may have been processed.
+            WireTimeout: `connect`, `first_byte` or `total`.
+        """
+        wire = self._wire
+        if not wire.header_check.check(headers):
+            headers = [*headers, ("accept-encoding", "identity")]
+        if not is_target(path):
+            # Not shown: a query may hold a key.
+            raise InvalidHeader(
+                f"the request path for {self.address.host!r} must begin with '/', be ASCII, "
+                "percent-encoded, without dot segments"
+            )
+        transport = wire.open()
+        flight = Flight(wire.deadlines, timeouts or self._timeouts)
+        target = self.address.prefix + path
+        call = partial(transport.send, self.address, method, target, headers, body, flight)
+        try:
+            got = await _attempt(call, flight)
+            resends = 0
+            if isinstance(got, WireError) and _is_stale(flight, got):
+                resends = 1
+                flight.connecting()
+                got = await _attempt(call, flight)
+                if isinstance(got, WireError):
+                    got.sent = True  # whatever became of the second one, the first one left
+            if isinstance(got, WireError):
+                # Outside of any `except`: no exception of a library, which may hold the URL or the
+                # headers, stays attached as its context.
+                raise got  # noqa: TRY301
+            return self._response(got, flight, resends)
+        except BaseException:
+            flight.finish()
+            if flight.kill is not None:
+                flight.kill()
+            raise
+
+    def _response(self, raw: RawResponse, flight: Flight, resends: int) -> WireResponse:
+        flight.kill = raw.kill
+        first_byte_at = flight.answered()
+        limits = self._wire.limits
+        if sum(map(len, chain.from_iterable(raw.raw_headers))) > limits.max_header_bytes:
+            raise ResponseTooLarge(
+                f"the response head is larger than {limits.max_header_bytes} bytes"
+            )
+        return WireResponse(
+            raw,
+            flight,
+            sent_at=first_byte_at if flight.sent_at is None else flight.sent_at,
+            first_byte_at=first_byte_at,
+            resends=resends,
+            max_body_bytes=limits.max_body_bytes,
+        )
+
+
+async def _attempt(
+    call: Callable[[], Awaitable[RawResponse]], flight: Flight
+) -> RawResponse | WireError:
+    """Wait for a response head; give a failure back rather than raise it."""
+    flight.wait()
+    try:
+        raw = await call()
+    except asyncio.CancelledError:
+        if not flight.resume() or flight.failure is None:
+            raise
+        return flight.failure
+    except WireError as error:
+        flight.resume()
+        return flight.failure or error
+    flight.resume()
+    if flight.failure is not None:  # interrupted, but the engine swallowed it
+        raw.kill()
+        await raw.aclose()
+        return flight.failure
+    return raw
+
+
+def _is_stale(flight: Flight, failure: WireError) -> bool:
+    return (
+        isinstance(failure, ReadFailed | SendFailed)
+        and flight.failure is None
+        and flight.reused
+        and not flight.received
+        and flight.since_sent() <= _STALE_WITHIN_S
+    )

@@ -1,0 +1,35 @@
+"""httpx2 and httpcore2, or the httpx and httpcore they continue; the only import of either.
+
+Imports: nothing of flo2.
+"""
+
+from __future__ import annotations
+
+try:
+    import httpcore2 as httpcore
+    import httpx2 as httpx
+except ImportError:  # httpx2 continues httpx under another name; the API is the same
+    import httpcore  # type: ignore[import-not-found,no-redef]  # only one of the two is installed
+    import httpx  # type: ignore[import-not-found,no-redef]  # same
+
+__all__ = ["CONNECT_ERRORS", "LIBRARY_ERRORS", "AsyncBaseTransport", "httpcore", "httpx"]
+
+AsyncBaseTransport = httpx.AsyncBaseTransport
+LIBRARY_ERRORS = (
+    httpx.HTTPError,
+    httpx.StreamError,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.TimeoutException,
+    httpcore.UnsupportedProtocol,
+    OSError,
+    RuntimeError,
+)
+CONNECT_ERRORS = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpcore.ConnectError,
+    httpcore.ConnectTimeout,
+    httpcore.PoolTimeout,
+)

@@ -70,8 +70,6 @@ class HttpProvider:
     """Request headers of the client that go on to the provider, lower-case."""
     reply_headers: ClassVar[tuple[str, ...]] = ()
     """Prefixes of answer headers that may reach the client, besides the rate limits."""
-    read_usage: ClassVar[ReadUsage | None] = None
-    """The provider's own usage reader, where it differs from its dialect's."""
 
     @frozen(kw_only=True)
     class Config:
@@ -107,7 +105,7 @@ class HttpProvider:
     @property
     def host(self) -> str:
         """The host its credentials are bound to."""
-        return self.endpoint.host
+        return self.endpoint.address.host
 
     # The four steps, pure -------------------------------------------------------------------
 
@@ -138,13 +136,16 @@ class HttpProvider:
         error.provider = self.kind
         return error
 
+    def usage_reader(self, call: Call) -> ReadUsage | None:
+        """Give the provider's own usage reader, where it differs from its dialect's."""
+
     def decoder(self, call: Call) -> Decoder:
         """Choose how the answer is decoded."""
-        dialect = call.dialect
+        dialect, read_usage = call.dialect, self.usage_reader(call)
         if call.stream:
             hide = call.passthrough and not call.inbound.peek.wants_usage
-            return dialect.decoder(full=call.full, hide_usage=hide, read_usage=self.read_usage)
-        return dialect.body_decoder(full=call.full, read_usage=self.read_usage)
+            return dialect.decoder(full=call.full, hide_usage=hide, read_usage=read_usage)
+        return dialect.body_decoder(full=call.full, read_usage=read_usage)
 
     # The driver -----------------------------------------------------------------------------
 
@@ -157,7 +158,12 @@ class HttpProvider:
         try:
             if response.status not in _OK:
                 body = await response.read(_ERROR_BODY_LIMIT)
-                raise self.error(call, response.status, dict(response.headers.items()), body)
+                raise self.error(
+                    call,
+                    response.status,
+                    {name.lower(): value for name, value in response.headers},
+                    body,
+                )
             yield HttpReply(response, self.decoder(call), self._passed_on(response))
         finally:
             await response.aclose()
@@ -165,7 +171,7 @@ class HttpProvider:
     def _passed_on(self, response: WireResponse) -> dict[str, str]:
         prefixes = ("retry-after", "x-ratelimit-", *self.reply_headers)
         return {
-            name: value for name, value in response.headers.items() if name.startswith(prefixes)
+            lower: value
+            for name, value in response.headers
+            if (lower := name.lower()).startswith(prefixes)
         }
-
-

@@ -31,7 +31,7 @@ class OpenAICompatible(HttpProvider):
     """A host with OpenAI's API.
 
     A subclass sets `kind`, `base_url`, `facts`, and what differs: `rename` and `drop` request
-    fields, `read_usage`, `paths`.
+    fields, `usage_reader`, `paths`.
     """
 
     kind: ClassVar[str] = "openai-compatible"
@@ -56,7 +56,7 @@ class OpenAICompatible(HttpProvider):
 
         keyless: bool = field(default=False)
 
-    def profile(self, model: str) -> Profile:  # noqa: ARG002  # subclasses look at it
+    def profile(self, model: str) -> Profile:
         """Give what differs for every model of this host."""
         return Profile(renames=self.rename, drops=self.drop)
 
@@ -89,8 +89,10 @@ class OpenAICompatible(HttpProvider):
             body = await response.read(_LIST_LIMIT)
         finally:
             await response.aclose()
-        if response.status != 200:  # noqa: PLR2004  # the one good status of a list
-            error = CHAT.decode_error(response.status, dict(response.headers.items()), body)
+        if response.status != 200:
+            error = CHAT.decode_error(
+                response.status, {name.lower(): value for name, value in response.headers}, body
+            )
             error.provider = self.kind
             raise error
         try:
@@ -107,5 +109,3 @@ class OpenAICompatible(HttpProvider):
         except (msgspec.DecodeError, KeyError, TypeError, ValueError) as exc:
             msg = f"provider {self.kind!r} answered its model list with something else"
             raise ProviderError(msg, provider=self.kind, status=200) from exc
-
-

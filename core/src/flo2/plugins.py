@@ -116,8 +116,8 @@ class Plugins:
         return tuple(self._loaded.values())
 
     @property
-    def hook(self) -> Any:  # noqa: ANN401  # pluggy's own hook relay is untyped
-        """pluggy's relay, for composition only."""
+    def hook(self) -> Any:
+        """The relay of pluggy, for composition only."""
         return self._manager.hook
 
     def kinds(self, slot: Slot) -> tuple[str, ...]:
@@ -138,9 +138,7 @@ class Plugins:
             msg = f"plugin {broken[0].name!r} does not load: {broken[0].error}"
             raise PluginError(msg) from broken[0].cause
         have = ", ".join(self.kinds(slot)) or "none"
-        msg = (
-            f"no {slot} kind {kind!r}; installed: {have}. Try: pip install flo2-{slot}-{kind}"
-        )
+        msg = f"no {slot} kind {kind!r}; installed: {have}. Try: pip install flo2-{slot}-{kind}"
         raise PluginError(msg)
 
     def origin(self, slot: Slot, kind: str) -> str:
@@ -264,5 +262,3 @@ def _brief(exc: BaseException) -> str:
     last = traceback.extract_tb(exc.__traceback__)
     where = f" ({last[-1].name}, line {last[-1].lineno})" if last else ""
     return f"{type(exc).__name__}: {exc}{where}"
-
-

@@ -26,10 +26,10 @@ __all__ = [
     "Embeds",
     "Facts",
     "Inbound",
+    "KnowsModels",
     "ListsModels",
     "ModelInfo",
     "Observer",
-    "KnowsModels",
     "PriceSource",
     "Profiles",
     "Provider",
@@ -40,7 +40,8 @@ __all__ = [
 
 CancelSemantics = Literal["stops", "runs_to_end", "unknown"]
 """What closing the connection does at the provider: it stops working and billing · it runs to its
-end and bills all · nobody knows. Only with `stops` is a lost attempt aborted; others are drained."""
+end and bills all · nobody knows. Only with `stops` is a lost attempt aborted; others are drained.
+"""
 
 
 class Revealable(Protocol):
@@ -126,7 +127,7 @@ class Call:
     dialect: Dialect
     model: str
     credential: Credential
-    profile: Profile = Profile()
+    profile: Profile = field(factory=Profile)
     passthrough: bool = False
     full: bool = True
     entry_id: str = ""
@@ -151,11 +152,20 @@ class Reply(Protocol):
     It holds no cancel scope and no task group, so it can change its owner while it is open.
     """
 
-    status: int
-    headers: Mapping[str, str]
-    """Headers that may reach the client, lower-case names."""
-    observed: Observed
-    """What the answer has shown so far; complete once `chunks` has ended."""
+    @property
+    def status(self) -> int:
+        """Give the HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Give the headers that may reach the client, lower-case names."""
+        ...
+
+    @property
+    def observed(self) -> Observed:
+        """Give what the answer has shown so far; complete once `chunks` has ended."""
+        ...
 
     def chunks(self) -> AsyncIterator[Chunk]:
         """Give the answer piece by piece, once.
@@ -273,7 +283,7 @@ class Profiles(Protocol):
 
 @runtime_checkable
 class Strategy(Protocol):
-    """Decides which candidates to try, and how. Pure: no I/O, no clock, no randomness of its own."""
+    """Decides which candidates to try, and how. Pure: no I/O, no clock, no luck of its own."""
 
     kind: ClassVar[str]
     Config: ClassVar[type]

@@ -94,7 +94,7 @@ class Intent:
     model_requested: str
     model: str
     started_us: int
-    attribution: Attribution = Attribution()
+    attribution: Attribution = field(factory=Attribution)
     route: str | None = None
     project: str | None = None
     parent: str | None = None
@@ -221,7 +221,7 @@ class Exchange:
     plan: str = ""
     losses: tuple[str, ...] = ()
     error: str | None = None
-    attribution: Attribution = Attribution()
+    attribution: Attribution = field(factory=Attribution)
 
 
 Record = Intent | Settle | Pend | Void | Adjust | Exchange

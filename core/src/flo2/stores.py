@@ -1,7 +1,7 @@
-"""What a store must do, and nothing of how. Every method is plain and blocking: flo2 calls them
-off the event loop, in one worker thread; a store needs no locking of its own within a process.
+"""What a store must do, and nothing of how.
 
-Several processes may share one store. Errors are `StoreError`.
+Every method is plain and blocking: flo2 calls them off the event loop. Several processes may
+share one store. Errors are `StoreError`.
 Imports: records, stored, errors.
 """
 
@@ -51,8 +51,10 @@ class WriterHead:
 
 @frozen
 class EntryFilter:
-    """Which entries to give. None means any; times are microseconds, `since` inclusive,
-    `until` exclusive, by the entry's start."""
+    """Which entries to give; None means any.
+
+    Times are microseconds, `since` inclusive, `until` exclusive, by the entry's start.
+    """
 
     account: str
     exchange_id: str | None = None

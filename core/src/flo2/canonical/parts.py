@@ -71,7 +71,7 @@ class Image:
 
 @frozen
 class Audio:
-    """Audio by value: base64 `data` and its `format` (`wav`, `mp3`, …), or an earlier `audio_id`."""
+    """Audio by value: base64 `data` and its `format` (`wav`, `mp3`, …), or an `audio_id`."""
 
     data: str | None = None
     format: str | None = None

@@ -15,8 +15,8 @@ from flo2.canonical.parts import CacheHint, Extras, Part
 __all__ = [
     "Message",
     "OpaqueTool",
-    "Request",
     "ReasoningOptions",
+    "Request",
     "ResponseFormat",
     "Role",
     "Sampling",
@@ -96,6 +96,7 @@ class Sampling:
         max_output_tokens: The most the model may write, reasoning included.
         max_output_field: Which field the client used, so that an equal dialect writes it again.
         stop: Stop sequences.
+        stop_as_text: The client wrote the one sequence as bare text, not as a list.
         n: How many answers.
         logprobs: Whether log probabilities are wanted; `top_logprobs` how many alternatives.
     """
@@ -106,6 +107,7 @@ class Sampling:
     top_p: float | None = None
     top_k: int | None = None
     stop: tuple[str, ...] = ()
+    stop_as_text: bool = False
     seed: int | None = None
     n: int | None = None
     presence_penalty: float | None = None
@@ -154,7 +156,7 @@ class Request:
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(factory=Sampling)
     reasoning: ReasoningOptions | None = None
     stream: bool | None = None
     include_usage: bool | None = None

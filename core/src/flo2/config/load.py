@@ -96,7 +96,7 @@ def _converter() -> cattrs.Converter:
         converter.register_structure_hook(kind, _strict)
     converter.register_structure_hook(Path, lambda value, _: Path(_strict(value, str)).expanduser())
 
-    def of_attrs(cls: type[Any]) -> Any:  # noqa: ANN401  # cattrs hooks are untyped
+    def of_attrs(cls: type[Any]) -> Any:
         structure = make_dict_structure_fn(
             cls, converter, _cattrs_forbid_extra_keys=True, _cattrs_detailed_validation=True
         )
@@ -113,7 +113,7 @@ def _converter() -> cattrs.Converter:
     return converter
 
 
-def _strict(value: object, kind: type[Any]) -> Any:  # noqa: ANN401  # a value of `kind`
+def _strict(value: object, kind: type[Any]) -> Any:
     fits = isinstance(value, kind) and not (kind is not bool and isinstance(value, bool))
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
@@ -127,13 +127,11 @@ def _shown(value: object) -> str:
     return f"{type(value).__name__} {value!r}"
 
 
-def _problems(exc: BaseException, path: str, cls: object) -> list[str]:
+def _problems(exc: BaseException, path: str) -> list[str]:
     if isinstance(exc, IterableValidationError):
         grouped, leaves = exc.group_exceptions()
         found = [
-            line
-            for inner, note in grouped
-            for line in _problems(inner, f"{path}[{note.index!r}]", None)
+            line for inner, note in grouped for line in _problems(inner, f"{path}[{note.index!r}]")
         ]
         return found + [f"{leaf} @ {path}" for leaf in leaves]
     if isinstance(exc, ClassValidationError):
@@ -143,9 +141,9 @@ def _problems(exc: BaseException, path: str, cls: object) -> list[str]:
             if isinstance(inner, KeyError):
                 found.append(f"missing key {note.name!r} @ {path}")
             else:
-                found += _problems(inner, f"{path}.{note.name}", note.type)
+                found += _problems(inner, f"{path}.{note.name}")
         for leaf in leaves:
-            found += _problems(leaf, path, exc.cl)
+            found += _problems(leaf, path)
         return found
     if isinstance(exc, ForbiddenExtraKeysError):
         known = [a.name for a in attrs.fields(exc.cl)] if attrs.has(exc.cl) else []

@@ -84,7 +84,8 @@ class Booking:
             observed: What its answer showed, or None when there was none.
             failure: Why it failed, or None.
             http_status: The upstream status, or None when no answer came.
-            ended_us, first_byte_us: Instants.
+            ended_us: When it ended.
+            first_byte_us: When its first byte came, or None.
             inbound: The request, to bound a pending one.
         """
         context = pricing_context(

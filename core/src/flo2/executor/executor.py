@@ -8,7 +8,7 @@ Imports: plan, protocols, attempt, drain.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Executor", "MakeAttempt"]
 
 Failure = ProviderError | WireError
+Sleep = Callable[[float], Awaitable[None]]
 _CALLERS_FAULT = frozenset({"invalid_request", "too_large"})
 _RETRY_WAIT_S = 10.0
 
@@ -189,9 +190,6 @@ class Executor:
                     attempt.lost = True
             if attempt.lost and failure is None:
                 await self._drains.take(attempt, "lost")
-
-
-Sleep = Callable[[float], "object"]
 
 
 def _is_callers_fault(failure: Failure) -> bool:

@@ -34,7 +34,7 @@ class Caller:
     """
 
     key: IssuedKey
-    attribution: Attribution = Attribution()
+    attribution: Attribution = field(factory=Attribution)
     route: str | None = None
     role: Role = "primary"
     parent: str | None = None

@@ -269,9 +269,7 @@ class OpenExchange:
             "count_tokens": getattr(bound.provider, "count_tokens", None),
         }[surface.operation]
         assert opener is not None  # noqa: S101  # narrowing: `can` was asked before
-        attempt = Attempt(
-            runtime.tools, opener, bound.provider.facts, call, intent, candidate.id
-        )
+        attempt = Attempt(runtime.tools, opener, bound.provider.facts, call, intent, candidate.id)
         self.attempts.append(attempt)
         return attempt
 
@@ -406,5 +404,3 @@ def _status(end: Settle | Pend | Void | None) -> str:
             return "void"
         case None:
             return "open"
-
-

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from random import Random, SystemRandom
+from random import Random
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -29,12 +30,13 @@ from flo2.canonical import LossPolicy, Request
 from flo2.config import Config, load, structure
 from flo2.dialects.base import Dialect, Peek
 from flo2.dialects.openai_chat import OpenAIChat
-from flo2.errors import NotFound, Unavailable
+from flo2.errors import NotFound, StoreError, Unavailable
 from flo2.executor import DrainGroup, DrainLimits, Executor, HealthModel
+from flo2.gateway.answer import Answer
 from flo2.gateway.caller import Caller, attribute
+from flo2.gateway.catalogue import list_models
 from flo2.gateway.directory import Snapshot, read_snapshot
 from flo2.gateway.exchange import OpenExchange
-from flo2.gateway.catalogue import list_models
 from flo2.gateway.receipts import key_of
 from flo2.gateway.runtime import Runtime, make_book, make_providers, make_strategies
 from flo2.keys import Authenticator
@@ -85,9 +87,7 @@ class Gateway:
         self.store = store
         self.environ = dict(environ)
         self.persistent = store.kind != MemoryStore.kind
-        self.data_dir = config.data_dir or (
-            default_data_dir(environ) if self.persistent else None
-        )
+        self.data_dir = config.data_dir or (default_data_dir(environ) if self.persistent else None)
         self.wire = wire
         self.services = Services(wire=self.wire, data_dir=self.data_dir, environ=self.environ)
         self.book = make_book(config, plugins, self.services)
@@ -200,7 +200,7 @@ class Gateway:
             executor=Executor(group, drains, drain_s=limits.seconds),
             drains=drains,
             loss_policy=LossPolicy(frozenset(self.config.refuse_losses)),  # type: ignore[arg-type]  # severities, checked below
-            rng=Random(SystemRandom().getrandbits(64)),  # noqa: S311  # for routing, no secret
+            rng=Random(secrets.randbits(64)),  # noqa: S311  # for routing, no secret
             observe=self._observe,
         )
         snapshot = await self.blocking_call(lambda: read_snapshot(self.store))
@@ -257,12 +257,12 @@ class Gateway:
         return KekRing.from_reference(reference, environ=self.environ)
 
     async def _keep_fresh(self) -> None:
-        """Take over changes of keys, credentials and routes, at most a second after they are made."""
+        """Take over changes of keys, credentials and routes within a second."""
         while True:
             await anyio.sleep(_REFRESH_S)
             try:
                 await self.refresh()
-            except Exception:  # border: the store is another's code, and may be down
+            except StoreError:
                 self._log.exception("the store could not be read; going on with what is known")
 
     async def refresh(self, *, force: bool = False) -> None:
@@ -387,7 +387,7 @@ class Gateway:
         for observer in self._observers:
             try:
                 await observer.observe(exchange, entries)
-            except Exception:  # border: a plugin's own code
+            except Exception:  # noqa: BLE001  # border: a plugin's own code
                 self._log.exception("observer %r raised", observer.kind)
 
 
@@ -407,7 +407,7 @@ class _Chat:
         self._headers = headers
         self._open: OpenExchange | None = None
 
-    async def __aenter__(self) -> Any:  # noqa: ANN401  # Answer; kept loose for the lazy import
+    async def __aenter__(self) -> Answer:
         gateway, request = self._gateway, self._request
         key = self._key
         if isinstance(key, str):
@@ -444,9 +444,7 @@ class _Chat:
             await self._open.__aexit__(kind, exc, traceback)
 
 
-def _make_store(
-    config: Config, plugins: Plugins, environ: Mapping[str, str], wire: Wire
-) -> Store:
+def _make_store(config: Config, plugins: Plugins, environ: Mapping[str, str], wire: Wire) -> Store:
     kind = config.store.get("kind", "sql" if "sql" in plugins.kinds("store") else "memory")
     if kind == MemoryStore.kind:
         return MemoryStore()
@@ -456,5 +454,3 @@ def _make_store(
     folder = Services(wire=wire, data_dir=data_dir, environ=dict(environ))
     made: Store = item(structure(table, item.Config, "config.store"), folder)
     return made
-
-

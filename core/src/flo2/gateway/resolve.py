@@ -156,7 +156,8 @@ def _targets(
     if not bound.provider.facts.needs_key and not credentials:
         credentials = (None,)
     for credential in credentials:
-        if only is not None and (credential is None or only not in {credential.id, credential.name}):
+        named = set() if credential is None else {credential.id, credential.name}
+        if only is not None and only not in named:
             continue
         credential_id = "-" if credential is None else credential.id
         yield Target(
@@ -169,9 +170,7 @@ def _of_route(route: RouteSpec, tenant: Tenant, providers: Mapping[str, Bound]) 
     for spec in route.targets:
         bound = providers.get(spec.provider)
         if bound is not None and _serves(tenant, bound):
-            targets += _targets(
-                bound, spec.model, tenant, weight=spec.weight, only=spec.credential
-            )
+            targets += _targets(bound, spec.model, tenant, weight=spec.weight, only=spec.credential)
     if not targets:
         wanted = ", ".join(sorted({spec.provider for spec in route.targets}))
         msg = (
@@ -200,5 +199,3 @@ def _no_such_model(
         f"no provider of this account knows model {model!r} (providers: {have}){hint} "
         "Any model of a provider can be called as PROVIDER/MODEL; GET /v1/models lists them."
     )
-
-

@@ -195,7 +195,7 @@ def _instance(
     table: Mapping[str, Any],
     where: str,
     services: Services,
-) -> Any:  # noqa: ANN401  # an object of the slot's protocol
+) -> Any:
     kind = table.get("kind", name)
     item = plugins.get(slot, kind)
     given = {key: value for key, value in table.items() if key != "kind"}

@@ -13,7 +13,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from flo2.errors import AuthenticationFailed, InvalidRequest, NotFound, PermissionRefused, RefusedCall
+from flo2.errors import (
+    AuthenticationFailed,
+    InvalidRequest,
+    NotFound,
+    PermissionRefused,
+    RefusedCall,
+)
 from flo2.gateway import entry_json, receipt_json, timestamp
 from flo2.gateway.usage import usage_json
 from flo2.keys import ADMIN_PREFIX, check_admin, presented
@@ -111,7 +117,7 @@ class _Api:
             raise InvalidRequest(str(exc), param="by") from exc
         return JSONResponse({"object": "list", "by": by, "data": usage_json(by, rows)})
 
-    async def plugins(self, request: Request) -> Response:  # noqa: ARG002  # an endpoint's shape
+    async def plugins(self, request: Request) -> Response:
         """`GET /api/plugins`: what is installed, and what is wrong with it."""
         data = [
             {
@@ -168,7 +174,7 @@ def _filter(request: Request, *, paged: bool = True) -> EntryFilter:
     )
 
 
-def _instant(query: Any, name: str) -> int | None:  # noqa: ANN401  # starlette's QueryParams
+def _instant(query: Any, name: str) -> int | None:
     text = query.get(name)
     if not text:
         return None

@@ -90,7 +90,7 @@ def create_app(gateway: Gateway, *, lifespan: bool = True) -> ASGIApp:
 
 async def _not_found(request: Request, _: Exception) -> Response:
     path = request.scope["path"]
-    body = error_body(f"there is nothing at {path[:200]!r}; see /v1/models and the docs", "not_found")
+    body = error_body(f"there is nothing at {path[:200]!r}", "not_found")
     return Response(body, 404, media_type="application/json")
 
 

@@ -1,6 +1,7 @@
 """`GET /v1/models` on one path in the shape its client expects.
 
-Anthropic's SDKs send `anthropic-version`; all others get OpenAI's shape. Imports: gateway, starlette.
+Anthropic's SDKs send `anthropic-version`; all others get OpenAI's shape.
+Imports: gateway, starlette.
 """
 
 from __future__ import annotations

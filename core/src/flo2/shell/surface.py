@@ -48,14 +48,17 @@ class Surface:
             raw_headers = scope["headers"]
             key = await gateway.authenticate(presented(raw_headers))
             body = await read_body(scope, receive, self._limit)
-            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw_headers}
+            headers = {
+                name.decode("latin-1"): value.decode("latin-1") for name, value in raw_headers
+            }
             query = scope["query_string"].decode("latin-1")
             call = gateway.call(key, dialect, body, headers=headers, query=query)
             async with call as answer:
                 if answer.is_stream:
                     await self._stream(answer, scope, receive, send)
                 else:
-                    await _send(send, answer.status, answer.content_type, answer.headers, answer.body)
+                    head = (answer.status, answer.content_type, answer.headers)
+                    await _send(send, *head, answer.body)
         except ClientDisconnected:
             return
         except (RefusedCall, ProviderError) as exc:
@@ -63,7 +66,7 @@ class Surface:
         except Flo2Error as exc:
             _log.error("call failed: %s", exc)
             await self._refuse(_internal(str(exc)), scope, send)
-        except Exception:  # border: the top of the ASGI app
+        except Exception:  # noqa: BLE001  # border: the top of the ASGI app
             _log.exception("call failed by a bug")
             await self._refuse(_internal("internal error; see the server's log"), scope, send)
 
@@ -74,7 +77,7 @@ class Surface:
             with CancelScope() as until_left:
                 forget = notify(until_left.cancel)
                 try:
-                    await _send_stream(answer, send, self._dialect)
+                    await _send_stream(answer, send)
                 finally:
                     forget()
             return
@@ -86,12 +89,10 @@ class Surface:
                 group.cancel_scope.cancel()
 
             group.start_soon(watch)
-            await _send_stream(answer, send, self._dialect)
+            await _send_stream(answer, send)
             group.cancel_scope.cancel()
 
-    async def _refuse(
-        self, error: RefusedCall | ProviderError, scope: Scope, send: Send
-    ) -> None:
+    async def _refuse(self, error: RefusedCall | ProviderError, scope: Scope, send: Send) -> None:
         request_id = getattr(error, "request_id", "")
         told = self._dialect.encode_error(error, request_id=request_id)
         headers = dict(told.headers)
@@ -102,7 +103,7 @@ class Surface:
             headers = {**error_headers, **headers}
         if error.retry_after_s is not None:
             headers.setdefault("retry-after", f"{error.retry_after_s:g}")
-        if told.status == 413:  # noqa: PLR2004  # the rest of the body was not read
+        if told.status == 413:  # the rest of the body was not read
             headers["connection"] = "close"
         await _send(send, told.status, self._dialect.content_type, headers, told.body)
 
@@ -120,7 +121,7 @@ def _internal(message: str) -> ProviderError:
     return ProviderError(message, status=500, kind="internal", code="internal_error")
 
 
-async def _send_stream(answer: Answer, send: Send, dialect: Dialect) -> None:
+async def _send_stream(answer: Answer, send: Send) -> None:
     await _start(send, answer.status, answer.content_type, answer.headers, None)
     stream: AsyncIterator[bytes] = answer.stream()
     async for data in stream:

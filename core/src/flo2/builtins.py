@@ -1,6 +1,6 @@
 """What core itself registers, through the same door as any plugin.
 
-Imports: hookspecs, openai_compatible, gateway.
+Imports: hookspecs, openai_compatible, ordered, memory_store.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from typing import ClassVar
 
 from attrs import frozen
 
-from flo2.gateway.runtime import Ordered
 from flo2.hookspecs import Register, hookimpl
 from flo2.memory_store import MemoryStore
 from flo2.openai_compatible import OpenAICompatible
+from flo2.ordered import Ordered
 
 __all__ = ["OpenAICompatibleHost"]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from flo2.canonical import LossPolicy
 from flo2.config import Config, structure
@@ -21,39 +21,17 @@ from flo2.gateway.directory import Snapshot
 from flo2.gateway.resolve import Bound, Target
 from flo2.ids import new_id
 from flo2.meter import Meter
-from flo2.plan import Plan
 from flo2.prices import Bounds, Layer, PriceBook, build
 from flo2.protocols import Credential, Inbound, Provider, Strategy
 from flo2.services import Services
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from flo2.ledger import Ledger
-    from flo2.plan import Candidate, RouteView
     from flo2.plugins import Plugins
     from flo2.records import Exchange
     from flo2.vault import Vault
 
-__all__ = ["Ordered", "Runtime", "make_book", "make_providers", "make_strategies"]
-
-
-class Ordered:
-    """The strategy that is always there: one after the other, the resting ones last."""
-
-    kind: ClassVar[str] = "ordered"
-
-    @frozen
-    class Config:
-        """No settings."""
-
-    def __init__(self, config: Config, services: Services) -> None:
-        """Keep nothing."""
-
-    def plan(self, inbound: Inbound, candidates: Sequence[Candidate], view: RouteView) -> Plan:
-        """Try the candidates as written; those that are cooling down come last."""
-        ordered = sorted(candidates, key=lambda c: not view.health(c).available)
-        return Plan.fallback(ordered, why="the first of the route's targets that works")
+__all__ = ["Runtime", "make_book", "make_providers", "make_strategies"]
 
 
 @define

@@ -1,0 +1,147 @@
+"""Read the JSON of an answer, chunk or whole, into events and into what metering needs.
+
+Imports: canonical, base.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from attrs import evolve
+
+from flo2.canonical import (
+    Event,
+    Failed,
+    Finish,
+    PartDelta,
+    PartStart,
+    Start,
+    UsageUpdate,
+)
+from flo2.dialects.base import Observed, ReadUsage
+from flo2.dialects.openai_chat.choice import ChoiceReader
+from flo2.dialects.openai_chat.errors import error_from_frame
+from flo2.dialects.openai_chat.fields import residue
+from flo2.errors import ProviderError
+
+__all__ = ["AnswerReader"]
+
+_TOP: Final = frozenset({"id", "object", "created", "model", "choices", "usage", "obfuscation"})
+
+
+class AnswerReader:
+    """What has been read of one answer.
+
+    Args:
+        full: Read all content; else the first piece alone, which says that content has begun.
+        read_usage: Turns a usage object into meters.
+    """
+
+    def __init__(self, *, full: bool, read_usage: ReadUsage) -> None:
+        self.observed = Observed()
+        self.started = False
+        self.finished = False
+        self._full = full
+        self._read_usage = read_usage
+        self._choices: dict[int, ChoiceReader] = {}
+        self._early: dict[str, Any] = {}
+        self._tier: str | None = None
+        self._usage_raw: Any = None
+        self._usage_final = False
+
+    @property
+    def is_warm(self) -> bool:
+        """True when only usage, finish and errors are still of interest to a light decoder."""
+        return self.started and self.observed.has_content
+
+    def take(self, payload: dict[str, Any], raw: bytes, out: list[Event]) -> None:
+        """Read one chunk, or a whole answer; an error inside it gives a `Failed`."""
+        choices = payload.get("choices")
+        choices = choices if isinstance(choices, list) else []
+        self._identity(payload, out, has_choices=bool(choices))
+        for choice in choices:
+            if isinstance(choice, dict):
+                self._choice(choice, out)
+        self._usage(payload, out)
+        if _is_error(payload):
+            self.fail(error_from_frame(payload, raw), out)
+
+    def fail(self, error: ProviderError, out: list[Event]) -> None:
+        """Note that the answer broke off."""
+        self.observed.error = error
+        self.observed.complete = False
+        out.append(Failed(error))
+
+    def flush(self, out: list[Event]) -> None:
+        """Give what was kept back, at the end of an answer that never said how it finished."""
+        if self._full:
+            for choice in self._choices.values():
+                choice.flush(self.observed.response_id or "", out)
+
+    def _identity(self, payload: dict[str, Any], out: list[Event], *, has_choices: bool) -> None:
+        observed = self.observed
+        if observed.response_id is None and isinstance(found := payload.get("id"), str) and found:
+            observed.response_id = found
+        if observed.model is None and isinstance(found := payload.get("model"), str) and found:
+            observed.model = found
+        if isinstance(tier := payload.get("service_tier"), str):
+            self._tier = tier
+        if self.started:
+            return
+        self._early |= residue(payload, _TOP)
+        # Azure begins with a chunk that has neither id nor model nor choices (wire fact 8).
+        if has_choices or observed.model or observed.response_id:
+            self.started = True
+            created = payload.get("created")
+            self._early.pop("error", None)
+            out.append(
+                Start(
+                    observed.response_id or "",
+                    observed.model or "",
+                    created if isinstance(created, int) else 0,
+                    self._early,
+                )
+            )
+
+    def _choice(self, choice: dict[str, Any], out: list[Event]) -> None:
+        number = choice.get("index")
+        number = number if isinstance(number, int) else 0
+        reader = self._choices.get(number)
+        if reader is None:
+            reader = self._choices[number] = ChoiceReader(number)
+        before = len(out)
+        wanted = self._full or not self.observed.has_content
+        reader.take(choice, self.observed.response_id or "", out, deltas=wanted)
+        for event in out[before:]:
+            if isinstance(event, Finish):
+                self.finished = True
+                if number == 0:
+                    self.observed.finish = event.raw
+            elif isinstance(event, PartStart | PartDelta):
+                self.observed.has_content = True
+
+    def _usage(self, payload: dict[str, Any], out: list[Event]) -> None:
+        raw = payload.get("usage")
+        if not raw and isinstance(groq := payload.get("x_groq"), dict):
+            raw = groq.get("usage")
+        if not raw or not isinstance(raw, dict):
+            return
+        # Groq says the same usage three times (wire fact 28); Perplexity a new one in each chunk.
+        if raw == self._usage_raw and self._usage_final == self.finished:
+            return
+        self._usage_raw, self._usage_final = raw, self.finished
+        usage = self._read_usage(raw)
+        if self._tier is not None:
+            usage = evolve(usage, context={"service_tier": self._tier, **usage.context})
+        self.observed.usage = usage
+        out.append(UsageUpdate(usage, final=self.finished))
+
+
+def _is_error(payload: dict[str, Any]) -> bool:
+    if payload.get("error") or payload.get("object") == "error":
+        return True
+    if "choices" in payload or "usage" in payload:
+        return False
+    return payload.get("type") == "error" or isinstance(
+        payload.get("message", payload.get("detail")), str
+    )

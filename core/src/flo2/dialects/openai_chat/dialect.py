@@ -1,0 +1,94 @@
+"""The codec of OpenAI Chat Completions, put together. Imports: canonical, base, splice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flo2.canonical import Loss, Request, Response, Usage
+from flo2.dialects.base import Decoder, Encoder, ErrorBody, Peek, Profile, ReadUsage, Rendered
+from flo2.dialects.openai_chat.encode_response import encode_response
+from flo2.dialects.openai_chat.encode_stream import StreamEncoder
+from flo2.dialects.openai_chat.errors import decode_error, encode_error, encode_stream_error
+from flo2.dialects.openai_chat.parse import parse
+from flo2.dialects.openai_chat.peek import peek
+from flo2.dialects.openai_chat.render import render
+from flo2.dialects.openai_chat.stream import BodyDecoder, StreamDecoder
+from flo2.dialects.openai_chat.usage import DIALECT, read_usage
+from flo2.dialects.splice import splice
+from flo2.errors import ProviderError, RefusedCall
+
+__all__ = ["OpenAIChat"]
+
+
+class OpenAIChat:
+    """`POST /v1/chat/completions`, as OpenAI and compatible hosts speak it.
+
+    Source: https://platform.openai.com/docs/api-reference/chat (read 2026-11-20).
+    """
+
+    name: str = DIALECT
+    api: str = "chat"
+    content_type: str = "application/json"
+    stream_content_type: str = "text/event-stream"
+
+    def peek(self, body: bytes) -> Peek:
+        """Read the few fields every call needs; see `Dialect.peek`."""
+        return peek(body)
+
+    def parse(self, body: bytes) -> Request:
+        """Parse a whole request; see `Dialect.parse`."""
+        return parse(body)
+
+    def check(self, request: Request, profile: Profile) -> tuple[Loss, ...]:
+        """Say what `render` would lose: nothing of its own dialect's, unless the host drops it."""
+        if request.origin == DIALECT and not profile.drops:
+            return ()
+        return render(request, model=request.model, profile=profile).losses
+
+    def render(self, request: Request, *, model: str, profile: Profile) -> Rendered:
+        """Write a request; see `Dialect.render`."""
+        return render(request, model=model, profile=profile)
+
+    def splice(self, body: bytes, peek: Peek, *, model: str) -> bytes:
+        """Replace `model` and ask for usage in the client's own bytes."""
+        ask = peek.stream and not peek.wants_usage
+        return splice(body, old=peek.model, new=model, ask_usage=ask)
+
+    def decoder(
+        self, *, full: bool, hide_usage: bool, read_usage: ReadUsage | None = None
+    ) -> Decoder:
+        """Decode a stream."""
+        return StreamDecoder(
+            full=full, hide_usage=hide_usage, read_usage=read_usage or self.read_usage
+        )
+
+    def body_decoder(self, *, full: bool, read_usage: ReadUsage | None = None) -> Decoder:
+        """Decode a plain answer."""
+        return BodyDecoder(full=full, read_usage=read_usage or self.read_usage)
+
+    def encoder(self, *, include_usage: bool) -> Encoder:
+        """Encode a stream for a client."""
+        return StreamEncoder(include_usage=include_usage)
+
+    def encode_response(self, response: Response) -> Rendered:
+        """Encode a plain answer for a client."""
+        return encode_response(response)
+
+    def read_usage(self, raw: Mapping[str, Any]) -> Usage:
+        """Normalise a usage object; never raises."""
+        return read_usage(raw)
+
+    def encode_error(
+        self, error: RefusedCall | ProviderError, *, request_id: str = ""
+    ) -> ErrorBody:
+        """Write an error in OpenAI's envelope."""
+        return encode_error(error, request_id=request_id)
+
+    def encode_stream_error(self, error: RefusedCall | ProviderError) -> bytes:
+        """Write an error as the last frame of a stream."""
+        return encode_stream_error(error)
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        """Read an upstream error of any shape."""
+        return decode_error(status, headers, body)

@@ -1,0 +1,138 @@
+"""Write a whole answer as a Chat Completions object. Imports: canonical, base."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from flo2.canonical import (
+    Audio,
+    Choice,
+    Loss,
+    Opaque,
+    Reasoning,
+    Refusal,
+    Response,
+    Text,
+    ToolCall,
+)
+from flo2.dialects.base import Rendered
+from flo2.dialects.openai_chat.usage import DIALECT, write_usage
+from flo2.dialects.openai_chat.words import annotation_of, finish_word, join_logprobs
+
+__all__ = ["encode_response"]
+
+_JSON = dict[str, Any]
+
+
+def encode_response(response: Response) -> Rendered:
+    """Encode a plain answer for a client."""
+    losses: list[Loss] = []
+    own = response.origin == DIALECT
+    body: _JSON = {
+        "id": response.id,
+        "object": "chat.completion",
+        "created": response.created,
+        "model": response.model,
+        "choices": [
+            _choice(number, choice, losses, own=own)
+            for number, choice in enumerate(response.choices)
+        ],
+    }
+    if response.usage is not None:
+        body["usage"] = write_usage(response.usage)
+        if response.usage.dialect == DIALECT and "service_tier" in response.usage.context:
+            body["service_tier"] = response.usage.context["service_tier"]
+    if own:
+        body = {**response.extras, **body}
+    return Rendered(msgspec.json.encode(body), tuple(losses))
+
+
+def _choice(number: int, choice: Choice, losses: list[Loss], *, own: bool) -> _JSON:
+    message = _message(number, choice, losses)
+    reason = choice.finish
+    word = (
+        finish_word(reason, choice.finish_raw, choice.stop_sequence, losses)
+        if reason is not None
+        else None
+    )
+    written: _JSON = {
+        "index": number,
+        "message": message,
+        "logprobs": join_logprobs(choice.logprobs),
+        "finish_reason": word,
+    }
+    return {**choice.extras, **written} if own else written
+
+
+def _message(number: int, choice: Choice, losses: list[Loss]) -> _JSON:
+    message: _JSON = {"role": "assistant", "content": None, "refusal": None}
+    texts: list[str] = []
+    notes: list[_JSON] = []
+    opaque: list[Any] = []
+    calls: list[_JSON] = []
+    for index, part in enumerate(choice.parts):
+        path = f"choices[{number}].parts[{index}]"
+        match part:
+            case Text():
+                start = sum(map(len, texts))
+                texts.append(part.text)
+                end = start + len(part.text)
+                found = (
+                    annotation_of(each, start, end, f"{path}.citations", losses)
+                    for each in part.citations
+                )
+                notes += [each for each in found if each is not None]
+            case Refusal():
+                message["refusal"] = (message["refusal"] or "") + part.text
+            case ToolCall() if part.extras.get("legacy"):
+                message["function_call"] = {"name": part.name, "arguments": part.arguments}
+            case ToolCall():
+                calls.append(_call(part))
+            case Reasoning():
+                _reasoning(message, part, path, losses)
+            case Audio():
+                fields = {"id": part.audio_id, "data": part.data, "transcript": part.transcript}
+                audio = {key: value for key, value in fields.items() if value is not None}
+                message["audio"] = {**part.extras, **audio}
+            case Opaque() if part.dialect == DIALECT:
+                opaque.append(part.data)
+            case _:
+                kind = part.data.get("type") if isinstance(part, Opaque) else type(part).__name__
+                losses.append(Loss(path, f"{kind!r} has no form in a chat answer"))
+    message["content"] = _content(message, texts, opaque, calls)
+    if notes:
+        message["annotations"] = notes
+    if calls:
+        message["tool_calls"] = calls
+    return message
+
+
+def _content(message: _JSON, texts: list[str], opaque: list[Any], calls: list[_JSON]) -> Any:
+    if opaque:
+        return [*({"type": "text", "text": text} for text in texts), *opaque]
+    if texts:
+        return "".join(texts)
+    said = calls or message["refusal"] or message.keys() & {"function_call", "audio"}
+    return None if said else ""
+
+
+def _call(part: ToolCall) -> _JSON:
+    extras = {key: value for key, value in part.extras.items() if key == "extra_content"}
+    if part.kind == "custom":
+        body: _JSON = {"name": part.name, "input": part.arguments}
+    else:
+        body = {"name": part.name, "arguments": part.arguments or "{}"}
+    return {**extras, "id": part.id, "type": part.kind, part.kind: body}
+
+
+def _reasoning(message: _JSON, part: Reasoning, path: str, losses: list[Loss]) -> None:
+    if part.signature or part.encrypted:
+        losses.append(Loss(f"{path}.signature", "a reasoning signature has no field"))
+    marks = [key for key, value in part.extras.items() if value is True]
+    if part.text or marks:
+        for key in marks or ["reasoning_content"]:
+            message[key] = message.get(key, "") + part.text
+    if part.origin == DIALECT and "reasoning_details" in part.extras:
+        message["reasoning_details"] = part.extras["reasoning_details"]

@@ -1,0 +1,287 @@
+"""Write an answer's events as a Chat Completions stream. Imports: canonical, sse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from flo2.canonical import (
+    Annotation,
+    Audio,
+    Event,
+    Failed,
+    Finish,
+    LogprobsDelta,
+    Loss,
+    Opaque,
+    Part,
+    PartDelta,
+    PartStart,
+    PartStop,
+    Reasoning,
+    Refusal,
+    Start,
+    Text,
+    ToolCall,
+    Usage,
+    UsageUpdate,
+)
+from flo2.dialects.openai_chat.errors import encode_stream_error
+from flo2.dialects.openai_chat.usage import DIALECT, write_usage
+from flo2.dialects.openai_chat.words import annotation_of, finish_word, join_logprobs
+
+__all__ = ["StreamEncoder"]
+
+_encode: Final = msgspec.json.Encoder().encode
+_DONE: Final = b"data: [DONE]\n\n"
+
+
+class _Choice:
+    """What a choice's stream has said so far."""
+
+    __slots__ = ("arguments", "began", "calls", "chars", "logprobs", "parts", "starts")
+
+    def __init__(self) -> None:
+        self.began = False
+        self.parts: dict[int, Part] = {}
+        self.calls: dict[int, int] = {}
+        self.arguments: set[int] = set()  # tool calls that have some
+        self.chars = 0
+        self.starts: dict[int, int] = {}
+        self.logprobs: Mapping[str, Any] | None = None
+
+
+class StreamEncoder:
+    """Write a stream for a client.
+
+    Args:
+        include_usage: The client asked for usage: `null` in each chunk, then a chunk of its own.
+    """
+
+    def __init__(self, *, include_usage: bool) -> None:
+        self._include_usage = include_usage
+        self._choices: dict[int, _Choice] = {}
+        self._usage: Usage | None = None
+        self._losses: list[Loss] = []
+        self._failed = False
+        self._head: dict[str, Any] = {}
+        self._open = self._close = b""
+        self._set_head(Start("", ""))
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """What of the answer could not be said in this dialect, so far."""
+        return tuple(self._losses)
+
+    def _set_head(self, start: Start) -> None:
+        self._head = {
+            "id": start.id,
+            "object": "chat.completion.chunk",
+            "created": start.created,
+            "model": start.model,
+        }
+        for key in ("service_tier", "system_fingerprint"):
+            if isinstance(value := start.extras.get(key), str):
+                self._head[key] = value
+        self._open = b"data: " + _encode(self._head)[:-1] + b',"choices":['
+        self._close = b'],"usage":null}\n\n' if self._include_usage else b"]}\n\n"
+
+    def feed(self, event: Event) -> bytes:
+        """Render one event; b"" when it has no form of its own, or must wait."""
+        match event:
+            case PartDelta():
+                return self._delta(event)
+            case PartStart():
+                return self._part(event)
+            case Start():
+                self._set_head(event)
+                return b""
+            case UsageUpdate():
+                self._usage = event.usage
+                return b""
+            case Annotation():
+                return self._annotation(event)
+            case LogprobsDelta():
+                # Goes with the content it is about, which comes next.
+                choice = self._choice(event.choice)
+                waiting = (choice.logprobs,) if choice.logprobs is not None else ()
+                choice.logprobs = join_logprobs((*waiting, event.data))
+                return b""
+            case Finish():
+                return self._finish(event)
+            case PartStop():
+                return self._complete_call(event.choice, event.index)
+            case Failed():
+                self._failed = True
+                return encode_stream_error(event.error)
+
+    def close(self) -> bytes:
+        """Render the end of the stream; after a failure there is nothing more to say."""
+        if self._failed:
+            return b""
+        if not self._include_usage or self._usage is None:
+            return _DONE
+        chunk = {**self._head, "choices": [], "usage": write_usage(self._usage)}
+        if self._usage.dialect == DIALECT and "service_tier" in self._usage.context:
+            chunk["service_tier"] = self._usage.context["service_tier"]
+        return b"data: " + _encode(chunk) + b"\n\n" + _DONE
+
+    def _choice(self, number: int) -> _Choice:
+        found = self._choices.get(number)
+        if found is None:
+            found = self._choices[number] = _Choice()
+        return found
+
+    def _chunk(
+        self, number: int, delta: dict[str, Any], reason: str | None = None, extras: Any = None
+    ) -> bytes:
+        """Write one chunk; the first of a choice says the role."""
+        choice = self._choice(number)
+        if not choice.began:
+            choice.began = True
+            delta = {"role": "assistant", "content": "" if reason else None, **delta}
+        entry: dict[str, Any] = {"index": number, "delta": delta}
+        if choice.logprobs is not None:
+            entry["logprobs"], choice.logprobs = choice.logprobs, None
+        entry["finish_reason"] = reason
+        if extras:
+            entry |= {key: value for key, value in extras.items() if key not in entry}
+        return self._open + _encode(entry) + self._close
+
+    def _lose(self, path: str, reason: str) -> None:
+        self._losses.append(Loss(path, reason))
+
+    def _part(self, event: PartStart) -> bytes:
+        choice, part = self._choice(event.choice), event.part
+        before = b"".join(self._complete_call(event.choice, index) for index in choice.calls)
+        choice.parts[event.index] = part
+        choice.starts[event.index] = choice.chars
+        path = f"choices[{event.choice}].parts[{event.index}]"
+        match part:
+            case Text():
+                choice.chars += len(part.text)
+                out = self._chunk(event.choice, {"content": part.text})
+                for note in part.citations:
+                    out += self._annotation(Annotation(event.index, note, event.choice))
+                return before + out
+            case Reasoning():
+                return before + self._reasoning(event.choice, part, path)
+            case Refusal():
+                return before + self._chunk(event.choice, {"refusal": part.text})
+            case ToolCall():
+                return before + self._call(event, part)
+            case Audio():
+                fields = {"id": part.audio_id, "data": part.data, "transcript": part.transcript}
+                audio = {key: value for key, value in fields.items() if value is not None}
+                return before + self._chunk(event.choice, {"audio": {**part.extras, **audio}})
+            case Opaque() if part.dialect == DIALECT:
+                return before + self._chunk(event.choice, {"content": [part.data]})
+            case _:
+                kind = part.data.get("type") if isinstance(part, Opaque) else type(part).__name__
+                self._lose(path, f"{kind!r} has no form in a chat answer")
+                return before
+
+    def _reasoning(self, number: int, part: Reasoning, path: str) -> bytes:
+        if part.signature or part.encrypted:
+            self._lose(f"{path}.signature", "a reasoning signature has no field")
+        delta = _reasoning_delta(part, part.text)
+        if part.origin == DIALECT and "reasoning_details" in part.extras:
+            delta["reasoning_details"] = part.extras["reasoning_details"]
+        return self._chunk(number, delta) if part.text or len(delta) > 1 else b""
+
+    def _call(self, event: PartStart, part: ToolCall) -> bytes:
+        choice = self._choice(event.choice)
+        if part.arguments:
+            choice.arguments.add(event.index)
+        if part.extras.get("legacy"):
+            choice.arguments.add(event.index)
+            legacy = {"name": part.name, "arguments": part.arguments}
+            return self._chunk(event.choice, {"function_call": legacy})
+        position = choice.calls[event.index] = len(choice.calls)
+        field = "input" if part.kind == "custom" else "arguments"
+        call = {
+            **{key: value for key, value in part.extras.items() if key == "extra_content"},
+            "index": position,
+            "id": part.id,
+            "type": part.kind,
+            part.kind: {"name": part.name, field: part.arguments},
+        }
+        return self._chunk(event.choice, {"tool_calls": [call]})
+
+    def _complete_call(self, number: int, index: int) -> bytes:
+        """Give a call without arguments the empty object: clients parse what they get."""
+        choice = self._choice(number)
+        part = choice.parts.get(index)
+        if not isinstance(part, ToolCall) or index in choice.arguments or part.kind == "custom":
+            return b""
+        choice.arguments.add(index)
+        call = {"index": choice.calls[index], "function": {"arguments": "{}"}}
+        return self._chunk(number, {"tool_calls": [call]})
+
+    def _delta(self, event: PartDelta) -> bytes:
+        choice = self._choice(event.choice)
+        part = choice.parts.get(event.index)
+        if part is None:
+            return self._part(PartStart(event.index, Text(event.text), event.choice))
+        match part:
+            case Text():
+                choice.chars += len(event.text)
+                return self._chunk(event.choice, {"content": event.text}) if event.text else b""
+            case Reasoning():
+                return self._reasoning_more(event, part)
+            case Refusal():
+                return self._chunk(event.choice, {"refusal": event.text})
+            case ToolCall():
+                return self._arguments(event, part)
+            case Audio():
+                audio: dict[str, Any] = dict(event.extras)
+                if event.data:
+                    audio["data"] = event.data
+                if event.text:
+                    audio["transcript"] = event.text
+                return self._chunk(event.choice, {"audio": audio})
+            case _:
+                return b""
+
+    def _reasoning_more(self, event: PartDelta, part: Reasoning) -> bytes:
+        if event.signature and not part.signature:
+            path = f"choices[{event.choice}].parts[{event.index}].signature"
+            if not any(loss.path == path for loss in self._losses):
+                self._lose(path, "a reasoning signature has no field")
+        delta = _reasoning_delta(part, event.text) if event.text else {}
+        if part.origin == DIALECT and "reasoning_details" in event.extras:
+            delta["reasoning_details"] = event.extras["reasoning_details"]
+        return self._chunk(event.choice, delta) if delta else b""
+
+    def _arguments(self, event: PartDelta, part: ToolCall) -> bytes:
+        choice = self._choice(event.choice)
+        if not event.text:
+            return b""
+        choice.arguments.add(event.index)
+        if part.extras.get("legacy"):
+            return self._chunk(event.choice, {"function_call": {"arguments": event.text}})
+        field = "input" if part.kind == "custom" else "arguments"
+        call = {"index": choice.calls[event.index], part.kind: {field: event.text}}
+        return self._chunk(event.choice, {"tool_calls": [call]})
+
+    def _annotation(self, event: Annotation) -> bytes:
+        choice = self._choice(event.choice)
+        path = f"choices[{event.choice}].parts[{event.index}].citations"
+        start = choice.starts.get(event.index, 0)
+        note = annotation_of(event.data, start, choice.chars, path, self._losses)
+        return self._chunk(event.choice, {"annotations": [note]}) if note else b""
+
+    def _finish(self, event: Finish) -> bytes:
+        choice = self._choice(event.choice)
+        before = b"".join(self._complete_call(event.choice, index) for index in choice.calls)
+        word = finish_word(event.reason, event.raw, event.stop_sequence, self._losses)
+        own = event.extras if event.raw is not None and word == event.raw else None
+        return before + self._chunk(event.choice, {}, word, own)
+
+
+def _reasoning_delta(part: Reasoning, text: str) -> dict[str, Any]:
+    """Name the field as its host did; `reasoning_content` is the most widely read one."""
+    marks = [key for key, value in part.extras.items() if value is True]
+    return dict.fromkeys(marks or ["reasoning_content"], text)

@@ -1,0 +1,147 @@
+"""Read the few fields of a chat request that every call needs, without building the rest.
+
+Imports: base, errors.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, NoReturn, TypeVar
+
+import msgspec
+
+from flo2.dialects.base import Peek
+from flo2.errors import InvalidRequest
+
+__all__ = ["decode_body", "peek", "read_json"]
+
+T = TypeVar("T")
+
+_AT: Final = re.compile(r" - at `\$\.?(.*)`$")
+_MISSING: Final = re.compile(r"missing required field `([^`]+)`")
+_NUMBER = int | float
+
+
+class _StreamOptions(msgspec.Struct):
+    include_usage: bool | None = None
+
+
+class _Fields(msgspec.Struct):
+    model: str
+    # Elements are the provider's to judge; Raw checks that they are JSON and builds nothing.
+    messages: list[msgspec.Raw]
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    max_tokens: _NUMBER | None = None
+    max_completion_tokens: _NUMBER | None = None
+    n: _NUMBER | None = None
+    user: Any = None
+
+
+_decode: Final = msgspec.json.Decoder(_Fields).decode
+_decode_any: Final = msgspec.json.Decoder().decode
+
+
+def decode_body(body: bytes, decode: Any) -> Any:
+    """Decode a request body, with every way it can be wrong as an `InvalidRequest`.
+
+    Args:
+        body: As it came.
+        decode: A msgspec decoder's `decode`.
+    """
+    try:
+        # msgspec does not look into strings it skips.
+        body if body.isascii() else body.decode()
+        return decode(body)
+    except UnicodeDecodeError as exc:
+        raise InvalidRequest(
+            f"the request body is not UTF-8 (byte {exc.start}); encode the JSON as UTF-8",
+            code="invalid_utf8",
+        ) from exc
+    except RecursionError as exc:
+        raise InvalidRequest(
+            "the request body is nested too deeply; flatten it", code="nested_too_deeply"
+        ) from exc
+    except msgspec.ValidationError as exc:
+        _refuse(str(exc), exc)
+    except msgspec.DecodeError as exc:
+        reason = "it is empty" if not body.strip() else str(exc)
+        raise InvalidRequest(
+            f"the request body is not valid JSON: {reason}; send one JSON object",
+            code="invalid_json",
+        ) from exc
+
+
+def _refuse(reason: str, exc: Exception) -> NoReturn:
+    if missing := _MISSING.search(reason):
+        inner = _AT.search(reason)
+        param = f"{inner[1]}.{missing[1]}" if inner else missing[1]
+        raise InvalidRequest(
+            f"the field {param!r} is missing; add it to the request body",
+            code="missing_field",
+            param=param,
+        ) from exc
+    at = _AT.search(reason)
+    param = at[1] if at else ""
+    what = _AT.sub("", reason).replace("`", "")
+    if not param:
+        raise InvalidRequest(
+            f"the request body is wrong: {what}; send one JSON object", code="invalid_type"
+        ) from exc
+    raise InvalidRequest(
+        f"the field {param!r} is wrong: {what}; correct its type", code="invalid_type", param=param
+    ) from exc
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    """Parse a whole body.
+
+    Raises:
+        InvalidRequest: it is no JSON object.
+    """
+    value = decode_body(body, _decode_any)
+    if not isinstance(value, dict):
+        raise InvalidRequest(
+            f"the request body is a JSON {type(value).__name__}; send one JSON object",
+            code="invalid_type",
+        )
+    return value
+
+
+def peek(body: bytes) -> Peek:
+    """Read and check the top level of a chat request."""
+    fields: _Fields = decode_body(body, _decode)
+    if not fields.model:
+        raise InvalidRequest(
+            "the field 'model' is ''; name a model or a route", code="missing_field", param="model"
+        )
+    if not fields.messages:
+        raise InvalidRequest(
+            "the field 'messages' is empty; send at least one message",
+            code="empty_messages",
+            param="messages",
+        )
+    stream = bool(fields.stream)
+    options = fields.stream_options
+    # A host that is given both may follow either one: the larger one bounds.
+    bound = max(fields.max_completion_tokens or 0, fields.max_tokens or 0) or None
+    return Peek(
+        model=fields.model,
+        stream=stream,
+        wants_usage=not stream or bool(options and options.include_usage),
+        max_output_tokens=_whole("max_completion_tokens", bound),
+        n=_whole("n", fields.n) or 1,
+        end_user=fields.user if isinstance(fields.user, str) and fields.user else None,
+    )
+
+
+def _whole(name: str, value: float | None) -> int | None:
+    if value is None:
+        return None
+    if value != value // 1 or value < 1:
+        raise InvalidRequest(
+            f"the field {name!r} is {value!r}; send a whole number above 0",
+            code="invalid_value",
+            param=name,
+        )
+    return int(value)

@@ -1,0 +1,195 @@
+"""Decode a Chat Completions stream, or a plain answer.
+
+The light form parses only frames that can hold an id, the first content, a finish, usage or an
+error, and recognises the others by byte search. Imports: canonical, base, sse.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from flo2.canonical import Event
+from flo2.dialects.base import Chunk, Observed, ReadUsage
+from flo2.dialects.openai_chat.answer import AnswerReader
+from flo2.dialects.openai_chat.errors import error_from_frame
+from flo2.dialects.sse import Frame, SSEParser
+from flo2.errors import ProviderError, ResponseTooLarge
+
+__all__ = ["BodyDecoder", "StreamDecoder"]
+
+_decode: Final = msgspec.json.Decoder().decode
+_GARBAGE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def _is_quiet(raw: bytes, frames: int) -> bool:
+    """Tell from the bytes alone that chunks hold content and nothing else.
+
+    A quote inside JSON text is escaped, so `"usage"` with its quotes is a key (or a whole string:
+    then the chunk is parsed for nothing).
+    """
+    if b'"error"' in raw or raw.count(b'"choices"') != frames:
+        return False
+    for key, null, spaced in _SILENT:
+        keys = raw.count(key)
+        if keys and keys != raw.count(null) and keys != raw.count(null) + raw.count(spaced):
+            return False
+    return True
+
+
+_SILENT: Final = (
+    (b'"usage"', b'"usage":null', b'"usage": null'),
+    (b'"finish_reason"', b'"finish_reason":null', b'"finish_reason": null'),
+)
+
+
+class StreamDecoder:
+    """Decode a stream, frame by frame.
+
+    Args:
+        full: Give every event; else only what metering needs.
+        hide_usage: Leave the usage-only frame out of `raw`.
+        read_usage: Turns a usage object into meters.
+    """
+
+    observed: Observed
+
+    def __init__(self, *, full: bool, hide_usage: bool, read_usage: ReadUsage) -> None:
+        self._parser = SSEParser()
+        self._reader = AnswerReader(full=full, read_usage=read_usage)
+        self.observed = self._reader.observed
+        self._full = full
+        self._hide_usage = hide_usage
+        self._done = False
+        self._broken = False
+
+    def feed(self, data: bytes) -> Chunk:
+        """Take the next bytes of the body; give all frames that are now complete."""
+        # A read that is whole frames of plain content passes as it is: the common case.
+        if (
+            not self._full
+            and self._reader.is_warm
+            and self._parser.idle
+            and data[-2:] == b"\n\n"
+            and b"\r" not in data
+            and _is_quiet(data, data.count(b"\n\n"))
+        ):
+            return Chunk(data)
+        if self._broken:
+            return Chunk(b"")
+        try:
+            frames = self._parser.feed(data)
+        except ResponseTooLarge as exc:
+            out: list[Event] = []
+            self._broken = True
+            self._reader.fail(_broke(exc.message, retryable=False), out)
+            return Chunk(b"", tuple(out))
+        return self._take(frames) if frames else Chunk(b"")
+
+    def close(self) -> Chunk:
+        """Take the end of the body; without the terminator the answer has failed.
+
+        A rest that is no whole frame is not in `raw`: what follows it would be glued to it.
+        """
+        chunk = self._take(self._parser.close())
+        observed = self.observed
+        if observed.complete or observed.error:
+            return chunk
+        out = list(chunk.events)
+        self._reader.flush(out)
+        # Some compatible hosts leave [DONE] out; a finish and the usage are then all there is.
+        if self._reader.finished and observed.usage is not None:
+            observed.complete = True
+        else:
+            self._reader.fail(_broke("the stream ended before its end"), out)
+        return Chunk(chunk.raw, tuple(out))
+
+    def _take(self, frames: list[Frame]) -> Chunk:
+        events: list[Event] = []
+        light = not self._full
+        raw = [
+            frame.raw
+            for frame in frames
+            if (light and self._reader.is_warm and _is_quiet(frame.raw, 1))
+            or self._frame(frame, events)
+        ]
+        return Chunk(raw[0] if len(raw) == 1 else b"".join(raw), tuple(events))
+
+    def _frame(self, frame: Frame, events: list[Event]) -> bool:
+        """Read one frame; say whether it may be passed on."""
+        data = frame.data
+        if not data or self._done or self.observed.error is not None:
+            return frame.complete or not data
+        # One host writes a space behind it (recordings/openrouter).
+        if data.rstrip() == b"[DONE]":
+            self._done = self.observed.complete = True
+            self._reader.flush(events)
+            return True
+        try:
+            payload = _decode(data)
+        except _GARBAGE:
+            payload = None
+        if not isinstance(payload, dict):
+            if frame.event == b"error" and frame.complete:
+                self._reader.fail(error_from_frame(payload or _text(data), data), events)
+                return True
+            if frame.complete:
+                self._reader.fail(
+                    _broke(f"a frame of the stream is no JSON object: {_text(data)!r}"), events
+                )
+            return frame.complete
+        self._reader.take(payload, data, events)
+        if frame.event == b"error" and self.observed.error is None:
+            self._reader.fail(error_from_frame(payload, data), events)
+        return not (self._hide_usage and _is_usage_only(payload))
+
+
+def _is_usage_only(payload: dict[str, Any]) -> bool:
+    return payload.get("choices") == [] and bool(payload.get("usage")) and not payload.get("error")
+
+
+def _text(data: bytes) -> str:
+    return data[:100].decode("utf-8", "replace")
+
+
+def _broke(message: str, *, retryable: bool = True) -> ProviderError:
+    return ProviderError(
+        f"{message} (openai.chat)", status=200, kind="upstream", retryable=retryable
+    )
+
+
+class BodyDecoder:
+    """Decode a plain answer: `feed` gathers it, `close` reads it."""
+
+    observed: Observed
+
+    def __init__(self, *, full: bool, read_usage: ReadUsage) -> None:
+        self._reader = AnswerReader(full=full, read_usage=read_usage)
+        self.observed = self._reader.observed
+        self._pieces: list[bytes] = []
+
+    def feed(self, data: bytes) -> Chunk:
+        """Keep the bytes."""
+        self._pieces.append(data)
+        return Chunk(b"")
+
+    def close(self) -> Chunk:
+        """Read the whole body."""
+        raw = b"".join(self._pieces)
+        out: list[Event] = []
+        try:
+            payload = _decode(raw)
+        except _GARBAGE:
+            payload = None
+        if not isinstance(payload, dict):
+            self._reader.fail(_broke(f"the answer is no JSON object: {_text(raw)!r}"), out)
+            return Chunk(raw, tuple(out))
+        self._reader.take(payload, raw, out)
+        self._reader.flush(out)
+        if self.observed.error is None:
+            if payload.get("choices"):
+                self.observed.complete = True
+            else:
+                self._reader.fail(_broke("the answer holds no choices"), out)
+        return Chunk(raw, tuple(out))

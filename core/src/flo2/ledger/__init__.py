@@ -1,0 +1,27 @@
+"""The ledger: every attempt written down before it is made, and how it ended after.
+
+Imports: records, stores, prices, money, errors.
+"""
+
+from __future__ import annotations
+
+from flo2.ledger.adoption import Adopted
+from flo2.ledger.chain import chain_links, verify
+from flo2.ledger.frames import Damage
+from flo2.ledger.journal import Journal, new_writer_id
+from flo2.ledger.ledger import Ledger, Receipt
+from flo2.ledger.usage import DIMENSIONS, UsageRow, summarise
+
+__all__ = [
+    "DIMENSIONS",
+    "Adopted",
+    "Damage",
+    "Journal",
+    "Ledger",
+    "Receipt",
+    "UsageRow",
+    "chain_links",
+    "new_writer_id",
+    "summarise",
+    "verify",
+]

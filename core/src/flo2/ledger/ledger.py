@@ -1,0 +1,406 @@
+"""The ledger: records are in the journal before a call goes on, and in the store soon after.
+
+`intent` and `end` are plain and quick; `run` drains the journal into the store in the background. A
+store that is down delays the drain and loses nothing. One ledger a worker; its methods are called
+from one event loop. Imports: ledger, records, stores, errors.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Final, TypeVar, TypeVarTuple
+
+import anyio
+import anyio.to_thread
+from attrs import frozen
+
+from flo2.errors import StoreError
+from flo2.ledger.adoption import Adopted, DeadJournal, crashed, dead_journals
+from flo2.ledger.chain import chain_links
+from flo2.ledger.journal import Journal
+from flo2.ledger.locks import FileLock
+from flo2.ledger.usage import UsageRow, summarise
+from flo2.records import Entry, Exchange, Intent, Pend, Record, Settle, Void, fold_entry
+from flo2.stores import EntryFilter, Store, WriterHead
+
+__all__ = ["Ledger", "Receipt"]
+
+_Result = TypeVar("_Result")
+_Arguments = TypeVarTuple("_Arguments")
+
+_ADOPTION_LOCK: Final = "adoption.flock"
+_ADOPTION_WAIT_S: Final = 30.0
+_CLOSE_WAIT_S: Final = 10.0
+_BACKOFF_S: Final = (0.1, 5.0)
+
+
+@frozen
+class Receipt:
+    """One exchange with its attempts, in the order they began; None: the call has not ended."""
+
+    exchange: Exchange | None
+    entries: tuple[Entry, ...]
+
+
+class Ledger:
+    """Write records durably and give them back.
+
+    Args:
+        journal: Where records are durable at once.
+        store: Where they end up; only ever called in a worker thread.
+        now_us: Wall clock, microseconds UTC.
+        batch: Records stored in one transaction at most.
+        interval_s: How long records may wait for company before they are stored.
+        memory_limit: Records kept in memory while they wait; what is beyond is read back from the
+            journal, and shows in a receipt only once it is stored.
+        backlog_limit: Records waiting for the store past which no new call is begun.
+
+    Attributes:
+        trouble: Why the store did not take the last batch, or None.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        store: Store,
+        now_us: Callable[[], int],
+        *,
+        batch: int = 500,
+        interval_s: float = 0.1,
+        memory_limit: int = 20_000,
+        backlog_limit: int = 2_000_000,
+    ) -> None:
+        self.trouble: str | None = None
+        self._journal = journal
+        self._store = store
+        self._now_us = now_us
+        self._batch = batch
+        self._interval_s = interval_s
+        self._memory_limit = memory_limit
+        self._backlog_limit = backlog_limit
+        self._head: WriterHead | None = None
+        self._stored = journal.first_seq - 1
+        self._waiting: deque[tuple[int, Record]] = deque()
+        self._spilled = False
+        self._deferred: deque[tuple[Record, ...]] = deque()
+        self._open: set[str] = set()
+        self._done_paths: list[Path] = []
+        self._wake = anyio.Event()
+        self._enough = anyio.Event()
+        self._asleep = False
+        self._drain = anyio.Lock()
+        # Reads have a limiter of their own: a long report must not delay the drain.
+        self._writes = anyio.CapacityLimiter(1)
+        self._reads = anyio.CapacityLimiter(4)
+
+    # The hot path -----------------------------------------------------------------------------
+
+    def intent(self, record: Intent) -> None:
+        """Write down that an attempt begins; the provider may see a byte only after this.
+
+        Raises:
+            StoreError: it could not be written down, so the call must not be made.
+        """
+        if self._deferred:
+            self._write_deferred()
+        if self._journal.last_seq - self._stored >= self._backlog_limit:
+            raise StoreError(
+                f"{self.lag} ledger records wait for the store ({self.trouble}); "
+                "no call is begun until it takes them"
+            )
+        self._queue(self._journal.append(record), (record,))
+        self._open.add(record.entry_id)
+
+    def end(self, *records: Record) -> None:
+        """Write down how attempts and the exchange ended, in one write.
+
+        Never raises: the money is spent. A record that the journal does not take is kept in memory
+        and tried again; until then `healthy` is False and no new call is begun.
+        """
+        for record in records:
+            if isinstance(record, Intent):
+                self._open.add(record.entry_id)
+            elif isinstance(record, Settle | Pend | Void):
+                self._open.discard(record.entry_id)
+        if self._deferred:
+            self._deferred.append(records)
+            with contextlib.suppress(StoreError):
+                self._write_deferred()
+            return
+        try:
+            seqs = self._journal.append(*records)
+        except StoreError as exc:
+            self.trouble = str(exc)
+            self._deferred.append(records)
+            self._signal()
+        else:
+            self._queue(seqs, records)
+
+    @property
+    def lag(self) -> int:
+        """How many records the store does not have yet."""
+        return self._journal.last_seq - self._stored + sum(map(len, self._deferred))
+
+    @property
+    def healthy(self) -> bool:
+        """Whether new calls can be taken."""
+        return not self._deferred and self.lag < self._backlog_limit
+
+    @property
+    def open_entries(self) -> int:
+        """How many attempts of this worker have begun and not ended."""
+        return len(self._open)
+
+    def _queue(self, seqs: Iterable[int], records: Sequence[Record]) -> None:
+        if self._spilled or len(self._waiting) >= self._memory_limit:
+            self._spilled = True
+        else:
+            self._waiting.extend(zip(seqs, records, strict=True))
+        if self._asleep:
+            self._signal()
+        elif len(self._waiting) >= self._batch:
+            self._enough.set()
+
+    def _signal(self) -> None:
+        self._asleep = False
+        self._wake.set()
+
+    def _write_deferred(self) -> None:
+        while self._deferred:
+            records = self._deferred[0]
+            seqs = self._journal.append(*records)
+            self._deferred.popleft()
+            self._queue(seqs, records)
+
+    # The drain --------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Store what the journal holds, batch by batch, for ever; cancel it to stop.
+
+        A store that fails is tried again, at most every five seconds.
+        """
+        delay = _BACKOFF_S[0]
+        while True:
+            await self._work()
+            try:
+                await self._drain_batch()
+            except StoreError as exc:
+                self.trouble = str(exc)
+                await anyio.sleep(delay)
+                delay = min(delay * 2, _BACKOFF_S[1])
+            else:
+                delay = _BACKOFF_S[0]
+
+    async def flush(self) -> None:
+        """Store all that has been written until now.
+
+        Raises:
+            StoreError: the store does not take it; nothing is lost.
+        """
+        self._write_deferred()
+        target = self._journal.last_seq
+        while self._stored < target:
+            await self._drain_batch()
+
+    async def close(self) -> None:
+        """Store what is left and close the journal.
+
+        The journal's files are removed only if the store has everything and no attempt is open;
+        else the next worker adopts them.
+        """
+        with anyio.move_on_after(_CLOSE_WAIT_S, shield=True):
+            try:
+                await self.flush()
+            except StoreError as exc:
+                self.trouble = str(exc)
+        self._journal.close(remove=not self.lag and not self._open)
+
+    async def _work(self) -> None:
+        """Wait until there is something to store, and a little longer for company."""
+        if not self.lag:
+            self._wake = anyio.Event()
+            self._asleep = True
+            await self._wake.wait()
+        if len(self._waiting) < self._batch and not self._spilled:
+            self._enough = anyio.Event()
+            with anyio.move_on_after(self._interval_s):
+                await self._enough.wait()
+
+    async def _drain_batch(self) -> None:
+        async with self._drain:
+            try:
+                self._write_deferred()
+            finally:  # a journal that takes nothing is no reason not to store what is in it
+                if self._journal.last_seq > self._stored:
+                    records = await self._next_batch()
+                    self._advance(
+                        await anyio.to_thread.run_sync(self._append, records, limiter=self._writes)
+                    )
+            self.trouble = None
+
+    def _advance(self, head: WriterHead) -> None:
+        self._head = head
+        self._stored = max(self._stored, head.seq)
+        while self._waiting and self._waiting[0][0] <= self._stored:
+            self._waiting.popleft()
+        self._done_paths = self._journal.stored(self._stored)
+
+    async def _next_batch(self) -> Sequence[tuple[int, Record]]:
+        if not self._waiting:
+            self._spilled = False  # from here on in memory again; what lies between, from the file
+        in_file = (self._waiting[0][0] - 1 if self._waiting else self._journal.last_seq) - (
+            self._stored
+        )
+        if not in_file:
+            return tuple(islice(self._waiting, self._batch))
+        records = await anyio.to_thread.run_sync(
+            self._journal.read, self._stored, min(in_file, self._batch), limiter=self._writes
+        )
+        if not records:
+            raise StoreError(
+                f"the journal of {self._journal.writer!r} lacks record {self._stored + 1}: "
+                "its file was changed or removed while in use"
+            )
+        return records
+
+    def _append(self, records: Sequence[tuple[int, Record]]) -> WriterHead:
+        head = self._head or self._store.writer_head(self._journal.writer)
+        missing = [(seq, record) for seq, record in records if seq > head.seq]
+        links = chain_links(head, missing, self._journal.salt)
+        if links:
+            self._store.append(links)
+            head = WriterHead(head.writer, links[-1].seq, links[-1].hash)
+        for path in self._done_paths:
+            path.unlink(missing_ok=True)
+        return head
+
+    # Adoption ---------------------------------------------------------------------------------
+
+    async def adopt(self) -> tuple[Adopted, ...]:
+        """Take over what dead workers left; call it at start, before the first call.
+
+        May be cut off at any point and done again. Workers that start together take turns, so no
+        crashed attempt is reported twice.
+
+        Raises:
+            StoreError: the store fails, or another worker does not finish adopting.
+        """
+        head = await self._read(self._store.writer_head, self._journal.writer)
+        self._journal.resume_after(head.seq)
+        self._stored = max(self._stored, head.seq)
+        turn = await self._adoption_turn()
+        dead: Sequence[DeadJournal] = ()
+        try:
+            dead = await self._read(dead_journals, self._journal.directory, self._journal.writer)
+            return await self._adopt(dead)
+        finally:
+            for each in dead:
+                each.release()
+            turn.release()
+
+    async def _adopt(self, dead: Sequence[DeadJournal]) -> tuple[Adopted, ...]:
+        # First everything that is written, also what an adopter that died wrote about others.
+        for each in dead:
+            await self._read(each.store_missing, self._store)
+        await self.flush()
+        pended: dict[str, int] = {}
+        for writer in (*(each.writer for each in dead), self._journal.writer):
+            entries = await self._read(self._store.open_entries, writer)
+            left = [entry for entry in entries if entry.intent.entry_id not in self._open]
+            for entry in left:
+                self.end(crashed(entry, self._now_us()))
+            pended[writer] = len(left)
+        await self.flush()
+        for each in dead:
+            await self._read(each.remove)
+        own = self._journal.writer
+        adopted = [Adopted(d.writer, d.stored, pended[d.writer], d.damage) for d in dead]
+        if pended[own] or self._journal.damage:
+            adopted.append(Adopted(own, 0, pended[own], self._journal.damage))
+        return tuple(adopted)
+
+    async def _adoption_turn(self) -> FileLock:
+        path = self._journal.directory / _ADOPTION_LOCK
+        with anyio.move_on_after(_ADOPTION_WAIT_S):
+            while True:
+                lock = FileLock.create(path) or FileLock.take(path)
+                if lock is not None:
+                    return lock
+                await anyio.sleep(0.02)
+        raise StoreError(
+            f"another worker has been adopting journals in {str(self._journal.directory)!r} for "
+            f"{_ADOPTION_WAIT_S:.0f} s; see why it does not finish"
+        )
+
+    # Queries ----------------------------------------------------------------------------------
+
+    async def receipt(self, account: str, exchange_id: str) -> Receipt | None:
+        """Give an exchange and its attempts, at once also if they are not stored yet.
+
+        Returns:
+            None when the account has no such exchange.
+
+        Raises:
+            StoreError: the store cannot be read, and the exchange is not whole in memory.
+        """
+        own = [record for record in self._unstored() if _belongs(record, exchange_id)]
+        ended = next((each for each in own if isinstance(each, Exchange)), None)
+        intents = sum(isinstance(each, Intent) for each in own)
+        stored: Sequence[Entry] = ()
+        exchanges: Sequence[Exchange] = ()
+        if ended is None or intents < ended.attempts:
+            where = EntryFilter(account, exchange_id=exchange_id)
+            stored = await self._read(self._store.entries, where)
+            exchanges = await self._read(self._store.exchanges, where)
+        exchange = ended if ended is not None and ended.account == account else None
+        exchange = exchanges[0] if exchanges else exchange
+        records: dict[str, list[Record]] = {
+            each.intent.entry_id: [each.intent, *each.ends] for each in stored
+        }
+        for record in own:
+            if isinstance(record, Intent) and record.account == account:
+                records.setdefault(record.entry_id, [record])
+            elif isinstance(record, Settle | Pend | Void) and record.entry_id in records:
+                known = records[record.entry_id]
+                if record not in known:
+                    known.append(record)
+        entries = sorted(map(fold_entry, records.values()), key=_began)
+        return Receipt(exchange, tuple(entries)) if exchange or entries else None
+
+    async def entries(self, where: EntryFilter) -> Sequence[Entry]:
+        """Give entries; what this worker has written is stored first, so it is among them."""
+        await self.flush()
+        return await self._read(self._store.entries, where)
+
+    async def exchanges(self, where: EntryFilter) -> Sequence[Exchange]:
+        """Give exchanges; as `entries`."""
+        await self.flush()
+        return await self._read(self._store.exchanges, where)
+
+    async def usage(self, where: EntryFilter, by: Sequence[str]) -> list[UsageRow]:
+        """Add entries up by the dimensions `by` (see `flo2.ledger.usage`)."""
+        await self.flush()
+        return await self._read(lambda: summarise(self._store.entries(where), by))
+
+    def _unstored(self) -> list[Record]:
+        waiting = [record for _, record in self._waiting]
+        return waiting + [record for records in self._deferred for record in records]
+
+    async def _read(
+        self, function: Callable[[*_Arguments], _Result], *args: *_Arguments
+    ) -> _Result:
+        return await anyio.to_thread.run_sync(function, *args, limiter=self._reads)
+
+
+def _belongs(record: Record, exchange_id: str) -> bool:
+    if isinstance(record, Exchange | Intent):
+        return record.exchange_id == exchange_id
+    return record.entry_id.rpartition(".")[0] == exchange_id
+
+
+def _began(entry: Entry) -> tuple[int, int]:
+    return entry.intent.started_us, entry.intent.attempt

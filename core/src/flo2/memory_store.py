@@ -1,0 +1,289 @@
+"""A store that keeps everything in memory: for embedding without a disk, and for tests.
+
+What it holds is gone with the process. Thread-safe. Imports: stores, records, stored, errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from threading import RLock
+from typing import TYPE_CHECKING, ClassVar
+
+from attrs import evolve, frozen
+
+from flo2.errors import StoreError
+from flo2.records import Attribution, Entry, Exchange, Intent, Record, fold_entry
+from flo2.stores import ChainLink, EntryFilter, WriterHead
+
+if TYPE_CHECKING:
+    from flo2.services import Services
+    from flo2.stored import Account, DataKey, IssuedKey, RouteSpec, SealedCredential
+
+__all__ = ["MemoryStore"]
+
+
+class MemoryStore:
+    """Everything in dictionaries; the reference of what a store does."""
+
+    kind: ClassVar[str] = "memory"
+
+    @frozen
+    class Config:
+        """Nothing to configure."""
+
+    def __init__(self, config: Config | None = None, services: Services | None = None) -> None:
+        """Begin empty."""
+        self._lock = RLock()
+        self._revision = 0
+        self._chains: dict[str, list[ChainLink]] = {}
+        self._hashes: dict[tuple[str, int], str] = {}
+        self._heads: dict[str, WriterHead] = {}
+        # Per entry: the (writer, position) of its records, in the order they came.
+        self._entries: dict[str, list[tuple[str, int]]] = {}
+        self._exchanges: dict[str, tuple[str, int]] = {}
+        self._accounts: dict[str, Account] = {}
+        self._keys: dict[str, IssuedKey] = {}
+        self._data_keys: dict[str, DataKey] = {}
+        self._credentials: dict[tuple[str, str], SealedCredential] = {}
+        self._routes: dict[tuple[str, str], RouteSpec] = {}
+        self._settings: dict[str, str] = {}
+
+    def open(self) -> None:
+        """Do nothing: there is nothing to open."""
+
+    def close(self) -> None:
+        """Keep everything, so that a store may be looked into after its gateway has closed."""
+
+    def revision(self) -> int:
+        """Give a number that changes with accounts, keys, credentials and routes."""
+        return self._revision
+
+    # The ledger -----------------------------------------------------------------------------
+
+    def writer_head(self, writer: str) -> WriterHead:
+        """Say how far a writer's chain reaches."""
+        with self._lock:
+            return self._heads.get(writer) or WriterHead(writer, 0, "")
+
+    def append(self, links: Sequence[ChainLink]) -> None:
+        """Store records; one that is there already is skipped.
+
+        Raises:
+            StoreError: another record is stored in a place; then nothing of `links` is.
+        """
+        with self._lock:
+            for link in links:
+                if self._hashes.get((link.writer, link.seq), link.hash) != link.hash:
+                    raise StoreError(
+                        f"record {link.seq} of writer {link.writer!r} is stored already with "
+                        "another hash; two workers must not share a writer id"
+                    )
+            for link in links:
+                if (link.writer, link.seq) not in self._hashes:
+                    self._add(link)
+
+    def _add(self, link: ChainLink) -> None:
+        chain = self._chains.setdefault(link.writer, [])
+        chain.append(link)
+        self._hashes[link.writer, link.seq] = link.hash
+        if link.seq > self.writer_head(link.writer).seq:
+            self._heads[link.writer] = WriterHead(link.writer, link.seq, link.hash)
+        place = (link.writer, len(chain) - 1)
+        if isinstance(link.record, Exchange):
+            self._exchanges.setdefault(link.record.exchange_id, place)
+        else:
+            self._entries.setdefault(link.record.entry_id, []).append(place)
+
+    def entries(self, where: EntryFilter) -> Sequence[Entry]:
+        """Give folded entries, in the order they began."""
+        with self._lock:
+            found = [entry for entry, _ in self._folded() if _entry_matches(entry, where)]
+        found.sort(key=_entry_order, reverse=where.newest_first)
+        return found[: where.limit]
+
+    def exchanges(self, where: EntryFilter) -> Sequence[Exchange]:
+        """Give exchanges, in the order they began."""
+        with self._lock:
+            every = [self._record(place) for place in self._exchanges.values()]
+        found = [
+            each for each in every if isinstance(each, Exchange) and _exchange_matches(each, where)
+        ]
+        found.sort(key=lambda each: (each.started_us, each.exchange_id), reverse=where.newest_first)
+        return found[: where.limit]
+
+    def open_entries(self, writer: str) -> Sequence[Entry]:
+        """Give the entries whose intent this writer wrote and nobody has ended."""
+        with self._lock:
+            found = [
+                entry
+                for entry, begun_by in self._folded()
+                if begun_by == writer and entry.status == "open"
+            ]
+        return sorted(found, key=_entry_order)
+
+    def chain(self, writer: str) -> Iterable[ChainLink]:
+        """Give a writer's whole chain in order."""
+        with self._lock:
+            return iter(sorted(self._chains.get(writer, ()), key=lambda link: link.seq))
+
+    def writers(self) -> Sequence[str]:
+        """Name every writer."""
+        with self._lock:
+            return sorted(self._chains)
+
+    def erase_attribution(
+        self, account: str, *, customer: str | None = None, end_user: str | None = None
+    ) -> int:
+        """Erase the attributions of an account that name this customer or this end user."""
+        erased = 0
+        with self._lock:
+            for chain in self._chains.values():
+                for place, link in enumerate(chain):
+                    record = link.record
+                    if not isinstance(record, Intent | Exchange) or record.account != account:
+                        continue
+                    who = record.attribution
+                    if (customer is not None and who.customer == customer) or (
+                        end_user is not None and who.end_user == end_user
+                    ):
+                        bare = evolve(record, attribution=Attribution())
+                        chain[place] = evolve(link, record=bare, attribution_salt="")
+                        erased += 1
+        return erased
+
+    def _record(self, place: tuple[str, int]) -> Record:
+        writer, position = place
+        return self._chains[writer][position].record
+
+    def _folded(self) -> Iterable[tuple[Entry, str]]:
+        for places in self._entries.values():
+            for writer, position in places:
+                if isinstance(self._chains[writer][position].record, Intent):
+                    yield fold_entry(map(self._record, places)), writer
+                    break
+
+    # Accounts and keys ----------------------------------------------------------------------
+
+    def accounts(self) -> Sequence[Account]:
+        """Give all accounts."""
+        with self._lock:
+            return sorted(self._accounts.values(), key=lambda each: each.id)
+
+    def put_account(self, account: Account) -> None:
+        """Create or replace an account."""
+        with self._lock:
+            self._accounts[account.id] = account
+            self._revision += 1
+
+    def keys(self, account: str | None = None) -> Sequence[IssuedKey]:
+        """Give issued keys, of one account or of all."""
+        with self._lock:
+            found = [each for each in self._keys.values() if account in {None, each.account}]
+        return sorted(found, key=lambda each: (each.created_us, each.id))
+
+    def key_by_hash(self, digest: str) -> IssuedKey | None:
+        """Find an issued key by its keyed hash."""
+        with self._lock:
+            return next((each for each in self._keys.values() if each.hash == digest), None)
+
+    def put_key(self, key: IssuedKey) -> None:
+        """Create or replace an issued key."""
+        with self._lock:
+            self._require(key.account)
+            self._keys[key.id] = key
+            self._revision += 1
+
+    def data_keys(self, account: str | None = None) -> Sequence[DataKey]:
+        """Give wrapped data keys."""
+        with self._lock:
+            found = [each for each in self._data_keys.values() if account in {None, each.account}]
+        return sorted(found, key=lambda each: (each.created_us, each.id))
+
+    def put_data_key(self, key: DataKey) -> None:
+        """Create or replace a wrapped data key."""
+        with self._lock:
+            self._require(key.account)
+            self._data_keys[key.id] = key
+            self._revision += 1
+
+    def credentials(self, account: str | None = None) -> Sequence[SealedCredential]:
+        """Give sealed credentials."""
+        with self._lock:
+            found = [each for each in self._credentials.values() if account in {None, each.account}]
+        return sorted(found, key=lambda each: (each.created_us, each.id))
+
+    def put_credential(self, credential: SealedCredential) -> None:
+        """Create or replace a sealed credential."""
+        with self._lock:
+            self._require(credential.account)
+            self._credentials[credential.account, credential.id] = credential
+            self._revision += 1
+
+    def delete_credential(self, account: str, credential_id: str) -> bool:
+        """Delete a credential; False when there was none."""
+        with self._lock:
+            gone = self._credentials.pop((account, credential_id), None)
+            self._revision += gone is not None
+            return gone is not None
+
+    # Routes and settings ----------------------------------------------------------------------
+
+    def routes(self, account: str | None = None) -> Sequence[RouteSpec]:
+        """Give routes."""
+        with self._lock:
+            found = [each for each in self._routes.values() if account in {None, each.account}]
+        return sorted(found, key=lambda each: (each.account, each.name))
+
+    def put_route(self, route: RouteSpec) -> None:
+        """Create or replace a route."""
+        with self._lock:
+            self._require(route.account)
+            self._routes[route.account, route.name] = route
+            self._revision += 1
+
+    def delete_route(self, account: str, name: str) -> bool:
+        """Delete a route; False when there was none."""
+        with self._lock:
+            gone = self._routes.pop((account, name), None)
+            self._revision += gone is not None
+            return gone is not None
+
+    def setting(self, name: str) -> str | None:
+        """Read a setting."""
+        with self._lock:
+            return self._settings.get(name)
+
+    def put_setting(self, name: str, value: str) -> None:
+        """Write a setting."""
+        with self._lock:
+            self._settings[name] = value
+
+    def _require(self, account: str) -> None:
+        if account not in self._accounts:
+            raise StoreError(f"there is no account {account!r}; create it first (put_account)")
+
+
+def _entry_order(entry: Entry) -> tuple[int, str]:
+    return entry.intent.started_us, entry.intent.entry_id
+
+
+def _entry_matches(entry: Entry, where: EntryFilter) -> bool:
+    intent = entry.intent
+    return (
+        intent.account == where.account
+        and where.exchange_id in {None, intent.exchange_id}
+        and where.key_id in {None, intent.key_id}
+        and where.status in {None, entry.status}
+        and (where.since_us is None or intent.started_us >= where.since_us)
+        and (where.until_us is None or intent.started_us < where.until_us)
+    )
+
+
+def _exchange_matches(exchange: Exchange, where: EntryFilter) -> bool:
+    return (
+        exchange.account == where.account
+        and where.exchange_id in {None, exchange.exchange_id}
+        and where.key_id in {None, exchange.key_id}
+        and (where.since_us is None or exchange.started_us >= where.since_us)
+        and (where.until_us is None or exchange.started_us < where.until_us)
+    )

@@ -1,0 +1,342 @@
+# ruff: noqa: S101  # asserting is what a suite does
+"""What every store must do.
+
+    class TestMyStore(StoreSuite):
+        def make_store(self, tmp_path): return MyStore(MyStore.Config(path=tmp_path / "db"))
+
+Imports: stores, stored, records, ledger, errors, testing.records, pytest.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from attrs import evolve
+
+from flo2.errors import StoreError
+from flo2.ledger.chain import verify
+from flo2.records import Attribution, fold_entry
+from flo2.stored import Account, DataKey, IssuedKey, RouteSpec, SealedCredential, TargetSpec
+from flo2.stores import EntryFilter, Store, WriterHead
+from flo2.testing.records import (
+    an_exchange,
+    an_intent,
+    linked,
+    pend_of,
+    settle_of,
+    void_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["StoreSuite"]
+
+_ACCOUNT = Account("default", "Default", 1)
+_OTHER = Account("other", "Other", 2)
+_KEY = IssuedKey(
+    id="key_1",
+    account="default",
+    name="laptop",
+    hash="ab" * 32,
+    prefix="flo2_sk_a",
+    last4="wxyz",
+    created_us=5,
+    models=("acme/*",),
+    tags={"env": "dev"},
+)
+_CREDENTIAL = SealedCredential(
+    id="cred_1",
+    account="default",
+    provider="acme",
+    host="api.acme.example",
+    name="main",
+    last4="1234",
+    created_us=6,
+    sealed="c2VhbGVk",
+    data_key="dk_1",
+    data_terms=("zero_retention",),
+    settings={"region": "eu"},
+)
+_ROUTE = RouteSpec(
+    account="default",
+    name="fast",
+    strategy="ordered",
+    targets=(TargetSpec("acme", "small", Decimal("0.5")), TargetSpec("acme", "big")),
+    options={"retries": 2, "note": None},
+)
+
+
+class StoreSuite:
+    """The tests; override `make_store`."""
+
+    def make_store(self, tmp_path: Path) -> Store:
+        """Make a new, empty store that is not open yet."""
+        raise AssertionError(f"{type(self).__name__} must override make_store")
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Store]:
+        """Open an empty store with one account."""
+        store = self.make_store(tmp_path)
+        store.open()
+        store.put_account(_ACCOUNT)
+        yield store
+        store.close()
+
+    def test_it_satisfies_the_protocol(self, store: Store) -> None:
+        """It has every method, a kind and a config class."""
+        assert isinstance(store, Store)
+        assert store.kind
+        assert isinstance(store.Config, type)
+
+    # The ledger -----------------------------------------------------------------------------
+
+    def test_an_unknown_writer_has_an_empty_chain(self, store: Store) -> None:
+        """Nothing is said of a writer nobody knows."""
+        assert store.writer_head("nobody") == WriterHead("nobody", 0, "")
+        assert list(store.chain("nobody")) == []
+        assert list(store.writers()) == []
+
+    def test_links_come_back_as_they_were_stored(self, store: Store) -> None:
+        """A chain is kept whole, in order, for each writer apart."""
+        intent = an_intent(
+            1, attribution=Attribution("red", "chat", "acme corp", "u\u00fc\0", {"env": "dev"})
+        )
+        first = linked(intent, settle_of(intent), an_exchange(1), writer="w1")
+        second = linked(void_of(an_intent(2)), writer="w2")
+        store.append(first)
+        store.append(second)
+        assert list(store.chain("w1")) == first
+        assert list(store.chain("w2")) == second
+        assert list(store.writers()) == ["w1", "w2"]
+        assert store.writer_head("w1") == WriterHead("w1", 3, first[-1].hash)
+        assert verify([*store.chain("w1"), *store.chain("w2")]) == []
+
+    def test_a_long_chain_comes_back_in_order(self, store: Store) -> None:
+        """Paging loses and repeats nothing."""
+        links = linked(*(an_intent(number) for number in range(1, 2502)))
+        store.append(links)
+        assert list(store.chain("w1")) == links
+
+    def test_appending_again_changes_nothing(self, store: Store) -> None:
+        """A batch whose answer was lost is sent again."""
+        intent = an_intent(1)
+        links = linked(intent, pend_of(intent), an_exchange(1))
+        store.append(links[:2])
+        store.append(links)
+        store.append(links)
+        assert list(store.chain("w1")) == links
+        assert list(store.entries(EntryFilter("default"))) == [
+            fold_entry([intent, pend_of(intent)])
+        ]
+        assert list(store.exchanges(EntryFilter("default"))) == [an_exchange(1)]
+
+    def test_another_record_in_the_same_place_is_refused(self, store: Store) -> None:
+        """Two workers with one writer id would overwrite each other's records."""
+        links = linked(an_intent(1))
+        store.append(links)
+        with pytest.raises(StoreError, match="w1"):
+            store.append([*linked(an_intent(7)), *linked(an_intent(8), writer="w2")])
+        assert list(store.chain("w1")) == links
+        assert list(store.writers()) == ["w1"]
+
+    def test_entries_are_folded_from_records_of_any_writer(self, store: Store) -> None:
+        """A pend of the adopter and a later settle close what a dead worker began."""
+        one, two, three, four = (an_intent(number) for number in range(1, 5))
+        store.append(linked(one, two, three, four, settle_of(one), writer="dead"))
+        assert [each.intent for each in store.open_entries("dead")] == [two, three, four]
+        store.append(linked(pend_of(two), pend_of(three), writer="adopter"))
+        store.append(linked(settle_of(two), void_of(one), writer="reconcile"))
+        expected = [
+            fold_entry([one, settle_of(one), void_of(one)]),
+            fold_entry([two, pend_of(two), settle_of(two)]),
+            fold_entry([three, pend_of(three)]),
+            fold_entry([four]),
+        ]
+        assert list(store.entries(EntryFilter("default"))) == expected
+        assert [each.status for each in expected] == ["settled", "settled", "pending", "open"]
+        for entry in expected:
+            where = EntryFilter("default", status=entry.status)
+            assert list(store.entries(where)) == [
+                each for each in expected if each.status == entry.status
+            ]
+        assert list(store.open_entries("dead")) == [expected[3]]
+        assert list(store.open_entries("adopter")) == []
+
+    def test_entries_and_exchanges_are_filtered(self, store: Store) -> None:
+        """Each condition narrows; `since` is inclusive, `until` is not."""
+        intents = [
+            an_intent(number, started_us=number * 10, key_id=f"key_{number % 2}")
+            for number in range(1, 6)
+        ]
+        exchanges = [
+            an_exchange(number, started_us=number * 10, key_id=f"key_{number % 2}")
+            for number in range(1, 6)
+        ]
+        foreign = an_intent(9, account="other", started_us=30)
+        store.append(linked(*intents, *exchanges, foreign, an_exchange(9, account="other")))
+        cases = {
+            EntryFilter("default"): [1, 2, 3, 4, 5],
+            EntryFilter("nobody"): [],
+            EntryFilter("other"): [9],
+            EntryFilter("default", exchange_id="x2"): [2],
+            EntryFilter("default", exchange_id="x9"): [],
+            EntryFilter("default", key_id="key_1"): [1, 3, 5],
+            EntryFilter("default", since_us=20, until_us=40): [2, 3],
+            EntryFilter("default", limit=2): [1, 2],
+            EntryFilter("default", limit=2, newest_first=True): [5, 4],
+            EntryFilter("default", newest_first=True): [5, 4, 3, 2, 1],
+            EntryFilter("default", limit=0): [],
+        }
+        for where, numbers in cases.items():
+            ids = [f"x{number}" for number in numbers]
+            assert [each.intent.exchange_id for each in store.entries(where)] == ids, where
+            assert [each.exchange_id for each in store.exchanges(where)] == ids, where
+
+    def test_money_keeps_every_digit(self, store: Store) -> None:
+        """No amount goes through a float, and none is normalised."""
+        intent = an_intent(1, hold=Decimal("1E+2"), high=Decimal("0.10"))
+        amount = Decimal("12345678901234567890.123456789012345678900")
+        settle = settle_of(intent, total=amount, meters={"seconds": Decimal("0.30"), "output": 7})
+        store.append(linked(intent, settle))
+        (entry,) = store.entries(EntryFilter("default"))
+        assert entry == fold_entry([intent, settle])
+        assert str(entry.total) == str(amount)
+        assert str(entry.intent.hold) == "1E+2"
+
+    def test_text_of_any_kind_is_kept(self, store: Store) -> None:
+        """What a client wrote cannot stop a record from being stored."""
+        intent = an_intent(1, model_requested="a\0b\u2028'; DROP TABLE x; --\U0001f600")
+        hostile = settle_of(intent, finish="\0", raw_usage={"k\0": ["'", '"', "\\", 10**30]})
+        store.append(linked(intent, hostile))
+        assert list(store.entries(EntryFilter("default"))) == [fold_entry([intent, hostile])]
+
+    def test_erasing_an_attribution_leaves_the_chain_sound(self, store: Store) -> None:
+        """Personal data goes; amounts and proof stay."""
+        ada = Attribution(customer="c1", end_user="ada@example.org", team="red")
+        bob = Attribution(customer="c1", end_user="bob@example.org")
+        mine, his = an_intent(1, attribution=ada), an_intent(2, attribution=bob)
+        foreign = an_intent(3, attribution=ada, account="other")
+        links = linked(mine, settle_of(mine), an_exchange(1, attribution=ada), his, foreign)
+        store.append(links)
+        assert store.erase_attribution("default") == 0
+        assert store.erase_attribution("default", end_user="ada@example.org") == 2
+        assert store.erase_attribution("default", end_user="ada@example.org") == 0
+        bare = evolve(mine, attribution=Attribution())
+        assert list(store.entries(EntryFilter("default"))) == [
+            fold_entry([bare, settle_of(mine)]),
+            fold_entry([his]),
+        ]
+        assert list(store.exchanges(EntryFilter("default"))) == [an_exchange(1)]
+        assert list(store.entries(EntryFilter("other"))) == [fold_entry([foreign])]
+        chain = list(store.chain("w1"))
+        assert verify(chain) == []
+        assert [(each.hash, each.attribution_digest) for each in chain] == [
+            (each.hash, each.attribution_digest) for each in links
+        ]
+        assert [bool(each.attribution_salt) for each in chain] == [False, False, False, True, True]
+        assert store.erase_attribution("default", customer="c1") == 1
+
+    def test_an_edited_record_does_not_verify(self, store: Store) -> None:
+        """The chain that a store gives is the chain that was made."""
+        links = linked(an_intent(1), an_intent(2))
+        forged = evolve(links[1], record=an_intent(2, provider="elsewhere"))
+        store.append([links[0], forged])
+        assert verify(store.chain("w1")) == [
+            "writer 'w1', record 2: does not match its hash: it was edited"
+        ]
+
+    # Accounts and keys ----------------------------------------------------------------------
+
+    def test_accounts_are_created_and_replaced(self, store: Store) -> None:
+        """By id."""
+        store.put_account(_OTHER)
+        store.put_account(evolve(_OTHER, name="Renamed"))
+        assert list(store.accounts()) == [_ACCOUNT, evolve(_OTHER, name="Renamed")]
+
+    def test_keys_are_found_by_hash(self, store: Store) -> None:
+        """The one look-up a request makes."""
+        store.put_account(_OTHER)
+        foreign = evolve(_KEY, id="key_2", account="other", hash="cd" * 32, created_us=4)
+        store.put_key(_KEY)
+        store.put_key(foreign)
+        revoked = evolve(_KEY, revoked_us=9, replaced_by="key_2", team="red", expires_us=10)
+        store.put_key(revoked)
+        assert list(store.keys()) == [foreign, revoked]
+        assert list(store.keys("default")) == [revoked]
+        assert store.key_by_hash(_KEY.hash) == revoked
+        assert store.key_by_hash("ef" * 32) is None
+
+    def test_data_keys_and_credentials_are_kept(self, store: Store) -> None:
+        """As they were, sealed."""
+        data_key = DataKey("dk_1", "default", "kek_1", "d3JhcHBlZA==", 3)
+        store.put_data_key(data_key)
+        store.put_data_key(evolve(data_key, kek_id="kek_2"))
+        assert list(store.data_keys()) == [evolve(data_key, kek_id="kek_2")]
+        assert list(store.data_keys("other")) == []
+        referring = evolve(
+            _CREDENTIAL, id="cred_2", sealed=None, data_key=None, reference="env:ACME_KEY"
+        )
+        store.put_credential(_CREDENTIAL)
+        store.put_credential(referring)
+        store.put_credential(evolve(_CREDENTIAL, disabled_us=8))
+        assert list(store.credentials("default")) == [evolve(_CREDENTIAL, disabled_us=8), referring]
+        assert not store.delete_credential("other", "cred_1")
+        assert store.delete_credential("default", "cred_1")
+        assert not store.delete_credential("default", "cred_1")
+        assert list(store.credentials()) == [referring]
+
+    def test_routes_are_kept(self, store: Store) -> None:
+        """Weights as decimals, options as given."""
+        store.put_route(_ROUTE)
+        store.put_route(evolve(_ROUTE, name="cheap", options={}))
+        store.put_route(evolve(_ROUTE, strategy="weighted"))
+        expected = [evolve(_ROUTE, name="cheap", options={}), evolve(_ROUTE, strategy="weighted")]
+        assert list(store.routes("default")) == expected
+        assert list(store.routes("other")) == []
+        assert store.delete_route("default", "cheap")
+        assert not store.delete_route("default", "cheap")
+        assert list(store.routes()) == expected[1:]
+
+    def test_what_belongs_to_no_account_is_refused(self, store: Store) -> None:
+        """An account comes first."""
+        with pytest.raises(StoreError, match="account"):
+            store.put_key(evolve(_KEY, account="nobody"))
+        with pytest.raises(StoreError, match="account"):
+            store.put_credential(evolve(_CREDENTIAL, account="nobody"))
+        with pytest.raises(StoreError, match="account"):
+            store.put_route(evolve(_ROUTE, account="nobody"))
+        with pytest.raises(StoreError, match="account"):
+            store.put_data_key(DataKey("dk", "nobody", "kek", "", 1))
+
+    def test_settings_are_kept(self, store: Store) -> None:
+        """The last value written."""
+        assert store.setting("pepper") is None
+        store.put_setting("pepper", "1")
+        store.put_setting("pepper", "2")
+        assert store.setting("pepper") == "2"
+
+    def test_the_revision_changes_with_every_change(self, store: Store) -> None:
+        """Other processes read anew when it does, and only then."""
+        seen = [store.revision()]
+        changes: list[Callable[[], object]] = [
+            lambda: store.put_account(_OTHER),
+            lambda: store.put_key(_KEY),
+            lambda: store.put_key(evolve(_KEY, revoked_us=1)),
+            lambda: store.put_data_key(DataKey("dk_1", "default", "kek_1", "", 3)),
+            lambda: store.put_credential(_CREDENTIAL),
+            lambda: store.delete_credential("default", "cred_1"),
+            lambda: store.put_route(_ROUTE),
+            lambda: store.delete_route("default", "fast"),
+        ]
+        for change in changes:
+            change()
+            seen.append(store.revision())
+        assert len(set(seen)) == len(seen)
+        store.append(linked(an_intent(1)))
+        store.delete_route("default", "fast")
+        store.put_setting("a", "b")
+        assert store.revision() == seen[-1]

@@ -1,0 +1,190 @@
+"""The database behind the store: connections, transactions, and errors in plain words.
+
+SQLite: WAL, `synchronous=FULL` (with NORMAL a power cut lost every commit since the last
+checkpoint, with FULL none), foreign keys, deleted content overwritten. Writers take their lock at
+the beginning (`BEGIN IMMEDIATE`), so that they wait for each other instead of failing half way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from flo2.errors import ConfigError, StoreError
+
+__all__ = ["Database"]
+
+_WRITES: Final = "flo2_writes"
+_ADVICE: Final = (
+    ("locked", "another process holds it; end that process, or raise busy_timeout_s"),
+    ("is full", "make room on that disk"),
+    ("unable to open", "create the folder, or let this user write there"),
+    ("readonly", "let this user write the file and its folder"),
+    ("malformed", "restore a backup: the file is damaged"),
+    ("not a database", "restore a backup, or name another file: it is no SQLite database"),
+    ("disk i/o", "look at that disk: reading or writing it fails"),
+    ("no such table", "the schema is missing; open the store again to create it"),
+    ("foreign key", "the account does not exist; create it first"),
+    ("unique", "it exists already"),
+)
+
+
+class Database:
+    """Connections to one database.
+
+    Args:
+        url: SQLAlchemy's form; a password in it appears in no error.
+        busy_timeout_s: How long to wait for another process's transaction.
+
+    Raises:
+        ConfigError: no such kind of database, or its driver is not installed.
+    """
+
+    def __init__(self, url: URL | str, *, busy_timeout_s: float) -> None:
+        try:
+            self.url = make_url(url)
+            self.sqlite = self.url.get_backend_name() == "sqlite"
+            if self.sqlite and not self.url.database:
+                raise ConfigError(
+                    ["a SQLite store needs a file; without one use the store 'memory'"]
+                )
+            # Parameters are hidden, because they may hold personal data and sealed keys.
+            self._engine = create_engine(self.url, hide_parameters=True)
+        except (SQLAlchemyError, ImportError) as exc:
+            problem = (
+                f"the database address cannot be used: {exc}; write it like "
+                "'postgresql+psycopg://user@host/name', and install that driver"
+            )
+            raise ConfigError([problem]) from exc
+        self._busy_timeout_s = busy_timeout_s
+        self._file: os.stat_result | None = None
+        if self.sqlite:
+            event.listen(self._engine, "connect", self._on_connect)
+            event.listen(self._engine, "begin", _on_begin)
+
+    @property
+    def name(self) -> str:
+        """How to name this database to people."""
+        return self.url.database or "" if self.sqlite else self.url.render_as_string()
+
+    @property
+    def dialect(self) -> Any:
+        """SQLAlchemy's dialect, to compile statements for."""
+        return self._engine.dialect
+
+    def open(self) -> None:
+        """Make sure that it can be written.
+
+        Raises:
+            StoreError: it cannot be opened.
+        """
+        if not self.sqlite:
+            return
+        path = Path(self.name)
+        with self._in_words():
+            with contextlib.suppress(FileExistsError):
+                # SQLite would create it readable for everybody.
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            self._file = path.stat()
+            self._write_ahead()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+        self._file = None
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection in a transaction that reads.
+
+        Raises:
+            StoreError: the database fails.
+        """
+        self._check_file()
+        with self._in_words(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give a connection in a transaction that writes; it is committed at the end.
+
+        Raises:
+            StoreError: the database fails; nothing was written.
+        """
+        self._check_file()
+        with self._in_words(), self._engine.connect() as connection:
+            connection.execution_options(**{_WRITES: True})
+            with connection.begin():
+                yield connection
+
+    def _check_file(self) -> None:
+        """Refuse to write into a file that has been deleted: SQLite itself would not notice."""
+        if not self.sqlite:
+            return
+        if self._file is None:
+            raise StoreError(f"the database {self.name!r} is not open; open the store first")
+        try:
+            same = os.path.samestat(self._file, Path(self.name).stat())
+        except OSError:
+            same = False
+        if not same:
+            raise StoreError(
+                f"the database {self.name!r} was deleted or replaced while in use; put it back, "
+                "then restart flo2 (what it has not stored waits in the journal)"
+            )
+
+    def _write_ahead(self) -> None:
+        # The change to WAL needs the file for itself and, unlike a transaction, may fail at once
+        # instead of waiting when several processes open a new database together.
+        deadline = time.monotonic() + self._busy_timeout_s
+        while True:
+            try:
+                with contextlib.closing(sqlite3.connect(self.name)) as connection:
+                    connection.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as exc:
+                if "locked" not in str(exc) or time.monotonic() > deadline:
+                    raise StoreError(self._words(str(exc))) from exc
+            except sqlite3.DatabaseError as exc:
+                raise StoreError(self._words(str(exc))) from exc
+            time.sleep(0.01)
+
+    def _on_connect(self, connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin where `_on_begin` says
+        for pragma in (
+            f"busy_timeout={int(self._busy_timeout_s * 1000)}",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "secure_delete=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @contextlib.contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as exc:
+            raise StoreError(self._words(str(exc.orig))) from exc
+        except OSError as exc:
+            raise StoreError(self._words(f"unable to open it ({exc.strerror})")) from exc
+        except SQLAlchemyError as exc:
+            raise StoreError(self._words(str(exc))) from exc
+
+    def _words(self, cause: str) -> str:
+        lower = cause.lower()
+        advice = next((text for sign, text in _ADVICE if sign in lower), "see the database's log")
+        return f"the database {self.name!r} fails: {cause}; {advice}"
+
+
+def _on_begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

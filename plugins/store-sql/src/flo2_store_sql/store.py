@@ -1,0 +1,204 @@
+"""The store: accounts, keys, vault, routes and the ledger in one SQL database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from attrs import field, frozen
+from sqlalchemy import URL, select
+
+from flo2.errors import ConfigError
+from flo2.stored import Account, DataKey, IssuedKey, RouteSpec, SealedCredential
+from flo2_store_sql import tables
+from flo2_store_sql.database import Database
+from flo2_store_sql.ledger_tables import LedgerTables
+from flo2_store_sql.object_tables import ObjectTables, upsert
+from flo2_store_sql.schema import migrate
+
+if TYPE_CHECKING:
+    from flo2.records import Entry, Exchange
+    from flo2.services import Services
+    from flo2.stores import ChainLink, EntryFilter, WriterHead
+
+__all__ = ["SqlStore"]
+
+
+class SqlStore:
+    """A store in SQLite, or in another database that SQLAlchemy reaches by URL.
+
+    Args:
+        config: Where the database is.
+        services: Gives the data folder in which `flo2.db` lies when `config` names nothing.
+
+    Raises:
+        ConfigError: `config` names two places, or none and there is no data folder.
+    """
+
+    kind: ClassVar[str] = "sql"
+
+    @frozen
+    class Config:
+        """Where the database is.
+
+        Attributes:
+            path: File of a SQLite database; default: `flo2.db` in the data folder.
+            url: SQLAlchemy URL of another database, instead of `path`.
+            busy_timeout_s: How long to wait for another process's transaction, in seconds.
+        """
+
+        path: str | None = None
+        url: str | None = field(default=None, repr=False)  # it may hold a password
+        busy_timeout_s: float = 5.0
+
+    def __init__(self, config: Config | None = None, services: Services | None = None) -> None:
+        config = config or self.Config()
+        self._database = Database(_url(config, services), busy_timeout_s=config.busy_timeout_s)
+        self._ledger = LedgerTables(self._database)
+        self._objects = ObjectTables(self._database)
+
+    def open(self) -> None:
+        """Open, and bring the schema up to date; safe from several processes at once.
+
+        Raises:
+            StoreError: the database cannot be opened or brought up to date.
+        """
+        self._database.open()
+        migrate(self._database)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    def revision(self) -> int:
+        """Give a number that changes with accounts, keys, credentials and routes."""
+        with self._database.reading() as connection:
+            return int(connection.execute(select(tables.revision.c.value)).scalar_one())
+
+    # The ledger -----------------------------------------------------------------------------
+
+    def writer_head(self, writer: str) -> WriterHead:
+        """Say how far a writer's chain reaches."""
+        return self._ledger.writer_head(writer)
+
+    def append(self, links: Sequence[ChainLink]) -> None:
+        """Store records in one transaction; one that is there already is skipped.
+
+        Raises:
+            StoreError: the database fails, or another record is stored in a place.
+        """
+        self._ledger.append(links)
+
+    def entries(self, where: EntryFilter) -> Sequence[Entry]:
+        """Give folded entries, in the order they began."""
+        return self._ledger.entries(where)
+
+    def exchanges(self, where: EntryFilter) -> Sequence[Exchange]:
+        """Give exchanges, in the order they began."""
+        return self._ledger.exchanges(where)
+
+    def open_entries(self, writer: str) -> Sequence[Entry]:
+        """Give the entries whose intent this writer wrote and nobody has ended."""
+        return self._ledger.open_entries(writer)
+
+    def chain(self, writer: str) -> Iterable[ChainLink]:
+        """Give a writer's whole chain in order, a thousand records at a time."""
+        return self._ledger.chain(writer)
+
+    def writers(self) -> Sequence[str]:
+        """Name every writer."""
+        return self._ledger.writers()
+
+    def erase_attribution(
+        self, account: str, *, customer: str | None = None, end_user: str | None = None
+    ) -> int:
+        """Erase the attributions of an account that name this customer or this end user."""
+        return self._ledger.erase_attribution(account, customer=customer, end_user=end_user)
+
+    # Accounts and keys ----------------------------------------------------------------------
+
+    def accounts(self) -> Sequence[Account]:
+        """Give all accounts."""
+        return self._objects.all(Account, tables.accounts, "id")
+
+    def put_account(self, account: Account) -> None:
+        """Create or replace an account."""
+        self._objects.put(tables.accounts, account)
+
+    def keys(self, account: str | None = None) -> Sequence[IssuedKey]:
+        """Give issued keys, of one account or of all."""
+        return self._objects.all(IssuedKey, tables.issued_keys, "created_us", "id", account=account)
+
+    def key_by_hash(self, digest: str) -> IssuedKey | None:
+        """Find an issued key by its keyed hash."""
+        table = tables.issued_keys
+        return self._objects.one(IssuedKey, table, table.c.hash == digest)
+
+    def put_key(self, key: IssuedKey) -> None:
+        """Create or replace an issued key."""
+        self._objects.put(tables.issued_keys, key)
+
+    def data_keys(self, account: str | None = None) -> Sequence[DataKey]:
+        """Give wrapped data keys."""
+        return self._objects.all(DataKey, tables.data_keys, "created_us", "id", account=account)
+
+    def put_data_key(self, key: DataKey) -> None:
+        """Create or replace a wrapped data key."""
+        self._objects.put(tables.data_keys, key)
+
+    def credentials(self, account: str | None = None) -> Sequence[SealedCredential]:
+        """Give sealed credentials."""
+        return self._objects.all(
+            SealedCredential, tables.credentials, "created_us", "id", account=account
+        )
+
+    def put_credential(self, credential: SealedCredential) -> None:
+        """Create or replace a sealed credential."""
+        self._objects.put(tables.credentials, credential)
+
+    def delete_credential(self, account: str, credential_id: str) -> bool:
+        """Delete a credential; False when there was none."""
+        table = tables.credentials
+        return self._objects.delete(table, table.c.account == account, table.c.id == credential_id)
+
+    # Routes and settings ----------------------------------------------------------------------
+
+    def routes(self, account: str | None = None) -> Sequence[RouteSpec]:
+        """Give routes."""
+        return self._objects.all(RouteSpec, tables.routes, "account", "name", account=account)
+
+    def put_route(self, route: RouteSpec) -> None:
+        """Create or replace a route."""
+        self._objects.put(tables.routes, route)
+
+    def delete_route(self, account: str, name: str) -> bool:
+        """Delete a route; False when there was none."""
+        table = tables.routes
+        return self._objects.delete(table, table.c.account == account, table.c.name == name)
+
+    def setting(self, name: str) -> str | None:
+        """Read a setting."""
+        table = tables.settings
+        with self._database.reading() as connection:
+            query = select(table.c.value).where(table.c.name == name)
+            value: str | None = connection.execute(query).scalar()
+            return value
+
+    def put_setting(self, name: str, value: str) -> None:
+        """Write a setting."""
+        with self._database.writing() as connection:
+            upsert(connection, tables.settings, {"name": name, "value": value})
+
+
+def _url(config: SqlStore.Config, services: Services | None) -> URL | str:
+    if config.url is not None:
+        if config.path is not None:
+            raise ConfigError(["the SQL store has both a path and a url; remove one of them"])
+        return config.url
+    if config.path is not None:
+        return URL.create("sqlite", database=config.path)
+    if services is None or services.data_dir is None:
+        raise ConfigError(
+            ["the SQL store has no place: set its path or url, or give the gateway a data folder"]
+        )
+    return URL.create("sqlite", database=str(services.data_dir / "flo2.db"))

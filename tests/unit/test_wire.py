@@ -182,6 +182,16 @@ async def test_empty_body_is_sent_without_content(engine, method):
     assert upstream.requests[0].endswith(b"\r\n\r\n")
 
 
+async def test_body_of_megabytes_is_sent_whole(engine):
+    body = bytes(range(256)) * 12_000
+    async with (
+        opened(engine, sends(OK)) as (upstream, endpoint),
+        await post(endpoint, body) as response,
+    ):
+        assert await response.read() == b"ok"
+    assert upstream.requests[0].endswith(b"\r\n\r\n" + body)
+
+
 async def test_connection_is_reused_after_a_finished_body(engine):
     async with opened(engine, sends(OK, close=False)) as (upstream, endpoint):
         for _ in range(3):

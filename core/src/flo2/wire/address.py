@@ -27,16 +27,17 @@ class Address:
         host: As written, without brackets; this is what TLS verifies.
         port: Always explicit.
         prefix: Path in front of every request path, without its trailing slash.
+        origin: `scheme://host[:port]`, the port only where it is not the scheme's own.
     """
 
     scheme: str
     host: str
     port: int
     prefix: str
+    origin: str = attrs.field(init=False)
 
-    @property
-    def origin(self) -> str:
-        """Give `scheme://host[:port]`, the port only where it is not the scheme's own."""
+    @origin.default
+    def _origin(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         default = 443 if self.scheme == "https" else 80
         return f"{self.scheme}://{host}" + ("" if self.port == default else f":{self.port}")

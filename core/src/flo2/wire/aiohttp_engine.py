@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from aiohttp.http_exceptions import LineTooLong
+from aiohttp.payload import BytesPayload, Payload
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -45,6 +46,14 @@ class _Request(aiohttp.ClientRequest):
 
     def update_auto_headers(self, skip_auto_headers: Any) -> None:
         self._skip_auto_headers = self._SKIP
+
+
+class _Body(BytesPayload):
+    """Bytes of any size; aiohttp's own class warns above 1 MiB, which requests with images pass."""
+
+    def __init__(self, value: bytes) -> None:
+        Payload.__init__(self, value)
+        self._size = len(value)
 
 
 class _RawResponse:
@@ -138,7 +147,7 @@ class AiohttpEngine:
                 method,
                 URL(address.origin + target, encoded=True),
                 headers=headers,
-                data=body or None,
+                data=_Body(body) if body else None,
                 allow_redirects=False,
             )
         except (aiohttp.ClientError, OSError, RuntimeError) as exc:

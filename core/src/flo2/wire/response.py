@@ -118,6 +118,8 @@ class WireResponse:
     async def aclose(self) -> None:
         """Give the connection back to the pool if the body is finished, close it otherwise."""
         self._flight.finish()
+        if self._state == "finished":
+            return  # the engine took the connection back with the last byte
         if self._state == "open":
             self._state = "closed"
             self._flight.failure = ReadFailed("the response is closed")

@@ -139,6 +139,8 @@ class RawResponse(Protocol):
     async def next_piece(self) -> bytes:
         """Wait for the next piece of the body; `b""` is its proper end.
 
+        At the end the engine takes the connection back by itself; `aclose` is not called then.
+
         Raises:
             ReadFailed: it ended early or broke the protocol.
         """
@@ -147,7 +149,7 @@ class RawResponse(Protocol):
         """Close the connection at once, without waiting; safe more than once."""
 
     async def aclose(self) -> None:
-        """Give the connection back if the body is finished, close it otherwise."""
+        """Close the connection of an unfinished body; safe more than once, also at the end."""
 
 
 class Transport(Protocol):

@@ -30,7 +30,16 @@ from flo2.dialects.anthropic_messages.response import BodyDecoder, encode_respon
 from flo2.dialects.anthropic_messages.stream import StreamDecoder
 from flo2.dialects.anthropic_messages.usage import read_usage
 from flo2.dialects.anthropic_messages.vocabulary import NAME
-from flo2.dialects.base import Decoder, Encoder, ErrorBody, Peek, Profile, ReadUsage, Rendered
+from flo2.dialects.base import (
+    Decoder,
+    Encoder,
+    ErrorBody,
+    Operation,
+    Peek,
+    Profile,
+    ReadUsage,
+    Rendered,
+)
 from flo2.dialects.splice import splice
 from flo2.errors import ProviderError, RefusedCall
 
@@ -42,6 +51,7 @@ class AnthropicMessages:
 
     name = NAME
     api = "messages"
+    operation: Operation = "chat"
     content_type = "application/json"
     stream_content_type = "text/event-stream; charset=utf-8"
 
@@ -133,6 +143,7 @@ class AnthropicCountTokens(AnthropicMessages):
 
     name = COUNT_NAME
     api = "count_tokens"
+    operation: Operation = "count_tokens"
 
     def peek(self, body: bytes) -> Peek:
         """Read the few fields every call needs; `max_tokens` may be missing.

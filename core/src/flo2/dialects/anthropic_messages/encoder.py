@@ -63,7 +63,8 @@ class StreamEncoder:
                 self._usage = event.usage
                 return self._begin()
             case Failed():
-                out = self._begin() + self._blocks.close()
+                # An answer that never began has no message to open.
+                out = self._begin() + self._blocks.close() if self._start else b""
                 self._ended = True
                 return out + encode_stream_error(event.error)
             case _:

@@ -147,6 +147,9 @@ def _iterations(usage: Usage, entries: Any, reading: _Reading) -> Usage:
         inner = _Reading(entry)
         tokens = inner.tokens()
         reading.problems += [f"iterations ({kind}): {problem}" for problem in inner.problems]
+        if has_fallback and kind == "message" and not model and tokens:
+            # It may be the declined hop of the model asked for, or an earlier turn of the other.
+            reading.problems.append("iterations (message): the model of this hop is not named")
         target = fallback if kind == "fallback_message" or (has_fallback and model) else own
         if kind in {"message", "fallback_message"}:
             for meter, count in tokens.items():

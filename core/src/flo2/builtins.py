@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from flo2.hookspecs import Register, hookimpl
 from flo2.memory_store import MemoryStore
 from flo2.openai_compatible import OpenAICompatible
 from flo2.ordered import Ordered
+from flo2.protocols import Facts
 
 __all__ = ["OpenAICompatibleHost"]
 
@@ -21,6 +22,7 @@ class OpenAICompatibleHost(OpenAICompatible):
     """Any host with OpenAI's API, by configuration alone."""
 
     kind: ClassVar[str] = "openai-compatible"
+    facts: Facts = evolve(OpenAICompatible.facts, priced_by_name=True)
 
     @frozen(kw_only=True)
     class Config(OpenAICompatible.Config):

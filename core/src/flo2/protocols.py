@@ -189,6 +189,8 @@ class Facts:
         needs_key: Whether it wants a credential; without one it serves every account.
         key_env: The environment variable its users usually keep the key in, or "".
         simulated: It is no real model; said wherever it shows.
+        priced_by_name: Price rows are found under its configured name, not its kind: one kind
+            stands for many hosts.
         cancel_semantics: See `CancelSemantics`.
         cancel_source: Where that is said (URL and date).
         error_rule: Why an error status is not billed (URL and date), for the `void` record.
@@ -199,6 +201,7 @@ class Facts:
     needs_key: bool = True
     key_env: str = ""
     simulated: bool = False
+    priced_by_name: bool = False
     cancel_semantics: CancelSemantics = "unknown"
     cancel_source: str = ""
     error_rule: str = "an error status before any answer is not billed (flo2's default rule)"

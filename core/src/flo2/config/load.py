@@ -63,7 +63,7 @@ def structure(data: object, to: type[T], where: str) -> T:
     try:
         return _converter().structure(data, to)
     except BaseValidationError as exc:
-        raise ConfigError(_problems(exc, where, to)) from exc
+        raise ConfigError(_problems(exc, where)) from exc
     except (TypeError, ValueError, LookupError, AttributeError) as exc:
         raise ConfigError([f"{exc} @ {where}"]) from exc
 

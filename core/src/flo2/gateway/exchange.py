@@ -185,7 +185,7 @@ class OpenExchange:
                 unable.append(target.bound.name)
                 continue
             losses: tuple[Loss, ...] = ()
-            if dialect is not surface:
+            if dialect.name != surface.name:
                 losses = dialect.check(inbound.request, target.profile)
                 if bad := runtime.loss_policy.refused(losses):
                     refused += bad
@@ -223,7 +223,8 @@ class OpenExchange:
         surface = inbound.dialect
         dialect = bound.dialect_for(surface) or surface
         spoken = bool(bound.provider.facts.dialects)
-        passthrough = spoken and dialect is surface and not inbound.rewritten and bool(inbound.body)
+        same = spoken and dialect.name == surface.name
+        passthrough = same and not inbound.rewritten and bool(inbound.body)
         number = len(self.attempts) + 1
         entry_id = f"{self.exchange_id}.{number}"
         if role == "primary" and caller.role != "primary":
@@ -249,7 +250,7 @@ class OpenExchange:
             key_id=caller.key.id,
             credential_id=candidate.credential_id,
             provider=bound.name,
-            provider_kind=bound.provider.kind,
+            provider_kind=bound.priced_as,
             api=dialect.api,
             model_requested=inbound.peek.model,
             model=target.model,

@@ -37,6 +37,11 @@ class Bound:
     host: str = ""
     listed: frozenset[str] = frozenset()
 
+    @property
+    def priced_as(self) -> str:
+        """The provider whose price rows apply."""
+        return self.name if self.provider.facts.priced_by_name else self.provider.kind
+
     def knows(self, model: str) -> bool:
         """Whether a bare model name is this provider's."""
         provider = self.provider

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+import attrs
 from attrs import define, field
 
 from flo2.canonical import LossPolicy
@@ -84,9 +85,10 @@ class Runtime:
 
     def bounds(self, target: Target, dialect: Dialect, inbound: Inbound) -> Bounds:
         """Bound what a call to a target may cost."""
-        kind = target.bound.provider.kind
         now = self.services.now_us()
-        return self.tools.booking.bounds(kind, dialect.api, target.model, now, inbound)
+        return self.tools.booking.bounds(
+            target.bound.priced_as, dialect.api, target.model, now, inbound
+        )
 
     def credential(self, target: Target) -> Credential:
         """Open the credential of a target, for one call.
@@ -143,7 +145,8 @@ def make_providers(
         except (PluginError, ValueError) as exc:
             problems.append(f"{exc} @ config.providers.{name}")
             continue
-        listed = frozenset(book.models(provider.kind))
+        priced_as = name if provider.facts.priced_by_name else provider.kind
+        listed = frozenset(book.models(priced_as))
         bound[name] = Bound(name, provider, getattr(provider, "host", ""), listed)
     if problems:
         raise ConfigError(problems)
@@ -181,11 +184,8 @@ def _instance(
 
 
 def _needs_nothing(plugins: Plugins, slot: str, kind: str) -> bool:
-    try:
-        structure({}, plugins.get(slot, kind).Config, kind)
-    except ConfigError:
-        return False
-    return True
+    fields = attrs.fields(plugins.get(slot, kind).Config)
+    return all(each.default is not attrs.NOTHING for each in fields)
 
 
 def _evidence_rank(layer: Layer) -> int:

@@ -51,7 +51,7 @@ class Layer:
 
     name: str
     rows: tuple[PriceRow, ...] = field(converter=_as_tuple)
-    defaults: Defaults = field(factory=dict)
+    defaults: Mapping[str, Mapping[str, Iterable[str]]] = field(factory=dict)
 
 
 @frozen
@@ -93,7 +93,16 @@ class PriceBook:
         rows: All rows, hidden ones too, by id.
     """
 
-    __slots__ = ("_currencies", "_defaults", "_index", "_memo", "_patterns", "rows", "version")
+    __slots__ = (
+        "_compiled",
+        "_currencies",
+        "_defaults",
+        "_index",
+        "_memo",
+        "_patterns",
+        "rows",
+        "version",
+    )
 
     def __init__(self, layers: Sequence[Layer] = ()) -> None:
         """Check, index and hash the rows; see `build`."""
@@ -109,7 +118,7 @@ class PriceBook:
         self._defaults: Mapping[str, Mapping[str, frozenset[str]]] = defaults
         # Per layer: (provider, exact name) → rows; and provider → rows by pattern.
         self._index: list[dict[tuple[str, str], list[PriceRow]]] = []
-        self._patterns: list[dict[str, list[tuple[re.Pattern[str], list[PriceRow]]]]] = []
+        self._patterns: list[dict[str, dict[str, list[PriceRow]]]] = []
         for layer in layers:
             check_overlaps(layer.rows, defaults, layer.name)
             index: defaultdict[tuple[str, str], list[PriceRow]] = defaultdict(list)
@@ -121,12 +130,8 @@ class PriceBook:
                     of_provider = patterns.setdefault(row.provider, {})
                     of_provider.setdefault(row.pattern, []).append(row)
             self._index.append(dict(index))
-            self._patterns.append(
-                {
-                    provider: [(re.compile(pattern), rows) for pattern, rows in found.items()]
-                    for provider, found in patterns.items()
-                }
-            )
+            self._patterns.append(patterns)
+        self._compiled: dict[str, re.Pattern[str]] = {}
         self._memo: dict[_Key, Resolved] = {}
         self.version = _hash(layers, defaults)
 
@@ -306,13 +311,20 @@ class PriceBook:
                 return tuple(found)
             by_pattern = [
                 row
-                for pattern, rows in patterns.get(provider, ())
-                if pattern.fullmatch(model)
+                for pattern, rows in patterns.get(provider, {}).items()
+                if self._matches(pattern, model)
                 for row in rows
             ]
             if by_pattern:
                 return tuple(by_pattern)
         return ()
+
+    def _matches(self, pattern: str, model: str) -> bool:
+        # Compiled at first use: most patterns of a large source are never asked for.
+        compiled = self._compiled.get(pattern)
+        if compiled is None:
+            compiled = self._compiled[pattern] = re.compile(pattern)
+        return compiled.fullmatch(model) is not None
 
     def explain(self, cost: Cost) -> tuple[Explanation, ...]:
         """Set each line of a cost beside its row.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from flo2.hookspecs import Register, hookimpl
 from flo2_pricing_list.genai import GenaiPrices, Skipped
 from flo2_pricing_list.sources import PriceList, UserFile
@@ -11,7 +13,8 @@ __all__ = ["GenaiPrices", "PriceList", "Skipped", "UserFile", "flo2_register_pri
 
 @hookimpl
 def flo2_register_pricing(register: Register) -> None:
-    """Register the curated list, the operator's file and the import of genai-prices."""
+    """Register the curated list, the operator's file, and genai-prices where it is installed."""
     register(PriceList)
     register(UserFile)
-    register(GenaiPrices)
+    if find_spec("genai_prices") is not None:
+        register(GenaiPrices)

@@ -16,7 +16,7 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from flo2.errors import PricingError
 from flo2.money import exact
@@ -87,11 +87,16 @@ class GenaiPrices:
 
     @frozen
     class Config:
-        """Which providers to leave out."""
+        """Which providers to leave out.
 
-        skip: tuple[str, ...] = CURATED
+        Attributes:
+            skip: By default those with a table here, and OpenRouter: its 900 models are other
+                providers' at its own prices, and its answers state the charge themselves.
+        """
 
-    def __init__(self, config: Config | None = None) -> None:
+        skip: tuple[str, ...] = (*CURATED, "openrouter")
+
+    def __init__(self, config: Config | None = None, services: object = None) -> None:
         self.config = config or self.Config()
 
     def rows(self) -> Iterable[PriceRow]:
@@ -154,11 +159,11 @@ class _Converter:
         self.source = f"genai-prices {installed} (provider page {urls[0]})"
         self.read_on = _READ_ON.get(installed, _NOT_READ)
         self._taken: set[str] = set()
-        self._wild: list[tuple[Any, str]] = []
+        self._wild: list[Any] = []
 
     def model(self, model: ModelInfo) -> list[PriceRow]:
         """Convert one model; its names are taken even when it cannot be converted."""
-        names, pattern = self._match(model)
+        found = names, pattern = self._match(model)
         if not names and pattern is None:
             raise _Inexpressible("an earlier model matches all of its names")
         if self.provider == "groq" and "whisper" in model.id:
@@ -166,37 +171,44 @@ class _Converter:
         rows: list[PriceRow] = []
         for period in _periods(model):
             for key, price in period.prices.items():
-                rows += [
-                    evolve(row, models=names, pattern=pattern)
-                    for row in self._rows(model.id, period, key, price)
-                ]
+                rows += self._rows(model.id, found, period, key, price)
         if not rows:
             raise _Inexpressible("no price is given")
         return rows
 
     def _match(self, model: ModelInfo) -> tuple[frozenset[str], str | None]:
         literal = {name for name in _equals(model.match) if name not in self._taken}
-        names = {n for n in literal if not any(match.is_match(n) for match, _ in self._wild)}
-        regex = _regex(model.match)
-        wild = not _only_equals(model.match)
+        names = {n for n in literal if not any(match.is_match(n) for match in self._wild)}
         pattern = None
-        if wild or (names and self.provider not in _LOWER_CASE_IDS):
-            before = [pattern for _, pattern in self._wild]
+        if wild := not _only_equals(model.match):
+            before = [_regex(earlier) for earlier in self._wild if _may_meet(earlier, model.match)]
             before += [re.escape(n) for n in sorted(self._taken) if model.match.is_match(n)]
             unless = f"(?!(?:{'|'.join(before)})\\Z)" if before else ""
-            pattern = f"(?i:{unless}(?:{regex}))"
+            pattern = f"(?i:{unless}{_regex(model.match)})"
+        elif names and self.provider not in _LOWER_CASE_IDS:
+            # Their matching is blind to case, and answers write `meta-llama/Llama-3.3`.
+            pattern = f"(?i:{'|'.join(map(re.escape, sorted(names)))})"
         self._taken |= names
         if wild:
-            self._wild.append((model.match, regex))
+            self._wild.append(model.match)
         return frozenset(names), pattern
 
-    def _rows(self, model: str, period: _Period, key: str, price: Any) -> Iterator[PriceRow]:
+    def _rows(
+        self,
+        model: str,
+        match: tuple[frozenset[str], str | None],
+        period: _Period,
+        key: str,
+        price: Any,
+    ) -> Iterator[PriceRow]:
         meters, per = _METERS[key]
+        names, pattern = match
         for tier, unit_price in _tiers(price):
             for meter in meters:
                 valid_from = _midnight(period.start)
                 yield PriceRow(
-                    id=row_id(
+                    id="genai-prices:"
+                    + row_id(
                         self.provider,
                         model,
                         meter,
@@ -205,7 +217,8 @@ class _Converter:
                         valid_from=valid_from,
                     ),
                     provider=self.provider,
-                    models=frozenset({model}),
+                    models=names,
+                    pattern=pattern,
                     dimension=meter,
                     unit_price=exact(unit_price),
                     per=per,
@@ -298,6 +311,27 @@ def _only_equals(match: Any) -> bool:
     if hasattr(match, "or_"):
         return all(_only_equals(part) for part in match.or_)
     return hasattr(match, "equals")
+
+
+def _literals(match: Any) -> list[str | None]:
+    """Give the texts a clause looks for; None for a regular expression."""
+    for key in ("equals", "starts_with", "ends_with", "contains"):
+        if hasattr(match, key):
+            return [str(getattr(match, key)).lower()]
+    parts = getattr(match, "or_", None) or getattr(match, "and_", None) or ()
+    return [text for part in parts for text in _literals(part)] or [None]
+
+
+def _may_meet(earlier: Any, later: Any) -> bool:
+    """Say whether two clauses are likely to match one name, so that the order must decide.
+
+    A miss here is safe: a name that both patterns match is ambiguous then, and stays unpriced.
+    """
+    return any(
+        a is None or b is None or a in b or b in a
+        for a in _literals(earlier)
+        for b in _literals(later)
+    )
 
 
 def _regex(match: Any) -> str:

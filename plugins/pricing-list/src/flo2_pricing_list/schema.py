@@ -43,17 +43,18 @@ class Table:
     defaults: Mapping[str, Mapping[str, frozenset[str]]] = field(factory=dict)
 
 
-def parse(document: Mapping[str, Any], *, file: str) -> Table:
+def parse(document: Mapping[str, Any], *, file: str, prefix: str = "") -> Table:
     """Read a price file: one provider's table, or several under `providers`.
 
     Args:
         document: As `tomllib` gives it (with `parse_float=Decimal`, or text for numbers).
         file: Its name, for errors.
+        prefix: What its row ids begin with, so that two sources never share one.
 
     Raises:
         PricingError: with one line per problem, each with its path.
     """
-    reader = _Reader(file)
+    reader = _Reader(file, prefix)
     many = document.get("providers")
     tables: Iterable[Any] = [document] if many is None else many
     if many is not None:
@@ -88,8 +89,9 @@ def row_id(
 class _Reader:
     """Collects rows and problems; goes on after each problem."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, prefix: str) -> None:
         self.file = file
+        self.prefix = prefix
         self.rows: list[PriceRow] = []
         self.defaults: dict[str, dict[str, frozenset[str]]] = {}
         self.problems: list[str] = []
@@ -201,7 +203,9 @@ class _Reader:
                 continue
             name, aliases, pattern = model
             provider = str(base.get("provider", ""))
-            id_ = row_id(provider, name, dimension, when=when, tier=tier, valid_from=valid_from)
+            id_ = self.prefix + row_id(
+                provider, name, dimension, when=when, tier=tier, valid_from=valid_from
+            )
             if id_ in self._ids:
                 self.bad(f"{path}rates.{dimension}", f"row {id_!r} is there twice")
                 continue

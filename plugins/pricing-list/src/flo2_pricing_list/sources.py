@@ -40,7 +40,7 @@ class PriceList:
     class Config:
         """Nothing to set."""
 
-    def __init__(self, config: Config | None = None) -> None:
+    def __init__(self, config: Config | None = None, services: object = None) -> None:
         self.config = config or self.Config()
 
     @cached_property
@@ -85,7 +85,7 @@ class UserFile:
 
         path: str
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, services: object = None) -> None:
         self.config = config
 
     @cached_property
@@ -101,9 +101,9 @@ class UserFile:
                     document = tomllib.loads(text, parse_float=Decimal)
                 except tomllib.TOMLDecodeError as exc:
                     raise PricingError(f"price file {str(path)!r} is no TOML: {exc}") from exc
-                return parse(document, file=path.name)
+                return parse(document, file=path.name, prefix="file:")
             case ".csv":
-                return parse(_from_csv(text, path.name), file=path.name)
+                return parse(_from_csv(text, path.name), file=path.name, prefix="file:")
             case other:
                 raise PricingError(f"price file {str(path)!r}: {other!r} is not .toml or .csv")
 

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import builtins
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+from genai_prices import Usage as TheirUsage
+from genai_prices import calc_price, types
+from genai_prices.types import ModelInfo, ModelPrice
+
+from flo2.canonical.usage import Usage
+from flo2.errors import PricingError
+from flo2.prices import Layer, PriceRow, PricingContext, build
+from flo2_pricing_list import GenaiPrices, PriceList
+from flo2_pricing_list.compare import Difference, compare, main
+from flo2_pricing_list.genai import _Converter, _Inexpressible
+
+AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
+SOURCE = GenaiPrices()
+BOOK = build([SOURCE.layer()])
+
+
+def price(provider, model, meters, **said):
+    return BOOK.price(Usage(meters), PricingContext(provider, "chat", model, model, AT, said))
+
+
+def test_every_converted_name_costs_what_genai_prices_says():
+    """Their engine and ours, over all names of all providers; long prompts cross the tiers."""
+    compared = 0
+    for provider in BOOK.providers():
+        for name in BOOK.models(provider):
+            for tokens in (1000, 300_000):
+                ours = price(provider, name, {"input_tokens": tokens, "output_tokens": 77})
+                if ours.status == "unpriced":
+                    # No output price (embeddings), or not in force at this instant.
+                    assert "no price row for meter" in (ours.reason or "")
+                    continue
+                theirs = calc_price(
+                    TheirUsage(input_tokens=tokens, output_tokens=77),
+                    name,
+                    provider_id=provider,
+                    genai_request_timestamp=AT,
+                ).total_price
+                assert (provider, name, ours.total) == (provider, name, theirs)
+                compared += 1
+    assert compared > 2000
+
+
+def test_names_match_blind_to_case():
+    for name in BOOK.models("together"):
+        upper = price("together", name.upper(), {"input_tokens": 10})
+        assert upper.total == price("together", name, {"input_tokens": 10}).total
+
+
+def test_no_two_converted_rows_meet_in_one_name():
+    # Building has checked exact names; these are all names as they are written.
+    for provider in BOOK.providers():
+        for name in BOOK.models(provider):
+            reason = price(provider, name, {"input_tokens": 10, "output_tokens": 1}).reason or ""
+            assert "both match" not in reason
+
+
+def test_usual_values_price_and_unknown_ones_do_not():
+    model = "llama-3.1-8b-instant"
+    meters = {"input_tokens": 10}
+    assert price("groq", model, meters, service_tier="on_demand").status == "settled"
+    assert price("groq", model, meters, service_tier="on-demand").status == "unpriced"
+    assert price("mistral", BOOK.models("mistral")[0], meters, processing="x").status == "unpriced"
+
+
+def test_curated_providers_and_openrouter_are_left_out():
+    assert not {"openai", "anthropic", "sandbox", "openrouter"} & set(BOOK.providers())
+    assert {row.evidence for row in SOURCE.rows()} == {"third_party"}
+    assert all(row.source.startswith("genai-prices ") for row in SOURCE.rows())
+
+
+def test_what_was_left_out_says_why():
+    reasons = {
+        re.sub(r"(no meter for|two variants for).*", r"\1 …", s.reason) for s in SOURCE.skipped
+    }
+    assert reasons == {
+        "no price is given",
+        "prices by time of day, which a row cannot say",
+        "billed for 10 seconds at least, which a row cannot say",
+        "no meter for …",
+        "two variants for …",
+    }
+    converted = {(row.provider, name) for row in SOURCE.rows() for name in row.models}
+    assert not {(s.provider, s.model) for s in SOURCE.skipped} & converted
+
+
+def test_without_the_package_the_error_says_what_to_install(monkeypatch):
+    real = builtins.__import__
+
+    def refuse(name, *args, **kwargs):
+        if name.startswith("genai_prices"):
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    with pytest.raises(PricingError, match=r"pip install 'flo2-pricing-list\[genai\]'"):
+        GenaiPrices().rows()
+
+
+def clause(**kw):
+    ((kind, value),) = kw.items()
+    names = {
+        "equals": types.ClauseEquals,
+        "starts_with": types.ClauseStartsWith,
+        "ends_with": types.ClauseEndsWith,
+        "contains": types.ClauseContains,
+        "regex": types.ClauseRegex,
+        "or_": types.ClauseOr,
+        "and_": types.ClauseAnd,
+    }
+    return names[kind](value)
+
+
+@pytest.mark.parametrize(
+    ("match", "yes", "no"),
+    [
+        (clause(starts_with="a.b"), ["a.b", "A.B-c"], ["axb", "xa.b"]),
+        (clause(ends_with="-x"), ["-x", "a-X"], ["a-x1"]),
+        (clause(contains="mid"), ["mid", "a-MID-b"], ["md"]),
+        (clause(regex=r"^a-\d{2}$"), ["a-12"], ["a-123", "ba-12"]),
+        (clause(or_=[clause(equals="e"), clause(starts_with="s-")]), ["e", "s-1"], ["e1"]),
+        (clause(and_=[clause(starts_with="a"), clause(contains="z")]), ["abz", "az1"], ["ab", "z"]),
+    ],
+)
+def test_clauses_become_patterns_of_the_same_meaning(match, yes, no):
+    provider = SimpleNamespace(id="p", pricing_urls=None)
+    model = ModelInfo(id="m", match=match, prices=ModelPrice(input_mtok=Decimal(1)))
+    (row,) = _Converter(provider, "0").model(model)
+    for name in [*yes, *no]:
+        assert match.is_match(name) is (name in yes)
+        assert (re.fullmatch(row.pattern, name) is not None) is (name in yes)
+
+
+def test_a_later_model_does_not_get_the_names_of_an_earlier_one():
+    converter = _Converter(SimpleNamespace(id="p", pricing_urls=["https://p.example"]), "0")
+
+    def model(id_, match, price_):
+        return converter.model(
+            ModelInfo(id=id_, match=match, prices=ModelPrice(input_mtok=Decimal(price_)))
+        )
+
+    rows = [
+        *model("first", clause(starts_with="a-b"), 1),
+        *model("second", clause(or_=[clause(equals="a-b-c"), clause(starts_with="a-")]), 2),
+    ]
+    with pytest.raises(_Inexpressible, match="an earlier model matches all of its names"):
+        model("third", clause(equals="a-b-z"), 3)
+    book = build([Layer("t", rows)])
+
+    def cost(name):
+        return book.price(
+            Usage({"input_tokens": 1_000_000}), PricingContext("p", "chat", name, name, AT)
+        ).total
+
+    assert [cost(name) for name in ("a-b", "a-b-c", "a-x", "b")] == [1, 1, 2, None]
+
+
+@pytest.mark.parametrize("at", [AT, datetime(2026, 2, 1, tzinfo=UTC)])
+def test_the_curated_rows_differ_from_genai_prices_only_where_it_is_written_down(at):
+    found = list(compare(at))
+    assert [str(d) for d in found if d.accepted is None] == []
+    # All of them are prices we do not claim to know; none is another figure.
+    assert {d.ours for d in found} == {None}
+
+
+def test_a_wrong_figure_is_never_accepted():
+    rows = [
+        row.with_price(Decimal(3), row.per) if row.id == "openai/gpt-4o/input_tokens" else row
+        for row in PriceList().rows()
+    ]
+    book = build([Layer("wrong", rows, PriceList().defaults())])
+    wrong = [d for d in compare(AT, book) if d.accepted is None and d.model == "gpt-4o"]
+    assert wrong[0] == Difference("openai", "gpt-4o", "plain", Decimal("0.28"), Decimal("0.25"), "")
+    assert str(wrong[0]) == "openai/gpt-4o plain: ours 0.28, genai-prices 0.25 (unexplained)"
+
+
+def test_the_checker_prints_nothing_when_all_is_accepted(capsys):
+    assert main("2026-11-25T12:00:00+00:00") == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_rows_are_price_rows():
+    assert all(isinstance(row, PriceRow) for row in SOURCE.rows())

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -189,7 +191,8 @@ name = "gpt-4o"
   rates = { input_tokens = 2.00, output_tokens = "8" }
 """
 
-CSV = """provider,model,dimension,unit_price,per,when,over,up_to,valid_from,valid_until,source,read_on
+CSV = """\
+provider,model,dimension,unit_price,per,when,over,up_to,valid_from,valid_until,source,read_on
 openai,gpt-4o,input_tokens,2.00,,,,,,,our contract,2026-11-01
 openai,gpt-4o,output_tokens,8,1000000,service_tier=default|flex;speed=,5,1000,\
 2026-01-01,\
@@ -251,6 +254,13 @@ def test_a_wrong_file_is_named(tmp_path, name, text, problem):
     with pytest.raises(PricingError) as caught:
         user_file(tmp_path, name, text).rows()
     assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(("kind", "rows"), [("toml", 6), ("csv", 1)])
+def test_the_examples_of_the_readme_load(tmp_path, kind, rows):
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    (example,) = re.findall(rf"```{kind}\n(.*?)```", readme, re.DOTALL)
+    assert len(user_file(tmp_path, f"example.{kind}", example).rows()) == rows
 
 
 def test_a_missing_file_is_named(tmp_path):

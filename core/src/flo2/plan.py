@@ -40,6 +40,8 @@ class Candidate:
         bounds: Least and most it may cost, or None when unpriced.
         losses: What translating this request for it would lose.
         data_terms: Terms declared on the credential.
+        expected: What a call of this size usually costs, or None when unpriced. To compare targets
+            by, where the client set no bound on the answer; never held, never booked.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Candidate:
     bounds: Bounds | None = None
     losses: tuple[Loss, ...] = ()
     data_terms: tuple[str, ...] = ()
+    expected: Decimal | None = None
 
 
 @frozen

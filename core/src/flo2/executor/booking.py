@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from flo2.dialects.base import Observed
+from flo2.canonical import Usage
+from flo2.dialects.base import Dialect, Observed
 from flo2.errors import ProviderError, WireError
 from flo2.meter import Meter, is_final, outcome, pricing_context
 from flo2.money import add
@@ -23,6 +24,9 @@ __all__ = ["Booking", "input_bound", "output_bound"]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNBOUNDED: Final = (b'"image', b'"file', b'"document', b'"input_', b'"url"', b"_id", b"container")
 _HIDDEN_TOKENS: Final = 4096
+_BYTES_A_TOKEN: Final = 4
+_USUAL_PROMPT: Final = 1000
+_USUAL_ANSWER: Final = 500
 _NOTHING: Final = Observed()
 
 
@@ -61,6 +65,23 @@ class Booking:
         """Bound what a call may cost before it runs."""
         context = PricingContext(provider_kind, api, model, model, instant(at_us))
         return self.meter.bounds(context, 0, input_bound(call), output_bound(call))
+
+    def expected(
+        self, provider_kind: str, dialect: Dialect, model: str, at_us: int, call: Inbound
+    ) -> Decimal | None:
+        """Price a call of this size with a usual answer, to compare targets; None: unpriced.
+
+        Four bytes a token and a nominal answer: the same for every target, so the order of the
+        prices is right where the sums are not. Never held, never booked.
+        """
+        prompt = len(call.body) // _BYTES_A_TOKEN or _USUAL_PROMPT
+        quantities = {"input_tokens": prompt}
+        if dialect.operation == "chat":
+            bound = output_bound(call)
+            quantities["output_tokens"] = min(_USUAL_ANSWER, bound or _USUAL_ANSWER)
+        at = instant(at_us)
+        context = PricingContext(provider_kind, dialect.api, model, model, at, {}, prompt)
+        return self.meter.cost(Usage(quantities), context).total
 
     def end(
         self,

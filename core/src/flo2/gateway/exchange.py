@@ -201,6 +201,7 @@ class OpenExchange:
                     bounds=None if only else runtime.bounds(target, surface, inbound),
                     losses=losses,
                     data_terms=() if target.credential is None else target.credential.data_terms,
+                    expected=None if only else runtime.expected(target, surface, inbound),
                 )
             )
         if candidates:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,13 @@ class Runtime:
         now = self.services.now_us()
         return self.tools.booking.bounds(
             target.bound.priced_as, dialect.api, target.model, now, inbound
+        )
+
+    def expected(self, target: Target, dialect: Dialect, inbound: Inbound) -> Decimal | None:
+        """Say what a call of this size usually costs at a target; None when it is unpriced."""
+        now = self.services.now_us()
+        return self.tools.booking.expected(
+            target.bound.priced_as, dialect, target.model, now, inbound
         )
 
     def credential(self, target: Target) -> Credential:

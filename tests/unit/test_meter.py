@@ -81,6 +81,16 @@ def test_usage_is_priced_with_the_book_of_the_moment():
     assert METER.bounds(CONTEXT, 0, 100, 10) == Bounds(Decimal(0), Decimal("0.0002"))
 
 
+def test_a_hold_covers_the_tier_that_only_the_answer_decides():
+    fast = row("output_tokens", "90", id="fast", when={"speed": frozenset({"fast"})})
+    base = row("output_tokens", "10")
+    meter = Meter(lambda: build([Layer("test", [base, fast])]))
+    assert meter.bounds(CONTEXT, 0, 0, 100) == Bounds(Decimal(0), Decimal("0.001"))
+    assert meter.bounds(CONTEXT, 0, 0, 100, undecided=["speed"]) == Bounds(
+        Decimal(0), Decimal("0.009")
+    )
+
+
 @pytest.mark.parametrize(
     ("observed", "expected"),
     [

@@ -6,7 +6,7 @@ Imports: canonical, dialects, money, prices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -133,9 +133,16 @@ class Meter:
         input_low: int,
         input_high: int | None,
         output_high: int | None,
+        *,
+        undecided: Iterable[str] = (),
     ) -> Bounds:
-        """Bound a call before it runs: for holds and for strategies."""
-        return self._book().bounds(context, input_low, input_high, output_high)
+        """Bound a call before it runs; see `PriceBook.bounds`.
+
+        A strategy compares list prices. A hold must also cover what only the answer decides: name
+        those context keys in `undecided` (`service_tier` and `speed`, say), and every value that
+        has rows is reckoned with.
+        """
+        return self._book().bounds(context, input_low, input_high, output_high, undecided=undecided)
 
     def pending_bounds(
         self,

@@ -21,6 +21,7 @@ from flo2.dialects.base import (
     Encoder,
     ErrorBody,
     Observed,
+    Operation,
     Peek,
     Profile,
     ReadUsage,
@@ -110,7 +111,7 @@ def _broken(raw: bytes, answer: _Answer | None) -> ProviderError:
 
 def _no_form(what: str) -> Never:
     losses = (Loss("request", f"{what} has no form in {_NAME}", "refuse"),)
-    raise UnsupportedCall(unsupported(losses), losses)
+    raise UnsupportedCall(unsupported(losses), losses=[str(loss) for loss in losses])
 
 
 class OpenAIEmbeddings:
@@ -118,6 +119,7 @@ class OpenAIEmbeddings:
 
     name: str = _NAME
     api: str = "embeddings"
+    operation: Operation = "embed"
     content_type: str = "application/json"
     stream_content_type: str = "application/json"
 

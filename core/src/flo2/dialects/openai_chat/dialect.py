@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from flo2.canonical import Loss, Request, Response, Usage
-from flo2.dialects.base import Decoder, Encoder, ErrorBody, Peek, Profile, ReadUsage, Rendered
+from flo2.dialects.base import (
+    Decoder,
+    Encoder,
+    ErrorBody,
+    Operation,
+    Peek,
+    Profile,
+    ReadUsage,
+    Rendered,
+)
 from flo2.dialects.openai_chat.encode_response import encode_response
 from flo2.dialects.openai_chat.encode_stream import StreamEncoder
 from flo2.dialects.openai_chat.errors import decode_error, encode_error, encode_stream_error
@@ -29,6 +38,7 @@ class OpenAIChat:
 
     name: str = DIALECT
     api: str = "chat"
+    operation: Operation = "chat"
     content_type: str = "application/json"
     stream_content_type: str = "text/event-stream"
 

@@ -18,6 +18,12 @@ _TARGET = re.compile(r"/[!$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z|~]*")
 _DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:[/?]|$)", re.IGNORECASE)
 
 
+def _origin(address: Address) -> str:
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    default = 443 if address.scheme == "https" else 80
+    return f"{address.scheme}://{host}" + ("" if address.port == default else f":{address.port}")
+
+
 @attrs.frozen
 class Address:
     """A parsed base URL.
@@ -34,13 +40,7 @@ class Address:
     host: str
     port: int
     prefix: str
-    origin: str = attrs.field(init=False)
-
-    @origin.default
-    def _origin(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        default = 443 if self.scheme == "https" else 80
-        return f"{self.scheme}://{host}" + ("" if self.port == default else f":{self.port}")
+    origin: str = attrs.field(init=False, default=attrs.Factory(_origin, takes_self=True))
 
 
 def parse_base_url(base_url: str) -> Address:

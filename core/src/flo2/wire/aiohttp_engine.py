@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-from aiohttp.http_exceptions import LineTooLong
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.payload import BytesPayload, Payload
 from multidict import CIMultiDict
 from yarl import URL
@@ -42,7 +42,9 @@ _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None,
 class _Request(aiohttp.ClientRequest):
     """A request without aiohttp's own headers (`skip_auto_headers` would cost 3 µs a call)."""
 
-    _SKIP = CIMultiDict(dict.fromkeys(("accept", "accept-encoding", "content-type", "user-agent")))
+    _SKIP: CIMultiDict[None] = CIMultiDict(
+        [(name, None) for name in ("accept", "accept-encoding", "content-type", "user-agent")]
+    )
 
     def update_auto_headers(self, skip_auto_headers: Any) -> None:
         self._skip_auto_headers = self._SKIP
@@ -82,7 +84,7 @@ class _RawResponse:
         failure = ReadFailed("the connection broke before the response body was complete")
         try:
             piece = await content.readany()
-        except (aiohttp.ClientError, aiohttp.http_exceptions.HttpProcessingError, OSError):
+        except (aiohttp.ClientError, HttpProcessingError, OSError):
             # What had arrived may hold the usage of the call: it is given out before the failure.
             piece = content._read_nowait(-1)  # noqa: SLF001  # aiohttp has no public way; tested
             if piece:

@@ -10,7 +10,7 @@ import asyncio
 import time
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from flo2.errors import (
     ConnectFailed,
@@ -101,21 +101,24 @@ class Wire:
             return self._transport
         if self._closed:
             raise ConnectFailed("the wire is closed")
-        given = self._given
+        self._transport = transport = self._make()
+        return transport
+
+    def _make(self) -> Transport:
+        given: Any = self._given  # which of the two, the method it has will tell
         if given is None:
-            self._transport = make_engine(
+            return make_engine(
                 self._engine,
                 check=self._check,
                 limits=self.limits,
                 context=client_context(self._ca_file),
             )
-        elif hasattr(given, "handle_async_request"):
+        if hasattr(given, "handle_async_request"):
             from flo2.wire.httpx_engine import HttpxAdapter  # noqa: PLC0415  # loaded when needed
 
-            self._transport = HttpxAdapter(cast("AsyncBaseTransport", given))
-        else:
-            self._transport = given
-        return self._transport
+            return HttpxAdapter(given)
+        transport: Transport = given
+        return transport
 
     def endpoint(self, base_url: str, *, timeouts: Timeouts | None = None) -> Endpoint:
         """Prepare a base URL; does no I/O.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flo2.wire.httpx_library import httpcore
 
@@ -73,7 +73,7 @@ class Backend(httpcore.AsyncNetworkBackend):
     def __init__(self, check: DestinationCheck, courses: Courses) -> None:
         self._check = check
         self._courses = courses
-        self._backend = httpcore.AnyIOBackend()
+        self._backend = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
 
     async def connect_tcp(
         self,

@@ -123,18 +123,22 @@ class RawResponse(Protocol):
     @property
     def status(self) -> int:
         """Give the final status (1xx answers are already skipped)."""
+        ...
 
     @property
     def raw_headers(self) -> Sequence[tuple[bytes, bytes]]:
         """Give the header fields in their order, names in the upstream's case."""
+        ...
 
     @property
     def content_encoding(self) -> str:
         """Give the `content-encoding` field, or an empty string."""
+        ...
 
     @property
     def at_end(self) -> bool:
         """Say whether the body is known to be over, so that nobody need wait for `b""`."""
+        ...
 
     async def next_piece(self) -> bytes:
         """Wait for the next piece of the body; `b""` is its proper end.
@@ -144,12 +148,15 @@ class RawResponse(Protocol):
         Raises:
             ReadFailed: it ended early or broke the protocol.
         """
+        ...
 
     def kill(self) -> None:
         """Close the connection at once, without waiting; safe more than once."""
+        ...
 
     async def aclose(self) -> None:
         """Close the connection of an unfinished body; safe more than once, also at the end."""
+        ...
 
 
 class Transport(Protocol):
@@ -177,6 +184,8 @@ class Transport(Protocol):
         Raises:
             WireError: any of its subclasses; never an exception of the library.
         """
+        ...
 
     async def aclose(self) -> None:
         """Close every connection."""
+        ...

@@ -50,10 +50,13 @@ class BlockEncoder:
         self._block = -1
         self._waiting: dict[int, list[PartEvent]] = {}
         self._text: list[str] = []
+        self._lost: set[int] = set()
 
     def feed(self, event: PartEvent) -> bytes:
         """Render one event of a part."""
         index = event.index
+        if index in self._lost:
+            return b""
         if index in self._waiting:
             self._waiting[index].append(event)
             return b""
@@ -83,10 +86,10 @@ class BlockEncoder:
     def _open_part(self, index: int, part: Part) -> bytes:
         self._parts[index] = part
         block = self._answer.opening(part, f"content[{index}]")
-        self._open = index
         if block is None:
-            self._open = None
+            self._lost.add(index)
             return b""
+        self._open = index
         self._block += 1
         out = write_event("content_block_start", index=self._block, content_block=block)
         match part:
@@ -104,10 +107,8 @@ class BlockEncoder:
                 pass
         return out
 
-    def _delta(self, index: int, event: PartStart | PartDelta | Annotation) -> bytes:
+    def _delta(self, index: int, event: PartDelta | Annotation) -> bytes:
         part = self._parts[index]
-        if index != self._open or isinstance(event, PartStart):
-            return b""  # a part that was lost
         if isinstance(event, Annotation):
             if not self._answer.citation(event.data, f"content[{index}]"):
                 return b""

@@ -161,13 +161,13 @@ class PriceBook:
         """
         if usage.problem is not None:
             return self.no_cost("pending", context, usage.problem)
-        input_total = context.input_total
-        if input_total is None:
-            input_total = usage.input_total
         try:
+            input_total = context.input_total
+            if input_total is None:
+                input_total = usage.input_total
             return self._sum(usage, context, input_total)
-        except ArithmeticError as exc:
-            return self.no_cost("pending", context, f"a meter is beyond 60 digits: {exc!r}")
+        except (ArithmeticError, ValueError) as exc:
+            return self.no_cost("pending", context, f"a meter is not within 60 digits: {exc!r}")
 
     def _sum(self, usage: Usage, context: PricingContext, input_total: int) -> Cost:
         lines: list[CostLine] = []

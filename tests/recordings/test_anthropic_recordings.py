@@ -95,6 +95,11 @@ def without_error(response):
     )
 
 
+def cut_short(decoder: Decoder) -> bool:
+    error = decoder.observed.error
+    return error is not None and error.kind == "connection"
+
+
 def cuts(body: bytes, seed: int) -> list[bytes]:
     rng = random.Random(seed)
     at = sorted(rng.sample(range(len(body) + 1), min(len(body), 40)))
@@ -133,14 +138,17 @@ def test_peek_and_splice_keep_the_clients_bytes(trace):
 def test_any_chunking_gives_the_same_events_and_bytes(trace, count_replay):
     count_replay(trace.kind)
     decoder, events, raw = decode(trace)
-    assert raw == trace.body
+    # Half a frame at a broken end is held back, lest an error event be glued to it.
+    assert raw == (
+        trace.body[: trace.body.rindex(b"\n\n") + 2] if cut_short(decoder) else trace.body
+    )
     ways = [cuts(trace.body, seed) for seed in range(3)]
     if len(trace.body) < 4000:
         ways.append([trace.body[i : i + 1] for i in range(len(trace.body))])
     for pieces in ways:
         again, same, bytes_again = decode(trace, pieces)
         assert comparable(same) == comparable(events)
-        assert bytes_again == trace.body
+        assert bytes_again == raw
         assert again.observed.usage == decoder.observed.usage
 
 

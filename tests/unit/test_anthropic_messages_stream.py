@@ -29,6 +29,7 @@ from flo2.canonical import (
     fold,
 )
 from flo2.dialects.anthropic_messages import AnthropicCountTokens, AnthropicMessages
+from flo2.dialects.sse import SSEParser
 from flo2.errors import ProviderError
 
 DIALECT = AnthropicMessages()
@@ -285,6 +286,30 @@ def test_an_end_without_message_stop_is_a_failure(tail):
     observed, events = decode(sse(STARTED, *block(0, {"type": "text", "text": "x"})) + tail)
     assert events[-1].error.message == "the stream ended before message_stop"
     assert (observed.error.kind, observed.error.retryable) == ("connection", True)
+
+
+def test_half_a_frame_is_not_passed_on():
+    decoder = DIALECT.decoder(full=True, hide_usage=False)
+    body = sse(STARTED)
+    assert decoder.feed(body + b"event: content_bl").raw == body
+    assert decoder.close().raw == b""
+
+
+def test_a_last_frame_without_its_blank_line_is_passed_on():
+    decoder = DIALECT.decoder(full=True, hide_usage=False)
+    body = sse(STARTED, *ENDED)
+    assert decoder.feed(body[:-2]).raw + decoder.close().raw == body[:-2]
+    assert decoder.observed.complete
+
+
+def test_a_frame_without_end_is_a_failure():
+    decoder = DIALECT.decoder(full=False, hide_usage=False)
+    decoder._parser = SSEParser(max_frame_bytes=10)
+    chunk = decoder.feed(b"data: " + b"x" * 5)
+    assert (chunk.raw, chunk.events) == (b"", ())
+    failed = decoder.feed(b"x" * 9).events[0]
+    assert (failed.error.kind, failed.error.retryable) == ("upstream", False)
+    assert decoder.feed(b"x" * 9).events == ()
 
 
 def test_an_empty_stream_is_a_failure():

@@ -14,86 +14,35 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from attrs import evolve
-
 from flo2.canonical import (
     Event,
     Failed,
-    Finish,
     PartStart,
-    Start,
     Text,
-    Usage,
     UsageUpdate,
 )
 from flo2.dialects.anthropic_messages.blocks import BlockStream
 from flo2.dialects.anthropic_messages.errors import stream_error
+from flo2.dialects.anthropic_messages.heads import doubt, finish_event, start_event
 from flo2.dialects.anthropic_messages.jsonio import loads
 from flo2.dialects.anthropic_messages.usage import merge_usage
-from flo2.dialects.anthropic_messages.vocabulary import FINISH_OF, NAME
 from flo2.dialects.base import Chunk, Observed, ReadUsage
 from flo2.dialects.sse import Frame, SSEParser
-from flo2.errors import ProviderError
+from flo2.errors import ErrorKind, ProviderError, ResponseTooLarge
 
-__all__ = ["StreamDecoder", "doubt", "finish_event", "start_event"]
+__all__ = ["StreamDecoder"]
 
-_MESSAGE: Final = frozenset(
-    {"id", "type", "role", "content", "model", "stop_reason", "stop_sequence", "usage"}
-)
-_ENDING: Final = frozenset({"stop_details", "container", "context_management"})
-"""Facts that a plain answer has beside its content and a stream has in its message_delta."""
-
-_FALLBACK: Final = (
-    "another model took over in mid-answer and the usage does not say which tokens are whose"
-)
+_CONTENT_LINE: Final = b"event: content_block_delta\n"
 _FIRST: Final = (PartStart(0, Text("")),)
 _EVENTS: Final = frozenset(
     {b"message_start", b"message_delta", b"message_stop", b"content_block_start", b"error"}
 )
 
 
-def start_event(message: Mapping[str, Any]) -> Start:
-    """Read the head of a message."""
-    extras = {
-        key: value
-        for key, value in message.items()
-        if key not in _MESSAGE and key not in _ENDING and value is not None
-    }
-    return Start(
-        str(message.get("id") or ""), str(message.get("model") or ""), extras=extras, origin=NAME
-    )
-
-
-def finish_event(
-    delta: Mapping[str, Any], beside: Mapping[str, Any], *, plain: bool = False
-) -> Finish:
-    """Read how a message ended.
-
-    Args:
-        delta: The object that holds `stop_reason`.
-        beside: The event around it.
-        plain: `delta` is a whole answer, of which only some fields tell about the end.
-    """
-    raw, stop = delta.get("stop_reason"), delta.get("stop_sequence")
-    return Finish(
-        reason=FINISH_OF.get(raw, "other") if isinstance(raw, str) else "other",
-        raw=raw if isinstance(raw, str) else None,
-        stop_sequence=stop if isinstance(stop, str) else None,
-        extras={
-            key: value
-            for holder in (beside, delta)
-            for key, value in holder.items()
-            if value is not None
-            and (key in _ENDING if plain else key not in _MESSAGE and key != "delta")
-        },
-    )
-
-
-def doubt(usage: Usage, *, fell_back: bool) -> Usage:
-    """Mark a usage that may hold another model's tokens under this one's name."""
-    if fell_back and not usage.subcalls and usage.problem is None:
-        return evolve(usage, problem=_FALLBACK)
-    return usage
+def _broken(
+    message: str, *, kind: ErrorKind = "upstream", retryable: bool = False
+) -> ProviderError:
+    return ProviderError(message, status=200, kind=kind, retryable=retryable)
 
 
 class StreamDecoder:
@@ -125,28 +74,41 @@ class StreamDecoder:
 
     def feed(self, data: bytes) -> Chunk:
         """Take the next bytes; give all frames that are now complete."""
-        frames = self._parser.feed(data)
+        # A read that is whole content frames and nothing else passes as it is: the common case. A
+        # line end inside JSON is escaped, so the count can only find event lines.
+        if (
+            not self._full
+            and self.observed.has_content
+            and self._parser.idle
+            and data[-2:] == b"\n\n"
+            and data.count(_CONTENT_LINE) == data.count(b"\n\n")
+        ):
+            return Chunk(data)
+        try:
+            frames = self._parser.feed(data)
+        except ResponseTooLarge as exc:
+            return Chunk(b"", () if self._ended else self._fail(_broken(exc.message)))
         if len(frames) == 1:
             return Chunk(frames[0].raw, self._events(frames))
         return Chunk(b"".join([one.raw for one in frames]), self._events(frames))
 
     def close(self) -> Chunk:
-        """Take the end; without `message_stop` before it, the answer has failed."""
+        """Take the end; without `message_stop` before it, the answer has failed.
+
+        A rest without its blank line is passed on only if it ends the answer: an error event that
+        follows half a frame would be read as part of it.
+        """
         frames = self._parser.close()
         events = self._events(frames)
         if not self._ended:
             events += self._fail(
-                ProviderError(
-                    "the stream ended before message_stop",
-                    status=200,
-                    kind="connection",
-                    retryable=True,
-                )
+                _broken("the stream ended before message_stop", kind="connection", retryable=True)
             )
-        return Chunk(b"".join([one.raw for one in frames]), events)
+        whole = self.observed.complete
+        return Chunk(b"".join([one.raw for one in frames if one.complete or whole]), events)
 
     def _events(self, frames: list[Frame]) -> tuple[Event, ...]:
-        events: tuple[Event, ...] = ()
+        events: list[Event] = []
         for one in frames:
             if self._ended:
                 break
@@ -154,7 +116,7 @@ class StreamDecoder:
                 events += self._event(one)
             elif not self.observed.has_content and one.event == b"content_block_delta":
                 events += self._first_content()
-        return events
+        return tuple(events)
 
     def _event(self, one: Frame) -> tuple[Event, ...]:
         if not one.data:
@@ -229,13 +191,8 @@ class StreamDecoder:
         return (UsageUpdate(usage, final),)
 
     def _garbled(self, data: bytes) -> tuple[Event, ...]:
-        return self._fail(
-            ProviderError(
-                f"the stream holds a frame that is no JSON object ({len(data)} bytes)",
-                status=200,
-                retryable=True,
-            )
-        )
+        what = f"the stream holds a frame that is no JSON object ({len(data)} bytes)"
+        return self._fail(_broken(what, retryable=True))
 
     def _fail(self, error: ProviderError) -> tuple[Event, ...]:
         self.observed.error = error

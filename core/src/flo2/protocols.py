@@ -312,6 +312,9 @@ class PriceSource(Protocol):
 
     kind: ClassVar[str]
     Config: ClassVar[type]
+    precedence: ClassVar[int]
+    """Which source is asked first where the operator gave no order: the lower, the earlier.
+    The operator's own file is 0, curated rows 10, third-party data 20."""
 
     def rows(self) -> Iterable[PriceRow]:
         """Give all rows; called when a book is built, never during a request."""

@@ -24,6 +24,8 @@ __all__ = ["Booking", "input_bound", "output_bound"]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNBOUNDED: Final = (b'"image', b'"file', b'"document', b'"input_', b'"url"', b"_id", b"container")
 _HIDDEN_TOKENS: Final = 4096
+_UNDECIDED: Final = frozenset({"service_tier", "speed", "inference_geo"})
+"""Context that only the answer tells; a bound reckons with every value that has a price."""
 _BYTES_A_TOKEN: Final = 4
 _USUAL_PROMPT: Final = 1000
 _USUAL_ANSWER: Final = 500
@@ -64,7 +66,9 @@ class Booking:
     def bounds(self, provider_kind: str, api: str, model: str, at_us: int, call: Inbound) -> Bounds:
         """Bound what a call may cost before it runs."""
         context = PricingContext(provider_kind, api, model, model, instant(at_us))
-        return self.meter.bounds(context, 0, input_bound(call), output_bound(call))
+        return self.meter.bounds(
+            context, 0, input_bound(call), output_bound(call), undecided=_UNDECIDED
+        )
 
     def expected(
         self, provider_kind: str, dialect: Dialect, model: str, at_us: int, call: Inbound

@@ -24,7 +24,7 @@ from flo2.gateway.resolve import Bound, Target
 from flo2.ids import new_id
 from flo2.meter import Meter
 from flo2.prices import Bounds, Layer, PriceBook, build
-from flo2.protocols import Credential, Inbound, Provider, Strategy
+from flo2.protocols import Credential, Inbound, PriceSource, Provider, Strategy
 from flo2.services import Services
 
 if TYPE_CHECKING:
@@ -120,12 +120,13 @@ def make_book(config: Config, plugins: Plugins, services: Services) -> PriceBook
     tables: Mapping[str, Mapping[str, Any]] = config.pricing or {
         kind: {} for kind in plugins.kinds("pricing") if _needs_nothing(plugins, "pricing", kind)
     }
-    layers = []
-    for name, table in tables.items():
-        source = _instance(plugins, "pricing", name, table, f"config.pricing.{name}", services)
-        layers.append(Layer(name, tuple(source.rows()), source.defaults()))
-    layers.sort(key=lambda layer: 0 if config.pricing else _evidence_rank(layer))
-    return build(layers)
+    sources: list[tuple[str, PriceSource]] = [
+        (name, _instance(plugins, "pricing", name, table, f"config.pricing.{name}", services))
+        for name, table in tables.items()
+    ]
+    if not config.pricing:
+        sources.sort(key=lambda pair: pair[1].precedence)
+    return build(Layer(name, tuple(each.rows()), each.defaults()) for name, each in sources)
 
 
 def make_providers(
@@ -194,8 +195,3 @@ def _instance(
 def _needs_nothing(plugins: Plugins, slot: str, kind: str) -> bool:
     fields = attrs.fields(plugins.get(slot, kind).Config)
     return all(each.default is not attrs.NOTHING for each in fields)
-
-
-def _evidence_rank(layer: Layer) -> int:
-    """Curated sources before third-party ones, where the operator gave no order."""
-    return int(any(row.evidence == "third_party" for row in layer.rows[:1]))

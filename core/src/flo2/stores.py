@@ -22,10 +22,12 @@ __all__ = ["ChainLink", "EntryFilter", "Store", "WriterHead"]
 class ChainLink:
     """A record and its place in its writer's chain.
 
-    `hash` = SHA-256 over `prev_hash`, `writer`, `seq`, the attribution's digest and the record's
-    canonical bytes, hex (`flo2.ledger.chain`).
+    `hash` = SHA-256 over `prev_hash`, `writer`, `seq`, kind, the attribution digest and `payload`,
+    hex (`flo2.ledger.chain`).
 
     Attributes:
+        payload: The record as it was written down, without its attribution. What is hashed is this
+            text, so that a later version may add fields to a record.
         attribution_digest: Salted SHA-256 of the record's attribution, hex; "" where the record has
             none. It stays when the attribution is erased, so that the chain still verifies.
         attribution_salt: Salt of that digest, hex; erased together with the attribution.
@@ -36,6 +38,7 @@ class ChainLink:
     prev_hash: str
     hash: str
     record: Record
+    payload: bytes
     attribution_digest: str = ""
     attribution_salt: str = ""
 

@@ -1,6 +1,6 @@
 """The hash chain: each record's hash covers the one before, so no edit goes unseen.
 
-`hash = SHA-256(prev_hash LF writer LF seq LF kind LF attribution_digest LF canonical record)`, one
+`hash = SHA-256(prev_hash LF writer LF seq LF kind LF attribution_digest LF payload)`, one
 chain a writer, beginning at sequence number 1 with an empty `prev_hash`. The digest stands for the
 attribution, so personal data can be erased; it is salted per record, because an e-mail address
 could be guessed from a bare digest, and the salt is erased with it.
@@ -17,7 +17,7 @@ from hashlib import blake2b, sha256
 from typing import Final
 
 from flo2.errors import StoreError
-from flo2.ledger.codec import canonical, encode_attribution, kind_of
+from flo2.ledger.codec import canonical, decode, encode_attribution, kind_of
 from flo2.records import Attribution, Exchange, Intent, Record
 from flo2.stores import ChainLink, WriterHead
 
@@ -45,8 +45,9 @@ def chain_links(
         if isinstance(record, Intent | Exchange):
             record_salt = blake2b(seq.to_bytes(8, "big"), key=salt, digest_size=16).hexdigest()
             digest = _attribution_digest(record_salt, record.attribution)
-        own = _hash(previous, writer, seq, digest, record)
-        links.append(ChainLink(writer, seq, previous, own, record, digest, record_salt))
+        payload = canonical(record)
+        own = _hash(previous, writer, seq, kind_of(record), digest, payload)
+        links.append(ChainLink(writer, seq, previous, own, record, payload, digest, record_salt))
         previous = own
     return links
 
@@ -93,14 +94,24 @@ def _check(head: WriterHead, link: ChainLink) -> Iterable[str]:
             yield f"{name}: comes after record {head.seq}: duplicated or reordered"
     elif link.prev_hash != head.hash:
         yield f"{name}: does not follow the record before it: one of the two was replaced"
-    if link.hash != _hash(
-        link.prev_hash, link.writer, link.seq, link.attribution_digest, link.record
-    ):
+    kind = kind_of(link.record)
+    digest = link.attribution_digest
+    if link.hash != _hash(link.prev_hash, link.writer, link.seq, kind, digest, link.payload):
         yield f"{name}: does not match its hash: it was edited"
+    elif not _payload_sound(kind, link):
+        yield f"{name}: is not what its payload says: it was edited"
     elif isinstance(link.record, Intent | Exchange) and not _attribution_sound(
         link, link.record.attribution
     ):
         yield f"{name}: the attribution does not match its digest: it was edited"
+
+
+def _payload_sound(kind: str, link: ChainLink) -> bool:
+    try:
+        # Both written by this version: an older one may have known fewer fields.
+        return canonical(decode(kind, link.payload)) == canonical(link.record)
+    except ValueError:
+        return False
 
 
 def _attribution_sound(link: ChainLink, attribution: Attribution) -> bool:
@@ -115,6 +126,6 @@ def _attribution_digest(salt: str, attribution: Attribution) -> str:
     return sha256(bytes.fromhex(salt) + encode_attribution(attribution)).hexdigest()
 
 
-def _hash(previous: str, writer: str, seq: int, digest: str, record: Record) -> str:
-    head = f"{previous}\n{writer}\n{seq}\n{kind_of(record)}\n{digest}\n"
-    return sha256(head.encode() + canonical(record)).hexdigest()
+def _hash(previous: str, writer: str, seq: int, kind: str, digest: str, payload: bytes) -> str:
+    head = f"{previous}\n{writer}\n{seq}\n{kind}\n{digest}\n"
+    return sha256(head.encode() + payload).hexdigest()

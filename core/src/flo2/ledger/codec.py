@@ -38,6 +38,7 @@ _DECODERS: Final[Mapping[str, msgspec.json.Decoder[Any]]] = {
     kind: msgspec.json.Decoder(cls) for cls, kind in _KINDS.items()
 }
 _ATTRIBUTION: Final = msgspec.json.Decoder(Attribution)
+_KEY: Final = b',"attribution":'
 _PLAIN: Final = msgspec.json.Encoder()
 _SORTED: Final = msgspec.json.Encoder(order="sorted")
 
@@ -61,13 +62,16 @@ def encode(record: Record) -> bytes:
 
 
 def canonical(record: Record) -> bytes:
-    """Write a record as JSON in its one canonical form: keys sorted, attribution left out."""
-    fields = msgspec.to_builtins(record)
-    fields.pop("attribution", None)
+    """Write a record as JSON, keys sorted, attribution left out: the payload of its link."""
     try:
-        return _SORTED.encode(fields)
+        whole = _SORTED.encode(record)
     except UnicodeEncodeError:
-        return _SORTED.encode(_clean(fields))
+        whole = _SORTED.encode(_clean(msgspec.to_builtins(record)))
+    if not isinstance(record, Intent | Exchange):
+        return whole
+    # Cutting bytes costs a third of building the record anew without its attribution. The key
+    # sorts before every free text and map of these two records, and after their first field.
+    return whole.replace(_KEY + encode_json(record.attribution), b"", 1)
 
 
 def decode(kind: str, payload: bytes | str, attribution: Attribution | None = None) -> Record:
@@ -91,8 +95,12 @@ def decode(kind: str, payload: bytes | str, attribution: Attribution | None = No
 
 
 def encode_attribution(attribution: Attribution) -> bytes:
-    """Write an attribution as JSON, keys sorted."""
-    return encode_json(attribution)
+    """Write an attribution as JSON, keys sorted, without what it does not say.
+
+    So its digest stays the same when a later version adds a field.
+    """
+    fields = msgspec.to_builtins(attribution)
+    return encode_json({name: value for name, value in fields.items() if value not in (None, {})})
 
 
 def encode_json(value: Any) -> bytes:

@@ -10,7 +10,6 @@ from sqlalchemy import Row
 
 from flo2.errors import StoreError
 from flo2.ledger.codec import (
-    canonical,
     decode,
     decode_attribution,
     encode_attribution,
@@ -63,7 +62,7 @@ def record_row(link: ChainLink) -> _Values:
         "kind": kind_of(record),
         "subject": subject_of(record),
         "account": getattr(record, "account", None),
-        "payload": canonical(record).decode(),
+        "payload": link.payload.decode(),
         "attribution": attribution,
         "attribution_salt": link.attribution_salt or None,
         "attribution_digest": link.attribution_digest,
@@ -128,13 +127,12 @@ def link_of(row: Row[Any]) -> ChainLink:
     """Read a row of `ledger_records` back, with its place in the chain.
 
     Raises:
-        StoreError: it is no record, or says something that its canonical form does not.
+        StoreError: it is no record, or is found by other values than its own.
     """
     record = record_of(row)
     attribution = getattr(record, "attribution", None)
     same = (
-        canonical(record).decode() == row.payload
-        and subject_of(record) == row.subject
+        subject_of(record) == row.subject
         and getattr(record, "account", None) == row.account
         and (
             row.attribution is None
@@ -146,7 +144,7 @@ def link_of(row: Row[Any]) -> ChainLink:
     )
     if not same:
         raise StoreError(
-            f"writer {row.writer!r}, record {row.seq}: is not in its canonical form: it was edited"
+            f"writer {row.writer!r}, record {row.seq}: is found by foreign values: it was edited"
         )
     return ChainLink(
         writer=row.writer,
@@ -154,6 +152,7 @@ def link_of(row: Row[Any]) -> ChainLink:
         prev_hash=row.prev_hash,
         hash=row.hash,
         record=record,
+        payload=row.payload.encode(),
         attribution_digest=row.attribution_digest,
         attribution_salt=row.attribution_salt or "",
     )
@@ -167,12 +166,12 @@ def _attribution_row(attribution: Attribution) -> _Values:
 
 def _plain(value: Any) -> Any:
     """Write money as text, and leave out what a text column cannot hold."""
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, str) and not value.isprintable():
+    if type(value) is str:
+        if value.isprintable():
+            return value
         # PostgreSQL refuses NUL in text, UTF-8 a lone surrogate.
         return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
-    return value
+    return str(value) if isinstance(value, Decimal) else value
 
 
 def _json(value: Any) -> str:

@@ -243,8 +243,8 @@ class StoreSuite:
     def test_an_edited_record_does_not_verify(self, store: Store) -> None:
         """The chain that a store gives is the chain that was made."""
         links = linked(an_intent(1), an_intent(2))
-        forged = evolve(links[1], record=an_intent(2, provider="elsewhere"))
-        store.append([links[0], forged])
+        forged = linked(an_intent(1), an_intent(2, provider="elsewhere"))[1]
+        store.append([links[0], evolve(links[1], payload=forged.payload, record=forged.record)])
         assert verify(store.chain("w1")) == [
             "writer 'w1', record 2: does not match its hash: it was edited"
         ]

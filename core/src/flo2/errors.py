@@ -115,6 +115,7 @@ class RefusedCall(Flo2Error):
         code: A short stable word for programs, or None.
         param: The field that is at fault, or None.
         retry_after_s: When to try again, in seconds, or None.
+        request_id: The exchange's id, once it is known.
     """
 
     status: ClassVar[int] = 400
@@ -135,7 +136,8 @@ class RefusedCall(Flo2Error):
         self.code = code
         self.param = param
         self.retry_after_s = retry_after_s
-        self.headers = dict(headers or {})
+        self.headers: dict[str, str] = dict(headers or {})
+        self.request_id = ""
 
 
 class InvalidRequest(RefusedCall):
@@ -220,6 +222,7 @@ class ProviderError(Flo2Error):
         param: The provider's own `param`, or None.
         body: The provider's error body as it came, for the same dialect to pass on, or b"".
         headers: Provider headers that may reach the client (rate limits, retry-after).
+        request_id: The exchange's id, once it is known.
     """
 
     def __init__(
@@ -249,7 +252,8 @@ class ProviderError(Flo2Error):
         self.error_type = error_type
         self.param = param
         self.body = body
-        self.headers = dict(headers or {})
+        self.headers: dict[str, str] = dict(headers or {})
+        self.request_id = ""
 
 
 class AllAttemptsFailed(Flo2Error):

@@ -1,6 +1,8 @@
 """What plugins implement and core relies on: narrow protocols and the values they exchange.
 
 Optional abilities are protocols of one method, found by `isinstance` when a gateway is composed.
+A class that is registered has besides a `Config`: the attrs class of its table in the configuration;
+it is made as `Class(config, services)`.
 Imports: plan, records, stored, dialects, canonical, errors.
 """
 
@@ -214,8 +216,6 @@ class Provider(Protocol):
 
     kind: ClassVar[str]
     """Name in the configuration."""
-    Config: ClassVar[type]
-    """attrs class of its table in the configuration."""
     facts: Facts
 
     def chat(self, call: Call) -> AbstractAsyncContextManager[Reply]:
@@ -289,7 +289,6 @@ class Strategy(Protocol):
     """Decides which candidates to try, and how. Pure: no I/O, no clock, no luck of its own."""
 
     kind: ClassVar[str]
-    Config: ClassVar[type]
 
     def plan(self, inbound: Inbound, candidates: Sequence[Candidate], view: RouteView) -> Plan:
         """Make a plan.
@@ -311,7 +310,6 @@ class PriceSource(Protocol):
     """Gives dated price rows."""
 
     kind: ClassVar[str]
-    Config: ClassVar[type]
     precedence: ClassVar[int]
     """Which source is asked first where the operator gave no order: the lower, the earlier.
     The operator's own file is 0, curated rows 10, third-party data 20."""
@@ -330,7 +328,6 @@ class Observer(Protocol):
     """Sees each exchange after its last byte, in its own try, off the request path."""
 
     kind: ClassVar[str]
-    Config: ClassVar[type]
 
     async def observe(self, exchange: Exchange, entries: Sequence[Entry]) -> None:
         """Take an `Exchange` and its `Entry`s; an error is logged and goes no further."""

@@ -74,7 +74,6 @@ class Store(Protocol):
     """Where everything durable lives."""
 
     kind: ClassVar[str]
-    Config: ClassVar[type]
 
     def open(self) -> None:
         """Open, and bring the schema up to date; safe to call from several processes at once."""

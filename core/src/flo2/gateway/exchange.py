@@ -1,7 +1,6 @@
 """One client request from plan to last byte: the only place where the parts meet.
 
-access → resolve → losses → strategy → executor → answer → exchange record → observers.
-Imports: everything below the gateway.
+plan → executor → answer → exchange record → observers. Imports: everything below the gateway.
 """
 
 from __future__ import annotations
@@ -9,37 +8,37 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from anyio import CancelScope
 
-from flo2.canonical import Loss
-from flo2.dialects.base import unsupported
 from flo2.errors import (
     AllAttemptsFailed,
     Flo2Error,
-    PluginError,
     ProviderError,
     RefusedCall,
     StoreError,
     Unavailable,
-    UnsupportedCall,
     WireError,
     WireTimeout,
 )
 from flo2.executor import Attempt
 from flo2.gateway.answer import Answer
-from flo2.gateway.caller import Caller, check_access
-from flo2.gateway.resolve import Resolved, Target, resolve
+from flo2.gateway.caller import Caller
+from flo2.gateway.planning import Planned, make_plan
+from flo2.ids import new_id
 from flo2.money import add, text
-from flo2.plan import Candidate, Plan
-from flo2.protocols import Call, Inbound, Strategy
+from flo2.plan import Candidate
+from flo2.protocols import Call, Inbound
 from flo2.records import Exchange, Intent, Pend, Role, Settle, Void
 
 if TYPE_CHECKING:
     from flo2.gateway.runtime import Runtime
 
 __all__ = ["OpenExchange", "as_provider_error"]
+
+_CLIENT_CLOSED = 499
+"""What nginx logs for a client that left; nobody sees it as an answer."""
 
 
 class OpenExchange:
@@ -48,11 +47,9 @@ class OpenExchange:
     __slots__ = (
         "_answer",
         "_overhead_us",
-        "_plan",
+        "_planned",
         "_recorded",
-        "_resolved",
         "_runtime",
-        "_targets",
         "_waited_us",
         "attempts",
         "caller",
@@ -78,11 +75,9 @@ class OpenExchange:
         self.inbound = inbound
         self.canonical = canonical
         self.started_us = runtime.services.now_us()
-        self.exchange_id = runtime.new_id(self.started_us)
+        self.exchange_id = new_id(self.started_us)
         self.attempts: list[Attempt] = []
-        self._resolved: Resolved | None = None
-        self._targets: dict[str, Target] = {}
-        self._plan: Plan | None = None
+        self._planned: Planned | None = None
         self._answer: Answer | None = None
         self._recorded = False
         self._waited_us = 0
@@ -96,19 +91,14 @@ class OpenExchange:
             ProviderError: no attempt answered; what the client should see.
         """
         try:
-            plan = self._make_plan()
-            before = self._runtime.services.now_us()
-            attempt = await self._runtime.executor.run(plan, self)
-            self._waited_us = self._runtime.services.now_us() - before
-            self._answer = answer = Answer(self, attempt, self.inbound.dialect)
-            if not answer.is_stream and not self.canonical:
-                await answer.read()
-            answer.headers.update(self._headers(attempt))
+            return await self._begin()
         except RefusedCall as exc:
             self._record(exc.status, "refused", str(exc))
+            exc.request_id = self.exchange_id
             raise
         except AllAttemptsFailed as exc:
             error = as_provider_error(exc.last)
+            error.request_id = self.exchange_id
             self._record(error.status or 502, "failed", str(error))
             raise error from exc
         except StoreError as exc:
@@ -117,6 +107,20 @@ class OpenExchange:
         except Flo2Error as exc:
             self._record(500, "failed", str(exc))
             raise
+        except BaseException:  # cancelled: the client left while it waited, or a bug
+            self._record(_CLIENT_CLOSED, "disconnected", None)
+            raise
+
+    async def _begin(self) -> Answer:
+        runtime, inbound = self._runtime, self.inbound
+        self._planned = planned = make_plan(runtime, self.caller, inbound)
+        before = runtime.services.now_us()
+        attempt = await runtime.executor.run(planned.plan, self)
+        self._waited_us = runtime.services.now_us() - before
+        self._answer = answer = Answer(self, attempt, inbound.dialect)
+        if not answer.is_stream and not self.canonical:
+            await answer.read()
+        answer.headers = self._headers(attempt)
         return answer
 
     async def __aexit__(
@@ -129,107 +133,26 @@ class OpenExchange:
         answer = self._answer
         if answer is None:
             return
-        left = [attempt for attempt in self.attempts if self._is_open(attempt)]
-        for attempt in left:
-            with CancelScope(shield=True):
-                await self._runtime.drains.take(attempt, "disconnected")
-        ended = "disconnected" if left else "served"
-        self._record(answer.status, "disconnected" if ended == "disconnected" else "served", None)
+        left = False
+        for attempt in self.attempts:
+            if attempt.reply is not None and not attempt.ended and not attempt.lost:
+                left = True
+                with CancelScope(shield=True):
+                    await self._runtime.drains.take(attempt, "disconnected")
+        self._record(answer.status, "disconnected" if left else "served", None)
 
-    def _is_open(self, attempt: Attempt) -> bool:
-        return attempt.reply is not None and not attempt.ended and not attempt.lost
-
-    # Planning -------------------------------------------------------------------------------
-
-    def _make_plan(self) -> Plan:
-        runtime, inbound = self._runtime, self.inbound
-        if not runtime.ledger.healthy:
-            msg = "the ledger is too far behind to take calls; try again"
-            raise Unavailable(msg, code="ledger_unavailable", retry_after_s=1)
-        model = self.caller.route or inbound.peek.model
-        check_access(self.caller.key, model)
-        tenant = runtime.snapshot.tenant(self.caller.key.account)
-        self._resolved = resolved = resolve(model, tenant, runtime.providers)
-        candidates = self._candidates(resolved)
-        if len(candidates) == 1 and resolved.route is None:
-            self._plan = Plan.fallback(candidates, why="the only target of this model")
-            return self._plan
-        strategy = runtime.strategy(resolved.strategy, resolved.options)
-        self._plan = plan = self._ask(strategy, candidates)
-        known = {candidate.id for candidate in candidates}
-        if foreign := [c.id for c in plan.candidates if c.id not in known]:
-            msg = f"strategy {resolved.strategy!r} planned {foreign[0]!r}, which is no candidate"
-            raise PluginError(msg)
-        return plan
-
-    def _ask(self, strategy: Strategy, candidates: list[Candidate]) -> Plan:
-        try:
-            return strategy.plan(self.inbound, candidates, self._runtime.view())
-        except Flo2Error:
-            raise
-        except Exception as exc:  # border: a plugin's own code
-            msg = f"strategy {strategy.kind!r} raised {type(exc).__name__}: {exc}"
-            raise PluginError(msg) from exc
-
-    def _candidates(self, resolved: Resolved) -> list[Candidate]:
-        """Make the candidates; those that would lose what must not be lost are left out."""
-        inbound, runtime = self.inbound, self._runtime
-        surface = inbound.dialect
-        candidates: list[Candidate] = []
-        refused: list[Loss] = []
-        unable: list[str] = []
-        only = len(resolved.targets) == 1 and resolved.route is None
-        for target in resolved.targets:
-            dialect = target.bound.dialect_for(surface)
-            if dialect is None or not target.bound.can(surface.operation):
-                unable.append(target.bound.name)
-                continue
-            losses: tuple[Loss, ...] = ()
-            if dialect.name != surface.name:
-                losses = dialect.check(inbound.request, target.profile)
-                if bad := runtime.loss_policy.refused(losses):
-                    refused += bad
-                    continue
-            self._targets[target.id] = target
-            candidates.append(
-                Candidate(
-                    id=target.id,
-                    provider=target.bound.name,
-                    model=target.model,
-                    credential_id=None if target.credential is None else target.credential.id,
-                    weight=target.weight,
-                    bounds=None if only else runtime.bounds(target, surface, inbound),
-                    losses=losses,
-                    data_terms=() if target.credential is None else target.credential.data_terms,
-                    expected=None if only else runtime.expected(target, surface, inbound),
-                )
-            )
-        if candidates:
-            return candidates
-        if refused:
-            raise UnsupportedCall(unsupported(refused), losses=[str(loss) for loss in refused])
-        msg = (
-            f"{' and '.join(sorted(set(unable)))} cannot serve {surface.name} calls; "
-            f"choose another model"
-        )
-        raise UnsupportedCall(msg, param="model")
-
-    # Attempts (called by the executor) --------------------------------------------------------
+    # Called by the executor -------------------------------------------------------------------
 
     def __call__(self, candidate: Candidate, *, role: Role) -> Attempt:
         """Make the next attempt."""
-        runtime, inbound, caller = self._runtime, self.inbound, self.caller
-        target = self._targets[candidate.id]
+        runtime, inbound, caller, planned = self._runtime, self.inbound, self.caller, self._planned
+        assert planned is not None  # noqa: S101  # narrowing: the executor runs its plan
+        lane = planned.lanes[candidate.id]
+        target, dialect = lane.target, lane.dialect
         bound = target.bound
-        surface = inbound.dialect
-        dialect = bound.dialect_for(surface) or surface
-        spoken = bool(bound.provider.facts.dialects)
-        same = spoken and dialect.name == surface.name
-        passthrough = same and not inbound.rewritten and bool(inbound.body)
-        number = len(self.attempts) + 1
-        entry_id = f"{self.exchange_id}.{number}"
-        if role == "primary" and caller.role != "primary":
-            role = caller.role
+        passthrough = lane.same and not inbound.rewritten
+        self_number = len(self.attempts) + 1
+        entry_id = f"{self.exchange_id}.{self_number}"
         call = Call(
             inbound=inbound,
             dialect=dialect,
@@ -240,13 +163,13 @@ class OpenExchange:
             full=not passthrough or self.canonical,
             entry_id=entry_id,
         )
-        plan = self._plan
+        plan = planned.plan
         bounds = candidate.bounds or runtime.bounds(target, dialect, inbound)
         intent = Intent(
             entry_id=entry_id,
             exchange_id=self.exchange_id,
-            attempt=number,
-            role=role,
+            attempt=self_number,
+            role=caller.role if role == "primary" else role,
             account=caller.key.account,
             key_id=caller.key.id,
             credential_id=candidate.credential_id,
@@ -257,43 +180,40 @@ class OpenExchange:
             model=target.model,
             started_us=runtime.services.now_us(),
             attribution=caller.attribution,
-            route=None if self._resolved is None else self._resolved.route,
+            route=planned.resolved.route,
             project=None if target.credential is None else target.credential.project,
             parent=caller.parent,
             low=bounds.low,
             high=bounds.high,
-            why="" if plan is None else plan.reasons.get(candidate.id, plan.why),
-            losses=tuple(str(loss) for loss in candidate.losses),
+            why=plan.reasons.get(candidate.id, plan.why) if plan.reasons else plan.why,
+            losses=tuple(str(loss) for loss in candidate.losses) if candidate.losses else (),
         )
-        opener = {
-            "chat": bound.provider.chat,
-            "embed": getattr(bound.provider, "embed", None),
-            "count_tokens": getattr(bound.provider, "count_tokens", None),
-        }[surface.operation]
-        assert opener is not None  # noqa: S101  # narrowing: `can` was asked before
-        attempt = Attempt(runtime.tools, opener, bound.provider.facts, call, intent, candidate.id)
+        facts = bound.provider.facts
+        attempt = Attempt(runtime.tools, lane.opener, facts, call, intent, candidate.id)
         self.attempts.append(attempt)
         return attempt
 
     def outlives(self, candidate: Candidate) -> bool:
         """Whether a stream of this candidate must run on though the client leaves."""
-        facts = self._targets[candidate.id].bound.provider.facts
-        return self.inbound.peek.stream and facts.cancel_semantics != "stops"
+        planned = self._planned
+        if planned is None or not self.inbound.peek.stream:
+            return False
+        facts = planned.lanes[candidate.id].target.bound.provider.facts
+        return facts.cancel_semantics != "stops"
 
     # What is told and kept --------------------------------------------------------------------
 
     def _headers(self, attempt: Attempt) -> dict[str, str]:
-        intent = attempt.intent
+        intent, end, observed = attempt.intent, attempt.end, attempt.observed
         headers = dict(attempt.reply.headers) if attempt.reply is not None else {}
         headers["x-flo2-request-id"] = self.exchange_id
         headers["x-flo2-provider"] = intent.provider
-        headers["x-flo2-model"] = (
-            attempt.observed.model if attempt.observed is not None else None
-        ) or intent.model
+        headers["x-flo2-model"] = (observed and observed.model) or intent.model
         headers["x-flo2-attempts"] = str(len(self.attempts))
-        if (total := self._total()) is not None and attempt.end is not None:
+        if end is not None and (total := self._total()) is not None:
             headers["x-flo2-cost-usd"] = total
-        headers["x-flo2-cost-status"] = _status(attempt.end)
+        headers["x-flo2-cost-status"] = _status(end)
+        headers["x-flo2-cache"] = "off"
         headers["x-flo2-overhead-ms"] = f"{self._overhead() / 1000:.3f}"
         if losses := self._losses():
             headers["x-flo2-losses"] = "; ".join(losses)[:1024].encode("ascii", "replace").decode()
@@ -303,19 +223,17 @@ class OpenExchange:
         """The booked cost of all attempts, or None while any of them is not known."""
         total = Decimal(0)
         for attempt in self.attempts:
-            match attempt.end:
-                case Settle(total=amount) if amount is not None:
-                    total = add(total, amount)
-                case Void():
-                    continue
-                case _:
-                    return None
+            end = attempt.end
+            if isinstance(end, Settle) and end.total is not None:
+                total = add(total, end.total)
+            elif not isinstance(end, Void):
+                return None
         return text(total)
 
     def _losses(self) -> tuple[str, ...]:
         asked = self.attempts[-1].intent.losses if self.attempts else ()
         answered = () if self._answer is None else self._answer.losses
-        return (*asked, *(str(loss) for loss in answered))
+        return (*asked, *(str(loss) for loss in answered)) if answered else asked
 
     def _overhead(self) -> int:
         """Microseconds up to the answer's first byte that were not spent at the provider."""
@@ -326,23 +244,26 @@ class OpenExchange:
 
     def summary(self) -> bytes:
         """A short receipt as JSON, for the trailing comment of a stream."""
-        last = self.attempts[-1].end if self.attempts else None
-        return json.dumps(
-            {
-                "request_id": self.exchange_id,
-                "provider": self.attempts[-1].intent.provider if self.attempts else None,
-                "cost_usd": self._total(),
-                "cost_status": _status(last),
-                "attempts": len(self.attempts),
-            }
-        ).encode()
+        last = self.attempts[-1]
+        facts = {
+            "request_id": self.exchange_id,
+            "provider": last.intent.provider,
+            "cost_usd": self._total(),
+            "cost_status": _status(last.end),
+            "attempts": len(self.attempts),
+        }
+        return json.dumps(facts).encode()
 
-    def _record(self, status: int, client: str, error: str | None) -> None:
+    def _record(
+        self,
+        status: int,
+        client: Literal["served", "disconnected", "refused", "failed"],
+        error: str | None,
+    ) -> None:
         if self._recorded:
             return
         self._recorded = True
-        runtime, caller, plan = self._runtime, self.caller, self._plan
-        resolved = self._resolved
+        runtime, caller, planned = self._runtime, self.caller, self._planned
         exchange = Exchange(
             exchange_id=self.exchange_id,
             account=caller.key.account,
@@ -355,18 +276,15 @@ class OpenExchange:
             ended_us=runtime.services.now_us(),
             overhead_us=self._overhead(),
             attempts=len(self.attempts),
-            client=client,  # type: ignore[arg-type]  # one of the literals, by the callers above
-            route=None if resolved is None else resolved.route,
-            strategy=None if resolved is None else resolved.strategy,
-            plan="" if plan is None else plan.why,
+            client=client,
+            route=None if planned is None else planned.resolved.route,
+            strategy=None if planned is None else planned.resolved.strategy,
+            plan="" if planned is None else planned.plan.why,
             losses=self._losses(),
             error=error,
             attribution=caller.attribution,
         )
-        try:
-            runtime.ledger.end(exchange)
-        except StoreError:
-            runtime.log.exception("the exchange record of %s could not be kept", self.exchange_id)
+        runtime.ledger.end(exchange)
         runtime.observe(exchange)
 
 
@@ -387,12 +305,10 @@ def as_provider_error(failure: ProviderError | WireError) -> ProviderError:
                 headers=failure.headers,
             )
         return failure
-    kind = "timeout" if isinstance(failure, WireTimeout) else "connection"
+    if isinstance(failure, WireTimeout):
+        return ProviderError(failure.message, status=504, kind="timeout", code="provider_timeout")
     return ProviderError(
-        failure.message,
-        status=504 if kind == "timeout" else 502,
-        kind="timeout" if kind == "timeout" else "connection",
-        code="provider_timeout" if kind == "timeout" else "provider_unreachable",
+        failure.message, status=502, kind="connection", code="provider_unreachable"
     )
 
 

@@ -97,12 +97,15 @@ class Resolved:
     Attributes:
         route: Name of the route, or None.
         strategy: Kind of the strategy that plans it.
+        options: Its settings.
+        memo: What was worked out of it, by surface; dies with the snapshot.
     """
 
     targets: tuple[Target, ...]
     route: str | None = None
     strategy: str = "ordered"
     options: Mapping[str, Any] = field(factory=dict)
+    memo: dict[str, object] = field(factory=dict, repr=False, eq=False)
 
 
 def resolve(model: str, tenant: Tenant, providers: Mapping[str, Bound]) -> Resolved:

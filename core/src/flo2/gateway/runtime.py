@@ -21,7 +21,6 @@ from flo2.errors import ConfigError, PluginError
 from flo2.executor import Booking, DrainGroup, Executor, HealthModel, Tools, View
 from flo2.gateway.directory import Snapshot
 from flo2.gateway.resolve import Bound, Target
-from flo2.ids import new_id
 from flo2.meter import Meter
 from flo2.prices import Bounds, Layer, PriceBook, build
 from flo2.protocols import Credential, Inbound, PriceSource, Provider, Strategy
@@ -67,10 +66,6 @@ class Runtime:
             clock=self.services.clock,
             now_us=self.services.now_us,
         )
-
-    def new_id(self, now_us: int) -> str:
-        """Make the id of an exchange."""
-        return new_id(now_us)
 
     def strategy(self, kind: str, options: Mapping[str, Any]) -> Strategy:
         """Give a strategy by its kind or configured name.

@@ -19,11 +19,9 @@ from flo2.keys import presented
 from flo2.shell.body import CLIENT_LEFT, ClientDisconnected, read_body
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from starlette.types import Receive, Scope, Send
 
-    from flo2.gateway import Answer, Gateway
+    from flo2.gateway import Gateway, OpenExchange
 
 __all__ = ["Surface", "send_json"]
 
@@ -53,10 +51,10 @@ class Surface:
             }
             query = scope["query_string"].decode("latin-1")
             call = gateway.call(key, dialect, body, headers=headers, query=query)
-            async with call as answer:
-                if answer.is_stream:
-                    await self._stream(answer, scope, receive, send)
-                else:
+            if call.inbound.peek.stream:
+                await self._stream(call, scope, receive, send)
+            else:
+                async with call as answer:
                     head = (answer.status, answer.content_type, answer.headers)
                     await _send(send, *head, answer.body)
         except ClientDisconnected:
@@ -70,17 +68,22 @@ class Surface:
             _log.exception("call failed by a bug")
             await self._refuse(_internal("internal error; see the server's log"), scope, send)
 
-    async def _stream(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send a stream; stop when the client leaves."""
-        notify = scope.get("extensions", {}).get(CLIENT_LEFT)
+    async def _stream(self, call: OpenExchange, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with a stream; stop when the client leaves, also before the first byte.
+
+        A plain answer is not stopped: it is nearly always billed to its end, so it is read to its
+        end and settled.
+        """
+        notify = (scope.get("extensions") or {}).get(CLIENT_LEFT)
         if notify is not None:
             with CancelScope() as until_left:
                 forget = notify(until_left.cancel)
                 try:
-                    await _send_stream(answer, send)
+                    await _send_stream(call, send)
                 finally:
                     forget()
             return
+        failure: BaseException | None = None
         async with create_task_group() as group:
 
             async def watch() -> None:
@@ -89,18 +92,19 @@ class Surface:
                 group.cancel_scope.cancel()
 
             group.start_soon(watch)
-            await _send_stream(answer, send)
+            try:
+                await _send_stream(call, send)
+            except Exception as exc:  # noqa: BLE001  # raised again outside of the group
+                failure = exc
             group.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
 
     async def _refuse(self, error: RefusedCall | ProviderError, scope: Scope, send: Send) -> None:
-        request_id = getattr(error, "request_id", "")
-        told = self._dialect.encode_error(error, request_id=request_id)
-        headers = dict(told.headers)
-        headers["x-should-retry"] = _should_retry(error)
-        if request_id:
-            headers["x-flo2-request-id"] = request_id
-        if error_headers := getattr(error, "headers", None):
-            headers = {**error_headers, **headers}
+        told = self._dialect.encode_error(error, request_id=error.request_id)
+        headers = {**error.headers, **told.headers, "x-should-retry": _should_retry(error)}
+        if error.request_id:
+            headers["x-flo2-request-id"] = error.request_id
         if error.retry_after_s is not None:
             headers.setdefault("retry-after", f"{error.retry_after_s:g}")
         if told.status == 413:  # the rest of the body was not read
@@ -121,12 +125,12 @@ def _internal(message: str) -> ProviderError:
     return ProviderError(message, status=500, kind="internal", code="internal_error")
 
 
-async def _send_stream(answer: Answer, send: Send) -> None:
-    await _start(send, answer.status, answer.content_type, answer.headers, None)
-    stream: AsyncIterator[bytes] = answer.stream()
-    async for data in stream:
-        await send({"type": "http.response.body", "body": data, "more_body": True})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+async def _send_stream(call: OpenExchange, send: Send) -> None:
+    async with call as answer:
+        await _start(send, answer.status, answer.content_type, answer.headers, None)
+        async for data in answer.stream():
+            await send({"type": "http.response.body", "body": data, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _send(

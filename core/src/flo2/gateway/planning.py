@@ -1,0 +1,96 @@
+"""From a call to its plan: access, resolution, losses, bounds, strategy.
+
+Imports: lanes, resolve, caller, runtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from attrs import evolve, frozen
+
+from flo2.canonical import Loss
+from flo2.dialects.base import unsupported
+from flo2.errors import Flo2Error, PluginError, Unavailable, UnsupportedCall
+from flo2.gateway.caller import Caller, check_access
+from flo2.gateway.lanes import Lane, Lanes, lanes_for
+from flo2.gateway.resolve import Resolved, resolve
+from flo2.plan import Candidate, Plan
+from flo2.protocols import Inbound, Strategy
+
+if TYPE_CHECKING:
+    from flo2.gateway.runtime import Runtime
+
+__all__ = ["Planned", "make_plan"]
+
+
+@frozen
+class Planned:
+    """A plan, and what its candidates stand for."""
+
+    plan: Plan
+    resolved: Resolved
+    lanes: Mapping[str, Lane]
+
+
+def make_plan(runtime: Runtime, caller: Caller, inbound: Inbound) -> Planned:
+    """Decide what to try for a call.
+
+    Raises:
+        RefusedCall: the call cannot be taken; nothing was spent.
+        PluginError: the strategy raised, or planned what is no candidate.
+    """
+    if not runtime.ledger.healthy:
+        msg = "the ledger is too far behind to take calls; try again"
+        raise Unavailable(msg, code="ledger_unavailable", retry_after_s=1)
+    model = caller.route or inbound.peek.model
+    check_access(caller.key, model)
+    tenant = runtime.snapshot.tenant(caller.key.account)
+    resolved = resolve(model, tenant, runtime.providers)
+    lanes = lanes_for(resolved, inbound.dialect)
+    by_id = {lane.candidate.id: lane for lane in lanes.lanes}
+    if lanes.sole is not None:
+        return Planned(lanes.sole, resolved, by_id)
+    candidates = _candidates(runtime, lanes, inbound)
+    if len(candidates) == 1 and resolved.route is None:
+        plan = Plan.fallback(candidates, why="the only target of this model")
+        return Planned(plan, resolved, by_id)
+    strategy = runtime.strategy(resolved.strategy, resolved.options)
+    return Planned(_ask(runtime, strategy, inbound, candidates), resolved, by_id)
+
+
+def _candidates(runtime: Runtime, lanes: Lanes, inbound: Inbound) -> list[Candidate]:
+    """Give each lane the bounds and losses of this call; those that would lose too much go."""
+    candidates: list[Candidate] = []
+    refused: list[Loss] = []
+    for lane in lanes.lanes:
+        losses: tuple[Loss, ...] = ()
+        if lane.dialect.name != inbound.dialect.name:
+            losses = lane.dialect.check(inbound.request, lane.target.profile)
+            if bad := runtime.loss_policy.refused(losses):
+                refused += bad
+                continue
+        bounds = runtime.bounds(lane.target, lane.dialect, inbound)
+        expected = runtime.expected(lane.target, lane.dialect, inbound)
+        candidates.append(evolve(lane.candidate, bounds=bounds, losses=losses, expected=expected))
+    if not candidates:
+        raise UnsupportedCall(unsupported(refused), losses=[str(loss) for loss in refused])
+    return candidates
+
+
+def _ask(
+    runtime: Runtime, strategy: Strategy, inbound: Inbound, candidates: list[Candidate]
+) -> Plan:
+    try:
+        plan = strategy.plan(inbound, candidates, runtime.view())
+    except Flo2Error:
+        raise
+    except Exception as exc:  # border: a plugin's own code
+        msg = f"strategy {strategy.kind!r} raised {type(exc).__name__}: {exc}"
+        raise PluginError(msg) from exc
+    known = {candidate.id for candidate in candidates}
+    if foreign := [c.id for c in plan.candidates if c.id not in known]:
+        msg = f"strategy {strategy.kind!r} planned {foreign[0]!r}, which is no candidate"
+        raise PluginError(msg)
+    return plan

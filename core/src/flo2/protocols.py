@@ -1,8 +1,8 @@
 """What plugins implement and core relies on: narrow protocols and the values they exchange.
 
 Optional abilities are protocols of one method, found by `isinstance` when a gateway is composed.
-A class that is registered has besides a `Config`: the attrs class of its table in the configuration;
-it is made as `Class(config, services)`.
+A class that is registered has besides a `Config`: the attrs class of its configuration table. It is
+made as `Class(config, services)`.
 Imports: plan, records, stored, dialects, canonical, errors.
 """
 

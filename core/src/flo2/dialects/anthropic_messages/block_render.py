@@ -200,6 +200,8 @@ class BlockWriter:
                 pass
             case content:
                 block["content"] = self.blocks(content, f"{path}.content")
+        if part.name is not None:
+            self.lose(f"{path}.name", "a result is known by the id of its call alone", "note")
         if part.is_error is not None:
             block["is_error"] = part.is_error
         return self._finish(block, part, path)

@@ -35,9 +35,13 @@ __all__ = ["BlockStream", "answer_part"]
 def answer_part(block: Mapping[str, Any]) -> Part:
     """Read a block of an answer; one that is not as documented stays opaque."""
     try:
-        return parse_block(block, "content")
+        part = parse_block(block, "content")
     except InvalidRequest:
         return Opaque(NAME, block)
+    if isinstance(part, Reasoning) and part.signature == "":
+        # Every thinking block has the field; in an answer "" says that there is no seal (yet).
+        return evolve(part, signature=None)
+    return part
 
 
 class BlockStream:
@@ -58,8 +62,6 @@ class BlockStream:
                 # `input` is {} here and follows as JSON text; should it be filled, it is the whole.
                 self._calls[index] = part.arguments
                 return (PartStart(index, evolve(part, arguments="")),)
-            case Reasoning(signature=""):
-                return (PartStart(index, evolve(part, signature=None)),)
             case Text(extras={"citations": []}):
                 # An empty list only says that citations will follow.
                 rest = {key: value for key, value in part.extras.items() if key != "citations"}

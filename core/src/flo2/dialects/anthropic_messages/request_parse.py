@@ -39,6 +39,28 @@ __all__ = ["load_object", "parse_request"]
 
 Fields = dict[str, Any]
 
+_MODELLED: Final = frozenset(
+    {
+        "cache_control",
+        "max_tokens",
+        "messages",
+        "metadata",
+        "model",
+        "output_config",
+        "output_format",
+        "service_tier",
+        "stop_sequences",
+        "stream",
+        "system",
+        "temperature",
+        "thinking",
+        "tool_choice",
+        "tools",
+        "top_k",
+        "top_p",
+    }
+)
+
 
 def load_object(body: bytes) -> Fields:
     """Parse a body that must be a JSON object.
@@ -61,8 +83,12 @@ def parse_request(body: bytes) -> Request:
     Raises:
         InvalidRequest: with `param` naming the path at fault.
     """
-    # A null field says no more than an absent one.
-    left = {key: value for key, value in load_object(body).items() if value is not None}
+    # A null field says no more than an absent one; what is not modelled stays as it is.
+    left = {
+        key: value
+        for key, value in load_object(body).items()
+        if value is not None or key not in _MODELLED
+    }
     take = left.pop
 
     def scalar(key: str, kind: type[Any]) -> Any:

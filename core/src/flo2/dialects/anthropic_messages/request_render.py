@@ -143,7 +143,7 @@ def _sampling(request: Request, body: Body, out: BlockWriter) -> None:
         ("frequency_penalty", bool(sampling.frequency_penalty)),
         ("logit_bias", bool(sampling.logit_bias)),
         ("logprobs", bool(sampling.logprobs)),
-        ("top_logprobs", bool(sampling.logprobs and sampling.top_logprobs)),
+        ("top_logprobs", bool(sampling.top_logprobs)),
     ):
         if wanted:
             out.lose(name, "not known to this API")

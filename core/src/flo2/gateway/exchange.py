@@ -26,7 +26,6 @@ from flo2.executor import Attempt
 from flo2.gateway.answer import Answer
 from flo2.gateway.caller import Caller
 from flo2.gateway.planning import Planned, make_plan
-from flo2.ids import new_id
 from flo2.money import add, text
 from flo2.plan import Candidate
 from flo2.protocols import Call, Inbound
@@ -75,7 +74,7 @@ class OpenExchange:
         self.inbound = inbound
         self.canonical = canonical
         self.started_us = runtime.services.now_us()
-        self.exchange_id = new_id(self.started_us)
+        self.exchange_id = runtime.ids.make(self.started_us)
         self.attempts: list[Attempt] = []
         self._planned: Planned | None = None
         self._answer: Answer | None = None

@@ -21,6 +21,7 @@ from flo2.errors import ConfigError, PluginError
 from flo2.executor import Booking, DrainGroup, Executor, HealthModel, Tools, View
 from flo2.gateway.directory import Snapshot
 from flo2.gateway.resolve import Bound, Target
+from flo2.ids import IdSource
 from flo2.meter import Meter
 from flo2.prices import Bounds, Layer, PriceBook, build
 from flo2.protocols import Credential, Inbound, PriceSource, Provider, Strategy
@@ -53,6 +54,7 @@ class Runtime:
     loss_policy: LossPolicy
     rng: Random
     observe: Callable[[Exchange], None]
+    ids: IdSource = field(factory=IdSource)
     snapshot: Snapshot = field(factory=Snapshot)
     log: logging.Logger = field(factory=lambda: logging.getLogger("flo2.gateway"))
     tools: Tools = field(init=False)

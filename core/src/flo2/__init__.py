@@ -1,3 +1,4 @@
+# ruff: noqa: I001  # names re-exported as `X as X` stay together, one statement a module
 """flo2: an LLM gateway for your own provider keys, where every call is exactly costed.
 
 Everything public is here; it is loaded when it is first asked for, so that `import flo2` is quick.
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
         Observed as Observed,
         Peek as Peek,
         Profile as Profile,
+        ReadUsage as ReadUsage,
+        kind_of_status as kind_of_status,
     )
     from flo2.errors import (
         AllAttemptsFailed as AllAttemptsFailed,
@@ -64,12 +67,14 @@ if TYPE_CHECKING:
         NotFound as NotFound,
         PluginError as PluginError,
         ProviderError as ProviderError,
+        ReadFailed as ReadFailed,
         RefusedCall as RefusedCall,
         SecretError as SecretError,
         StoreError as StoreError,
         Unavailable as Unavailable,
         UnsupportedCall as UnsupportedCall,
         WireError as WireError,
+        WireTimeout as WireTimeout,
     )
     from flo2.gateway import Answer as Answer, Gateway as Gateway, receipt_json as receipt_json
     from flo2.hookspecs import Register as Register, hookimpl as hookimpl
@@ -146,11 +151,13 @@ _HOME = {
         "ToolCall ToolChoice ToolResult Usage UsageUpdate fold"
     ),
     "flo2.config": "Config",
-    "flo2.dialects.base": "Chunk Decoder Dialect Encoder Observed Peek Profile",
+    "flo2.dialects.base": (
+        "Chunk Decoder Dialect Encoder Observed Peek Profile ReadUsage kind_of_status"
+    ),
     "flo2.errors": (
         "AllAttemptsFailed AuthenticationFailed ConfigError Flo2Error InvalidRequest "
-        "NotFound PluginError ProviderError RefusedCall SecretError StoreError Unavailable "
-        "UnsupportedCall WireError"
+        "NotFound PluginError ProviderError ReadFailed RefusedCall SecretError StoreError "
+        "Unavailable UnsupportedCall WireError WireTimeout"
     ),
     "flo2.gateway": "Answer Gateway receipt_json",
     "flo2.hookspecs": "Register hookimpl",
@@ -244,6 +251,8 @@ __all__ = [
     "Profiles",
     "Provider",
     "ProviderError",
+    "ReadFailed",
+    "ReadUsage",
     "Reasoning",
     "ReasoningOptions",
     "Record",
@@ -280,11 +289,13 @@ __all__ = [
     "Void",
     "Wire",
     "WireError",
+    "WireTimeout",
     "WriterHead",
     "__version__",
     "create_app",
     "fold",
     "hookimpl",
+    "kind_of_status",
     "receipt_json",
 ]
 

@@ -1,0 +1,117 @@
+"""What differs at OpenAI from a host that only speaks its API. Imports: flo2."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+from attrs import evolve
+
+from flo2 import Call, Facts, OpenAICompatible, Profile, ProviderError, ReadUsage, Usage
+
+__all__ = ["OpenAI"]
+
+# `gpt-oss` models are open weights that other hosts serve and OpenAI's API does not.
+_MODEL: Final = re.compile(
+    r"(?!gpt-oss)(?:gpt-|chatgpt-|chat-latest$|o[1-9](?:-|$)|codex-|computer-use-|text-embedding-|ft:)"
+)
+# "temperature, top_p, logprobs … older GPT-5 models … that include these fields will raise an
+# error" (https://platform.openai.com/docs/guides/latest-model, parameter compatibility), and the
+# same for o-series (…/docs/guides/reasoning, limitations); gpt-5-chat takes them
+# (BerriAI/litellm#13781). From gpt-5.1 on it hangs on the effort (vercel/ai#10932), so those are
+# sent as they are. Read 2026-11-25.
+_FIXED_SAMPLING: Final = re.compile(r"o[1-9](?:-|$)|gpt-5(?:-(?!chat)|$)")
+_SAMPLING: Final = frozenset(
+    {
+        "frequency_penalty",
+        "logit_bias",
+        "logprobs",
+        "presence_penalty",
+        "temperature",
+        "top_logprobs",
+        "top_p",
+    }
+)
+# Money has run out: waiting does not help (https://platform.openai.com/docs/guides/error-codes,
+# read 2026-11-25).
+_NO_MONEY: Final = frozenset(
+    {"insufficient_quota", "billing_hard_limit_reached", "credit_balance_exhausted"}
+)
+_HOST: Final = "api.openai.com"
+
+
+class OpenAI(OpenAICompatible):
+    """OpenAI's own API (https://platform.openai.com/docs/api-reference, read 2026-11-25).
+
+    A credential may name a `project`, and an `organization` in its settings; a client's own
+    headers for these are not passed on.
+    """
+
+    kind: ClassVar[str] = "openai"
+    base_url: ClassVar[str] = "https://api.openai.com/v1"
+    facts: Facts = evolve(
+        OpenAICompatible.facts,
+        priced_by_name=False,
+        key_env="OPENAI_API_KEY",
+        cancel_semantics="stops",
+        cancel_source=(
+            "https://openrouter.ai/docs/api-reference/streaming lists OpenAI among the providers "
+            "that stop processing and billing on abort (read 2026-11)"
+        ),
+        error_rule=(
+            "an error status before any answer is not billed (flo2's default rule; OpenAI "
+            "publishes none of its own, looked for 2026-11-25)"
+        ),
+    )
+    forward_headers: ClassVar[frozenset[str]] = frozenset({"openai-beta", "x-client-request-id"})
+    reply_headers: ClassVar[tuple[str, ...]] = (
+        "openai-model",
+        "openai-processing-ms",
+        "openai-version",
+        "x-request-id",
+    )
+
+    def headers(self, call: Call) -> dict[str, str]:
+        """Give the request headers; organisation and project come from the credential."""
+        headers = super().headers(call)
+        credential = call.credential
+        if organization := credential.settings.get("organization"):
+            headers["openai-organization"] = organization
+        if credential.project:
+            headers["openai-project"] = credential.project
+        return headers
+
+    def error(self, call: Call, status: int, headers: Mapping[str, str], body: bytes) -> Exception:
+        """Read an error answer; an empty account is no rate limit."""
+        error = super().error(call, status, headers, body)
+        if isinstance(error, ProviderError) and {error.code, error.error_type} & _NO_MONEY:
+            error.kind, error.retryable = "budget", False
+        return error
+
+    def usage_reader(self, call: Call) -> ReadUsage | None:
+        """Say the region of a regional host, which no answer of it says.
+
+        A data-residency host (`eu.api.openai.com`) costs 10 % more for newer models and its usage
+        does not show it (https://platform.openai.com/docs/pricing, read 2026-11), so without a row
+        for the region such a call is unpriced rather than wrong.
+        """
+        region = self.host.removesuffix(_HOST).rstrip(".")
+        if not region or not self.host.endswith("." + _HOST):
+            return None
+        read = call.dialect.read_usage
+
+        def read_usage(raw: Mapping[str, Any]) -> Usage:
+            usage = read(raw)
+            return evolve(usage, context={**usage.context, "region": region})
+
+        return read_usage
+
+    def knows(self, model: str) -> bool:
+        """Say whether a bare model name is OpenAI's."""
+        return _MODEL.match(model) is not None
+
+    def profile(self, model: str) -> Profile:
+        """Give what a model does not take; matters only where a call is translated or rewritten."""
+        base = model.removeprefix("ft:")
+        return Profile(drops=_SAMPLING if _FIXED_SAMPLING.match(base) else frozenset())

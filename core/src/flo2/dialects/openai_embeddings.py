@@ -44,6 +44,9 @@ __all__ = ["OpenAIEmbeddings"]
 _NAME: Final = "openai.embeddings"
 
 
+_NONE: Final = msgspec.Raw(b"")
+
+
 class _Fields(msgspec.Struct):
     model: str
     input: str | list[msgspec.Raw]
@@ -55,7 +58,7 @@ class _Answer(msgspec.Struct):
 
     model: str | None = None
     usage: dict[str, Any] | None = None
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = _NONE
     error: Any = None
 
 
@@ -86,11 +89,11 @@ class _BodyDecoder:
             answer: _Answer | None = _decode_answer(raw)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             answer = None
-        if answer is None or answer.error or answer.data is None:
+        if answer is None or answer.error or not answer.data:
             observed.error = _broken(raw, answer)
             return Chunk(raw, (Failed(observed.error),))
         observed.model, observed.has_content, observed.complete = answer.model, True, True
-        events: list[Event] = [Start("", answer.model or "")]
+        events: list[Event] = [Start("", answer.model or "", origin=_NAME)]
         if answer.usage:
             observed.usage = self._reader(answer.usage)
             events.append(UsageUpdate(observed.usage))

@@ -319,7 +319,9 @@ def answers(
         finishes: Reasons and the provider's words for them.
         usage: What the last event says, or None for no such event.
     """
-    events: list[Event] = [Start(draw(words()), draw(words()), draw(st.integers(1, 2**31)))]
+    events: list[Event] = [
+        Start(draw(words()), draw(words()), draw(st.integers(1, 2**31)), origin=can.origin)
+    ]
     parts: list[tuple[Part, str]] = []
     if can.reasoning and draw(st.booleans()):
         parts.append((Reasoning(origin=can.origin), draw(texts(1))))

@@ -22,6 +22,7 @@ from flo2.dialects.base import Observed, ReadUsage
 from flo2.dialects.openai_chat.choice import ChoiceReader
 from flo2.dialects.openai_chat.errors import error_from_frame
 from flo2.dialects.openai_chat.fields import residue
+from flo2.dialects.openai_chat.usage import DIALECT
 from flo2.errors import ProviderError
 
 __all__ = ["AnswerReader"]
@@ -100,6 +101,7 @@ class AnswerReader:
                     observed.model or "",
                     created if isinstance(created, int) else 0,
                     self._early,
+                    origin=DIALECT,
                 )
             )
 

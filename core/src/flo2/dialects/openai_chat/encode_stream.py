@@ -66,6 +66,8 @@ class StreamEncoder:
         self._usage: Usage | None = None
         self._losses: list[Loss] = []
         self._failed = False
+        self._is_own = False
+        self._once: dict[str, Any] = {}
         self._head: dict[str, Any] = {}
         self._open = self._close = b""
         self._set_head(Start("", ""))
@@ -82,9 +84,11 @@ class StreamEncoder:
             "created": start.created,
             "model": start.model,
         }
-        for key in ("service_tier", "system_fingerprint"):
-            if isinstance(value := start.extras.get(key), str):
-                self._head[key] = value
+        self._is_own = start.origin == DIALECT
+        if self._is_own:
+            constant = {key: each for key, each in start.extras.items() if _is_constant(each)}
+            self._once = {key: each for key, each in start.extras.items() if key not in constant}
+            self._head = {**constant, **self._head}
         self._open = b"data: " + _encode(self._head)[:-1] + b',"choices":['
         self._close = b'],"usage":null}\n\n' if self._include_usage else b"]}\n\n"
 
@@ -148,6 +152,9 @@ class StreamEncoder:
         entry["finish_reason"] = reason
         if extras:
             entry |= {key: value for key, value in extras.items() if key not in entry}
+        if self._once:
+            once, self._once = self._once, {}
+            return self._open + _encode(entry) + b"]," + _encode(once)[1:-1] + self._close[1:]
         return self._open + _encode(entry) + self._close
 
     def _lose(self, path: str, reason: str) -> None:
@@ -277,8 +284,13 @@ class StreamEncoder:
         choice = self._choice(event.choice)
         before = b"".join(self._complete_call(event.choice, index) for index in choice.calls)
         word = finish_word(event.reason, event.raw, event.stop_sequence, self._losses)
-        own = event.extras if event.raw is not None and word == event.raw else None
-        return before + self._chunk(event.choice, {}, word, own)
+        extras = event.extras if self._is_own else None
+        return before + self._chunk(event.choice, {}, word, extras)
+
+
+def _is_constant(value: Any) -> bool:
+    """Tell what a host repeats in each chunk (`service_tier`) from what it says once."""
+    return value is None or isinstance(value, str | int | float)
 
 
 def _reasoning_delta(part: Reasoning, text: str) -> dict[str, Any]:

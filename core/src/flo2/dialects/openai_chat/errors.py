@@ -150,14 +150,13 @@ def error_from_frame(payload: Any, raw: bytes) -> ProviderError:
     """Read an error that came inside a 200 stream or a 200 body."""
     found = _facts(payload)
     code, error_type = found.get("code"), found.get("type")
-    kind, retryable = kind_of_status(0)[0], False
+    kind: ErrorKind = "upstream"
+    retryable = True
     number = found.get("status") or code
-    if number is not None and number.isdigit() and 400 <= int(number) < 600:
-        kind, retryable = kind_of_status(int(number))
-    elif known := _KIND_OF_TYPE.get(code or "") or _KIND_OF_TYPE.get(error_type or ""):
+    if known := _KIND_OF_TYPE.get(code or "") or _KIND_OF_TYPE.get(error_type or ""):
         kind, retryable = known
-    else:
-        kind, retryable = "upstream", True
+    elif number is not None and number.isdecimal() and 400 <= int(number) < 600:
+        kind, retryable = kind_of_status(int(number))
     return ProviderError(
         found.get("message") or "the provider broke the answer off without a reason",
         status=200,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +15,6 @@ from flo2.canonical import (
     LogprobsDelta,
     Loss,
     Opaque,
-    Part,
     PartDelta,
     PartStart,
     PartStop,
@@ -28,6 +26,7 @@ from flo2.canonical import (
     Usage,
     UsageUpdate,
 )
+from flo2.dialects.openai_chat.encode_state import ChoiceState, is_constant, reasoning_delta
 from flo2.dialects.openai_chat.errors import encode_stream_error
 from flo2.dialects.openai_chat.usage import DIALECT, write_usage
 from flo2.dialects.openai_chat.words import annotation_of, finish_word, join_logprobs
@@ -36,21 +35,6 @@ __all__ = ["StreamEncoder"]
 
 _encode: Final = msgspec.json.Encoder().encode
 _DONE: Final = b"data: [DONE]\n\n"
-
-
-class _Choice:
-    """What a choice's stream has said so far."""
-
-    __slots__ = ("arguments", "began", "calls", "chars", "logprobs", "parts", "starts")
-
-    def __init__(self) -> None:
-        self.began = False
-        self.parts: dict[int, Part] = {}
-        self.calls: dict[int, int] = {}
-        self.arguments: set[int] = set()  # tool calls that have some
-        self.chars = 0
-        self.starts: dict[int, int] = {}
-        self.logprobs: Mapping[str, Any] | None = None
 
 
 class StreamEncoder:
@@ -62,7 +46,7 @@ class StreamEncoder:
 
     def __init__(self, *, include_usage: bool) -> None:
         self._include_usage = include_usage
-        self._choices: dict[int, _Choice] = {}
+        self._choices: dict[int, ChoiceState] = {}
         self._usage: Usage | None = None
         self._losses: list[Loss] = []
         self._failed = False
@@ -86,7 +70,7 @@ class StreamEncoder:
         }
         self._is_own = start.origin == DIALECT
         if self._is_own:
-            constant = {key: each for key, each in start.extras.items() if _is_constant(each)}
+            constant = {key: each for key, each in start.extras.items() if is_constant(each)}
             self._once = {key: each for key, each in start.extras.items() if key not in constant}
             self._head = {**constant, **self._head}
         self._open = b"data: " + _encode(self._head)[:-1] + b',"choices":['
@@ -132,10 +116,10 @@ class StreamEncoder:
             chunk["service_tier"] = self._usage.context["service_tier"]
         return b"data: " + _encode(chunk) + b"\n\n" + _DONE
 
-    def _choice(self, number: int) -> _Choice:
+    def _choice(self, number: int) -> ChoiceState:
         found = self._choices.get(number)
         if found is None:
-            found = self._choices[number] = _Choice()
+            found = self._choices[number] = ChoiceState()
         return found
 
     def _chunk(
@@ -193,7 +177,7 @@ class StreamEncoder:
     def _reasoning(self, number: int, part: Reasoning, path: str) -> bytes:
         if part.signature or part.encrypted:
             self._lose(f"{path}.signature", "a reasoning signature has no field")
-        delta = _reasoning_delta(part, part.text)
+        delta = reasoning_delta(part, part.text)
         if part.origin == DIALECT and "reasoning_details" in part.extras:
             delta["reasoning_details"] = part.extras["reasoning_details"]
         return self._chunk(number, delta) if part.text or len(delta) > 1 else b""
@@ -257,7 +241,7 @@ class StreamEncoder:
             path = f"choices[{event.choice}].parts[{event.index}].signature"
             if not any(loss.path == path for loss in self._losses):
                 self._lose(path, "a reasoning signature has no field")
-        delta = _reasoning_delta(part, event.text) if event.text else {}
+        delta = reasoning_delta(part, event.text) if event.text else {}
         if part.origin == DIALECT and "reasoning_details" in event.extras:
             delta["reasoning_details"] = event.extras["reasoning_details"]
         return self._chunk(event.choice, delta) if delta else b""
@@ -286,14 +270,3 @@ class StreamEncoder:
         word = finish_word(event.reason, event.raw, event.stop_sequence, self._losses)
         extras = event.extras if self._is_own else None
         return before + self._chunk(event.choice, {}, word, extras)
-
-
-def _is_constant(value: Any) -> bool:
-    """Tell what a host repeats in each chunk (`service_tier`) from what it says once."""
-    return value is None or isinstance(value, str | int | float)
-
-
-def _reasoning_delta(part: Reasoning, text: str) -> dict[str, Any]:
-    """Name the field as its host did; `reasoning_content` is the most widely read one."""
-    marks = [key for key, value in part.extras.items() if value is True]
-    return dict.fromkeys(marks or ["reasoning_content"], text)

@@ -1,0 +1,36 @@
+"""What a stream that is being written has said so far. Imports: canonical."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flo2.canonical import Part, Reasoning
+
+__all__ = ["ChoiceState", "is_constant", "reasoning_delta"]
+
+
+class ChoiceState:
+    """What a choice's stream has said so far."""
+
+    __slots__ = ("arguments", "began", "calls", "chars", "logprobs", "parts", "starts")
+
+    def __init__(self) -> None:
+        self.began = False
+        self.parts: dict[int, Part] = {}
+        self.calls: dict[int, int] = {}
+        self.arguments: set[int] = set()  # tool calls that have some
+        self.chars = 0
+        self.starts: dict[int, int] = {}
+        self.logprobs: Mapping[str, Any] | None = None
+
+
+def is_constant(value: Any) -> bool:
+    """Tell what a host repeats in each chunk (`service_tier`) from what it says once."""
+    return value is None or isinstance(value, str | int | float)
+
+
+def reasoning_delta(part: Reasoning, text: str) -> dict[str, Any]:
+    """Name the field as its host did; `reasoning_content` is the most widely read one."""
+    marks = [key for key, value in part.extras.items() if value is True]
+    return dict.fromkeys(marks or ["reasoning_content"], text)

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import anyio
 
-from flo2.ids import new_id
 from flo2.ledger import Journal, Ledger
 from flo2.services import wall_us
 from flo2.testing.records import an_exchange, an_intent, settle_of, void_of
@@ -36,7 +35,7 @@ async def client(ledger: Ledger, upstream: Log, acknowledged: Log, rng: random.R
     """Make calls for ever: one in four fails at first and is retried."""
     while True:
         now = wall_us()
-        exchange_id = new_id(now)
+        exchange_id = f"{now:016x}{rng.getrandbits(64):016x}"
         attempts = 0
         while True:
             attempts += 1

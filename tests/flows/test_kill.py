@@ -65,7 +65,8 @@ def check(folder):
     served = {exchange.exchange_id for exchange in store.exchanges(EntryFilter("default"))}
     assert {each.rpartition(".")[0] for each in acknowledged} <= served
     assert [problem for writer in store.writers() for problem in verify(store.chain(writer))] == []
-    left = sorted(path.name for path in (folder / "journal").iterdir())
+    # A worker killed while it makes its lock file leaves an empty draft.
+    left = [path.name for path in (folder / "journal").iterdir() if path.suffix != ".new"]
     assert left == ["adoption.flock"]
     store.close()
     assert max(Counter(reached).values()) == 1

@@ -16,7 +16,18 @@ from flo2.errors import StoreError
 from flo2.records import Entry, Exchange, Intent, Pend, Settle, Void, fold_entry
 from flo2.stores import ChainLink, EntryFilter, WriterHead
 from flo2_store_sql import tables
-from flo2_store_sql.rows import end_row, exchange_row, intent_row, link_of, record_of, record_row
+from flo2_store_sql.rows import (
+    END_COLUMNS,
+    EXCHANGE_COLUMNS,
+    INTENT_COLUMNS,
+    RECORD_COLUMNS,
+    end_row,
+    exchange_row,
+    intent_row,
+    link_of,
+    record_of,
+    record_row,
+)
 from flo2_store_sql.statements import Many, insert_new
 
 if TYPE_CHECKING:
@@ -32,29 +43,6 @@ _ENTRIES: Final = tables.ledger_entries
 _EXCHANGES: Final = tables.exchanges
 _ENTRY_KINDS: Final = ("intent", "settle", "pend", "void")
 
-_END_COLUMNS: Final = (
-    "status",
-    "outcome",
-    "model_billed",
-    "provider_request_id",
-    "finish",
-    "reason",
-    "source",
-    "ended_us",
-    "first_byte_us",
-    "http_status",
-    "total",
-    "list_total",
-    "reported_total",
-    "pending_low",
-    "pending_high",
-    "currency",
-    "book",
-    "meters",
-    "lines",
-    "context",
-)
-
 
 class LedgerTables:
     """The three ledger tables of one database."""
@@ -63,19 +51,17 @@ class LedgerTables:
         """Compile the statements that append."""
         self._database = database
         dialect = database.dialect
-        begun = set(_ENTRIES.c.keys()) - set(_END_COLUMNS) | {"status"}
-        self._insert_records = Many(insert(_RECORDS), dialect, set(_RECORDS.c.keys()) - {"id"})
-        self._insert_entries = Many(insert_new(_ENTRIES, dialect), dialect, begun)
-        self._insert_exchanges = Many(
-            insert_new(_EXCHANGES, dialect), dialect, set(_EXCHANGES.c.keys())
-        )
+        self._insert_records = Many(insert(_RECORDS), dialect, RECORD_COLUMNS)
+        self._insert_entries = Many(insert_new(_ENTRIES, dialect), dialect, INTENT_COLUMNS)
+        self._insert_exchanges = Many(insert_new(_EXCHANGES, dialect), dialect, EXCHANGE_COLUMNS)
         # The rule of `flo2.records.fold_entry`: nothing reopens a settled or void entry.
         still = [_ENTRIES.c.status == literal_column(f"'{each}'") for each in ("open", "pending")]
         self._update_entries = Many(
             update(_ENTRIES)
-            .where(_ENTRIES.c.entry_id == bindparam("of"), or_(*still))
-            .values({name: bindparam(f"new_{name}") for name in _END_COLUMNS}),
+            .where(_ENTRIES.c.entry_id == bindparam("new_entry_id"), or_(*still))
+            .values({name: bindparam(f"new_{name}") for name in END_COLUMNS[1:]}),
             dialect,
+            END_COLUMNS,
         )
 
     def writer_head(self, writer: str) -> WriterHead:

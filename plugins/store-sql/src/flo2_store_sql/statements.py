@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Dialect, Table
@@ -23,33 +24,27 @@ def insert_new(table: Table, dialect: Dialect) -> Insert:
 
 
 class Many:
-    """A statement for many rows.
+    """A statement for many rows, each a sequence of values in the order of `columns`.
 
     Args:
-        statement: An insert, or an update whose parameters are named `new_<column>` or otherwise.
+        statement: An insert, or an update with a parameter `new_<column>` for each column.
         dialect: The database's.
-        columns: The columns an insert gives.
+        columns: What each value of a row is.
     """
 
-    def __init__(
-        self, statement: UpdateBase, dialect: Dialect, columns: Iterable[str] | None = None
-    ) -> None:
-        compiled = statement.compile(
-            dialect=dialect, column_keys=None if columns is None else sorted(columns)
-        )
+    def __init__(self, statement: UpdateBase, dialect: Dialect, columns: Sequence[str]) -> None:
+        keys = sorted(columns) if statement.is_insert else None
+        compiled = statement.compile(dialect=dialect, column_keys=keys)
         self._sql = str(compiled)
-        names = compiled.positiontup if compiled.positional else list(compiled.params)
-        self._names = [(name, name.removeprefix("new_")) for name in names or ()]
         self._positional = compiled.positional
+        self._names = list(compiled.positiontup or compiled.params)
+        self._pick = itemgetter(*[columns.index(name.removeprefix("new_")) for name in self._names])
 
-    def __call__(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Run it for each row; each has a value for every parameter."""
+    def __call__(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
+        """Run it for each row."""
         if not rows:
             return
-        if self._positional:
-            keys = [key for _, key in self._names]
-            connection.exec_driver_sql(self._sql, [tuple(row[key] for key in keys) for row in rows])
-        else:
-            connection.exec_driver_sql(
-                self._sql, [{name: row[key] for name, key in self._names} for row in rows]
-            )
+        values: list[Any] = list(map(self._pick, rows))
+        if not self._positional:
+            values = [dict(zip(self._names, each, strict=True)) for each in values]
+        connection.exec_driver_sql(self._sql, values)

@@ -87,10 +87,9 @@ class StoreSuite:
         store.close()
 
     def test_it_satisfies_the_protocol(self, store: Store) -> None:
-        """It has every method, a kind and a config class."""
+        """It has every method and a kind."""
         assert isinstance(store, Store)
         assert store.kind
-        assert isinstance(store.Config, type)
 
     # The ledger -----------------------------------------------------------------------------
 

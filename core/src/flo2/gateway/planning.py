@@ -66,6 +66,8 @@ def _candidates(runtime: Runtime, lanes: Lanes, inbound: Inbound) -> list[Candid
     refused: list[Loss] = []
     for lane in lanes.lanes:
         losses: tuple[Loss, ...] = ()
+        if not lane.same:
+            inbound.request  # noqa: B018  # parses, or refuses before any attempt is made
         if lane.dialect.name != inbound.dialect.name:
             losses = lane.dialect.check(inbound.request, lane.target.profile)
             if bad := runtime.loss_policy.refused(losses):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 
 from flo2.dialects.anthropic_messages import AnthropicCountTokens, AnthropicMessages
 from flo2.dialects.openai_chat import OpenAIChat
@@ -24,6 +24,7 @@ from flo2.shell.api import api_routes
 from flo2.shell.dispatch import Dispatch
 from flo2.shell.guard import Guard, error_body
 from flo2.shell.models import Models
+from flo2.shell.plugin_routes import plugin_routes
 from flo2.shell.surface import Surface
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from flo2.gateway import Gateway
 
 __all__ = ["create_app"]
+
+_BACKSTOP = 64 << 20
 
 
 def create_app(gateway: Gateway, *, lifespan: bool = True) -> ASGIApp:
@@ -66,26 +69,23 @@ def create_app(gateway: Gateway, *, lifespan: bool = True) -> ASGIApp:
         async with gateway:
             yield
 
-    plugin_routes = [
-        Mount(prefix, app)
-        for _, apps in gateway.plugins.results("flo2_routes", gateway=gateway)
-        for prefix, app in sorted(apps.items())
-    ]
     ordinary = Starlette(
         routes=[
+            *(Route(path, app, methods=[method]) for (method, path), app in hot.items()),
             Route("/v1/models", models, methods=["GET"]),
             Route("/v1/models/{id:path}", models, methods=["GET"]),
             Route("/livez", livez),
             Route("/healthz", livez),
             Route("/readyz", readyz),
-            *plugin_routes,
+            *plugin_routes(gateway),
             *api_routes(gateway),
         ],
         lifespan=run if lifespan else None,
         exception_handlers={404: _not_found, 405: _wrong_method},
     )
     server = gateway.config.server
-    return Guard(Dispatch(hot, ordinary), max_body_bytes=server.max_body_bytes)
+    # The surfaces refuse large bodies in their own envelopes; the guard stands behind them.
+    return Guard(Dispatch(hot, ordinary), max_body_bytes=max(_BACKSTOP, 2 * server.max_body_bytes))
 
 
 async def _not_found(request: Request, _: Exception) -> Response:

@@ -25,9 +25,10 @@ def loads(data: bytes | str) -> Any:
         ValueError: it is no JSON, or no UTF-8.
     """
     try:
-        return _decode(data)
-    except msgspec.DecodeError:
-        return json.loads(data, parse_constant=_no_constant)
+        try:
+            return _decode(data)
+        except msgspec.DecodeError:
+            return json.loads(data, parse_constant=_no_constant)
     except RecursionError as exc:
         raise ValueError("JSON is nested too deeply") from exc
 

@@ -43,10 +43,11 @@ def peek_request(body: bytes, *, bounded: bool) -> Peek:
     """
     try:
         head = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _slowly(body, bounded=bounded)
     messages = bytes(head.messages)
-    if messages[:1] != b"[" or not messages[1:-1].strip() or (bounded and head.max_tokens is None):
+    empty = not head.model or messages[:1] != b"[" or not messages[1:-1].strip()
+    if empty or (bounded and head.max_tokens is None):
         return _slowly(body, bounded=bounded)
     metadata = None if head.metadata is None else loads(bytes(head.metadata))
     return Peek(
@@ -74,6 +75,8 @@ def _slowly(body: bytes, *, bounded: bool) -> Peek:
         if fields.get(name) is None:
             raise InvalidRequest(f"{name}: Field required", param=name)
     model = expect(fields["model"], str, "model")
+    if not model:
+        raise InvalidRequest("model: String should have at least 1 character", param="model")
     if not expect(fields["messages"], list, "messages"):
         raise InvalidRequest("messages: at least one message is required", param="messages")
     bound, stream = fields.get("max_tokens"), fields.get("stream")

@@ -71,7 +71,8 @@ def load_object(body: bytes) -> Fields:
     try:
         value = loads(body)
     except ValueError as exc:
-        raise InvalidRequest(f"the request body is not valid JSON: {exc}") from exc
+        reason = str(exc) if body.strip() else "it is empty; send one JSON object"
+        raise InvalidRequest(f"the request body is not valid JSON: {reason}") from exc
     if not isinstance(value, dict):
         raise InvalidRequest(f"the request body must be an object, not {type(value).__name__}")
     return value

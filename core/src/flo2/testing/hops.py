@@ -1,0 +1,194 @@
+"""What a request means on both sides of a translation, less the losses that were named.
+
+`without(request, losses)` takes out of a request what a dialect said it would lose; `same_form`
+forgets spellings that differ between dialects and mean the same. So "B holds A minus exactly the
+listed losses" is `same_form(parsed_by_b) == same_form(without(a, losses))`.
+Imports: canonical.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from attrs import evolve
+
+from flo2.canonical import (
+    Image,
+    Loss,
+    Message,
+    Part,
+    Refusal,
+    Request,
+    ResponseFormat,
+    Sampling,
+    Text,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+)
+
+__all__ = ["same_form", "without"]
+
+_STEP = re.compile(r"([a-z_]+)(?:\[(\d+)\])?")
+
+
+def without(request: Request, losses: Iterable[Loss]) -> Request:
+    """Take out what was lost, and change what a note says was written otherwise.
+
+    Raises:
+        KeyError: a loss whose path or note is not known here: teach it, or the loss is wrong.
+    """
+    edits: dict[str, Loss] = {loss.path: loss for loss in losses}
+    sampling = request.sampling
+    fields: dict[str, Any] = {}
+    for path, loss in edits.items():
+        head = _STEP.match(path)
+        name = head[1] if head else path
+        if name in {"messages", "tools", "stop", "system"}:
+            continue
+        if name == "max_tokens":
+            found = re.search(r"set to (\d+)", loss.reason)
+            sampling = evolve(sampling, max_output_tokens=int(found[1]) if found else None)
+        elif hasattr(sampling, path):
+            nothing: dict[str, Any] = {path: None}
+            sampling = evolve(sampling, **nothing)
+        elif path == "reasoning_effort" and request.reasoning is not None:
+            effort = "low" if "'low'" in loss.reason else None
+            fields["reasoning"] = evolve(request.reasoning, effort=effort)
+        elif path in {"response_format", "metadata", "service_tier", "end_user"}:
+            fields[path] = None
+        elif path.startswith("response_format.") and request.response_format is not None:
+            before = fields.get("response_format", request.response_format)
+            assert isinstance(before, ResponseFormat)  # noqa: S101  # narrows for mypy
+            nothing = {path.partition(".")[2]: None}
+            fields["response_format"] = evolve(before, **nothing)
+        elif path in request.extras:
+            kept = {key: each for key, each in request.extras.items() if key not in edits}
+            fields["extras"] = kept
+        else:
+            raise KeyError(f"{path}: {loss.reason}")
+    stop = tuple(word for i, word in enumerate(sampling.stop) if f"stop[{i}]" not in edits)
+    messages = (
+        _message(message, f"messages[{i}]", edits)
+        for i, message in enumerate(request.messages)
+        if edits.get(f"messages[{i}]", Loss("", "joined")).reason.startswith(("joined", "content"))
+    )
+    tools = (tool for i, tool in enumerate(request.tools) if f"tools[{i}]" not in edits)
+    return evolve(
+        request,
+        sampling=evolve(sampling, stop=stop),
+        messages=tuple(messages),
+        tools=tuple(tools),
+        **fields,
+    )
+
+
+def _message(message: Message, path: str, edits: dict[str, Loss]) -> Message:
+    name = None if f"{path}.name" in edits else message.name
+    content = _parts(message.content, f"{path}.content", edits)
+    return evolve(message, name=name, content=content)
+
+
+def _parts(parts: tuple[Part, ...], path: str, edits: dict[str, Loss]) -> tuple[Part, ...]:
+    written = (_part(part, f"{path}[{i}]", edits) for i, part in enumerate(parts))
+    return tuple(part for part in written if part is not None)
+
+
+def _part(part: Part, path: str, edits: dict[str, Loss]) -> Part | None:
+    if path in edits and edits[path].severity != "note":
+        return None
+    changed: dict[str, Any] = {
+        name: None
+        for name in ("cache", "detail", "name", "signature", "context")
+        if f"{path}.{name}" in edits and hasattr(part, name)
+    }
+    if f"{path}.citations" in edits:
+        changed["citations"] = () if isinstance(part, Text) else None
+    if isinstance(part, ToolResult):
+        content = _parts(part.content, f"{path}.content", edits)
+        if f"{path}.is_error" in edits:
+            changed["is_error"] = None
+            content = _prefixed(content)
+        changed["content"] = content
+    return evolve(part, **changed) if changed else part
+
+
+def _prefixed(content: tuple[Part, ...]) -> tuple[Part, ...]:
+    match content:
+        case (Text() as first, *rest):
+            return (evolve(first, text=f"Error: {first.text}"), *rest)
+        case _:
+            return (Text("Error: "), *content)
+
+
+def same_form(request: Request) -> Request:
+    """Forget what only spelling tells apart."""
+    messages: list[Message] = []
+    for message in request.messages:
+        role = "system" if message.role == "developer" else message.role
+        content = tuple(_spelled(part) for part in message.content if part != Text(""))
+        if not content:
+            continue
+        leading = all(earlier.role == "system" for earlier in messages)
+        joins = role == "tool" or (role == "system" and leading)
+        if joins and messages and messages[-1].role == role:
+            content = (*messages[-1].content, *content)
+            messages.pop()
+        messages.append(Message(role, content, message.name))
+    choice, parallel = request.tool_choice, request.parallel_tool_calls
+    if not request.tools:
+        choice = parallel = None
+    elif choice is None and parallel is False:
+        choice = ToolChoice("auto")
+    elif choice is None or choice.mode == "none":
+        parallel = None
+    form = request.response_format
+    if form is not None and form.kind == "text":
+        form = None
+    reasoning = request.reasoning
+    if reasoning is not None and (reasoning.mode, reasoning.effort) == (None, None):
+        reasoning = None
+    return evolve(
+        request,
+        messages=tuple(messages),
+        tool_choice=choice,
+        parallel_tool_calls=parallel,
+        response_format=None if form is None else evolve(form, name=None),
+        reasoning=reasoning,
+        sampling=_neutral(request.sampling),
+        include_usage=None,
+        origin="",
+    )
+
+
+def _spelled(part: Part) -> Part:
+    match part:
+        case ToolCall():
+            return evolve(part, arguments=json.dumps(json.loads(part.arguments or "{}")))
+        case ToolResult():
+            content = tuple(each for each in part.content if each != Text(""))
+            return evolve(part, content=content, plain=False)
+        case Refusal():
+            return Text(part.text)
+        case Image(detail="auto"):
+            return evolve(part, detail=None)
+        case _:
+            return part
+
+
+def _neutral(sampling: Sampling) -> Sampling:
+    """Leave out values that ask for what happens anyway."""
+    return evolve(
+        sampling,
+        max_output_field=None,
+        stop_as_text=False,
+        n=None if sampling.n == 1 else sampling.n,
+        presence_penalty=sampling.presence_penalty or None,
+        frequency_penalty=sampling.frequency_penalty or None,
+        logit_bias=sampling.logit_bias or None,
+        logprobs=sampling.logprobs or None,
+        top_logprobs=sampling.top_logprobs or None,
+    )

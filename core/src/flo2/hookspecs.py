@@ -86,4 +86,4 @@ def flo2_lifespan(  # type: ignore[empty-body]  # a spec has no body
 
 @hookspec(firstresult=True)
 def flo2_resolve_secret(reference: str) -> Secret | None:  # type: ignore[empty-body]  # spec
-    """Resolve a secret reference of a scheme of your own (`vault:name`); None: not mine."""
+    """Resolve a `vault:…` reference; None: not mine. Asked during calls: answer from memory."""

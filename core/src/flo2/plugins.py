@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
@@ -17,7 +17,8 @@ import pluggy
 from attrs import evolve, field, frozen
 
 from flo2 import hookspecs
-from flo2.errors import PluginError
+from flo2.errors import PluginError, SecretError
+from flo2.secrets import Secret, redact
 
 __all__ = ["API_VERSION", "Loaded", "Plugins", "Registered", "Slot"]
 
@@ -171,6 +172,38 @@ class Plugins:
                     answers.append((impl.plugin_name, answer))
         return answers
 
+    def reject(self, name: str, error: str, cause: BaseException | None = None) -> None:
+        """Note that a plugin does not do what a hook of its own promised."""
+        self._fail(name, error, cause)
+
+    def resolver(self) -> Callable[[str], Secret | None]:
+        """Give one function that asks the plugins' `flo2_resolve_secret` in turn.
+
+        The functions are bound here, in the order of the plugins' names; no call passes through
+        pluggy. The first that knows the reference answers.
+        """
+        impls = self._manager.hook.flo2_resolve_secret.get_hookimpls()
+        asked = sorted((impl.plugin_name, impl.function) for impl in impls)
+
+        def resolve(reference: str) -> Secret | None:
+            for name, function in asked:
+                try:
+                    secret = function(reference=reference)
+                except SecretError:
+                    raise
+                except Exception as exc:  # noqa: BLE001  # border: a plugin's own code
+                    # Not chained and not quoted: what the plugin says may hold the secret.
+                    msg = f"plugin {name!r} raised {type(exc).__name__} for {redact(reference)!r}"
+                    raise SecretError(msg) from None
+                if isinstance(secret, Secret):
+                    return secret
+                if secret is not None:
+                    msg = f"plugin {name!r} gave {type(secret).__name__}, which is no flo2.Secret"
+                    raise SecretError(msg)
+            return None
+
+        return resolve
+
     def _load_point(self, point: EntryPoint) -> None:
         dist = point.dist
         base = Loaded(point.name, dist.name if dist else "", dist.version if dist else "")
@@ -208,6 +241,10 @@ class Plugins:
             self._fail(base.name, str(exc), exc)
             return
         callers = self._manager.get_hookcallers(plugin) or []
+        if wrappers := _wrappers(callers, plugin):
+            self._manager.unregister(name=base.name)
+            self._fail(base.name, f"{wrappers[0]} is a hook wrapper; flo2 calls hooks one by one")
+            return
         hooks = tuple(sorted(caller.name for caller in callers))
         self._loaded[base.name] = evolve(base, hooks=hooks)
         for slot, (hook, needs) in _SLOTS.items():
@@ -256,6 +293,15 @@ class Plugins:
 
 def _is_hook(plugin: object, name: str) -> bool:
     return hasattr(getattr(plugin, name), f"{hookspecs.PROJECT}_impl")
+
+
+def _wrappers(callers: Iterable[pluggy.HookCaller], plugin: object) -> list[str]:
+    return [
+        caller.name
+        for caller in callers
+        for impl in caller.get_hookimpls()
+        if impl.plugin is plugin and (impl.wrapper or impl.hookwrapper)
+    ]
 
 
 def _brief(exc: BaseException) -> str:

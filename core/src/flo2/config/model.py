@@ -131,6 +131,8 @@ class Config:
         providers: `[providers.NAME]`: provider endpoints; `kind` defaults to the name. Installed
             kinds that need no settings are there without a table.
         strategies: `[strategies.NAME]`: named settings of strategies; `kind` defaults to the name.
+        observers: `[observers.NAME]`: settings of observers; `kind` defaults to the name. Installed
+            kinds that need no settings are there without a table.
         refuse_losses: Severities of translation losses that refuse a call.
     """
 
@@ -144,4 +146,5 @@ class Config:
     pricing: Mapping[str, Table] = field(factory=dict)
     providers: Mapping[str, Table] = field(factory=dict)
     strategies: Mapping[str, Table] = field(factory=dict)
+    observers: Mapping[str, Table] = field(factory=dict)
     refuse_losses: tuple[str, ...] = ("refuse",)

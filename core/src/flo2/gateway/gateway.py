@@ -15,6 +15,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -22,38 +23,45 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio
-import msgspec
 from anyio import CapacityLimiter, create_task_group, to_thread
 
 from flo2 import builtins
 from flo2.canonical import LossPolicy, Request
 from flo2.config import Config, load, structure
-from flo2.dialects.base import Dialect, Peek
-from flo2.dialects.openai_chat import OpenAIChat
+from flo2.dialects.base import Dialect
 from flo2.errors import NotFound, StoreError, Unavailable
 from flo2.executor import DrainGroup, DrainLimits, Executor, HealthModel
-from flo2.gateway.answer import Answer
 from flo2.gateway.caller import Caller, attribute
 from flo2.gateway.catalogue import list_models
+from flo2.gateway.chat import Chat
 from flo2.gateway.directory import Snapshot, read_snapshot
 from flo2.gateway.exchange import OpenExchange
+from flo2.gateway.lifespans import lifespans
+from flo2.gateway.observers import Observers
+from flo2.gateway.owning import issue_key, keep_credential
 from flo2.gateway.receipts import key_of
-from flo2.gateway.runtime import Runtime, make_book, make_providers, make_strategies
+from flo2.gateway.runtime import (
+    Runtime,
+    make_book,
+    make_observers,
+    make_providers,
+    make_strategies,
+)
 from flo2.keys import Authenticator
 from flo2.ledger import Journal, Ledger, Receipt, new_writer_id
 from flo2.memory_store import MemoryStore
 from flo2.meter import Meter
 from flo2.plugins import Plugins
-from flo2.protocols import Inbound, ModelInfo, Observer
-from flo2.records import Exchange
+from flo2.protocols import Inbound, ModelInfo
+from flo2.secrets import Secret
 from flo2.services import Services
-from flo2.stored import IssuedKey
+from flo2.stored import IssuedKey, SealedCredential
 from flo2.stores import Store
 from flo2.vault import KekRing, Vault, generate_kek_file
 from flo2.wire import Wire
 
 if TYPE_CHECKING:
-    from anyio.abc import TaskGroup
+    from flo2.secrets import ReferenceResolver
 
 __all__ = ["Gateway", "default_data_dir"]
 
@@ -94,17 +102,10 @@ class Gateway:
         self.providers = make_providers(config, plugins, self.services, self.book)
         self.strategies = make_strategies(config, plugins, self.services)
         self.blocking = CapacityLimiter(4)
-        self._observers: list[Observer] = [
-            plugins.get("observer", kind)(
-                structure({}, plugins.get("observer", kind).Config, f"observer {kind}"),
-                self.services,
-            )
-            for kind in plugins.kinds("observer")
-        ]
+        self._observers = make_observers(config, plugins, self.services)
         self._log = logging.getLogger("flo2.gateway")
         self._runtime: Runtime | None = None
         self._authenticator: Authenticator | None = None
-        self._group: TaskGroup | None = None
         self._stack: AsyncExitStack | None = None
         self._storing = CapacityLimiter(1)
 
@@ -169,8 +170,9 @@ class Gateway:
         await self.blocking_call(lambda: folder.mkdir(mode=0o700, parents=True, exist_ok=True))
         await self.blocking_call(self.store.open)
         stack.callback(self.store.close)
-        keks = await self.blocking_call(lambda: self._keks(folder))
-        vault = Vault(self.store, keks, self.environ)
+        resolver = self.plugins.resolver()
+        keks = await self.blocking_call(lambda: self._keks(folder, resolver))
+        vault = Vault(self.store, keks, self.environ, resolver=resolver)
         for problem in await self.blocking_call(vault.open):
             self._log.warning("%s", problem)
         pepper = await self.blocking_call(vault.pepper)
@@ -185,6 +187,8 @@ class Gateway:
         for adopted in await ledger.adopt():
             self._log.warning("took over the journal of a worker that died: %s", adopted)
         group.start_soon(ledger.run)
+        observers = Observers(self._observers, ledger, group)
+        stack.push_async_callback(observers.close)
         stack.push_async_callback(drains.close, _GRACE_S)
         health = HealthModel(self.services.clock)
         self._runtime = Runtime(
@@ -201,15 +205,16 @@ class Gateway:
             drains=drains,
             loss_policy=LossPolicy(frozenset(self.config.refuse_losses)),  # type: ignore[arg-type]  # severities, checked below
             rng=Random(secrets.randbits(64)),  # noqa: S311  # for routing, no secret
-            observe=self._observe,
+            observe=observers.tell,
         )
         snapshot = await self.blocking_call(lambda: read_snapshot(self.store))
         self._authenticator = Authenticator(pepper, snapshot.keys)
         self._runtime.snapshot = snapshot
-        self._group = group
+        # What stands above takes no more calls from here on, and what plugins hold open is left
+        # before: they may use the gateway until they are closed.
+        stack.callback(self._stop)
         group.start_soon(self._keep_fresh)
-        for _, context in self.plugins.results("flo2_lifespan", gateway=self):
-            await stack.enter_async_context(context)
+        await stack.enter_async_context(lifespans(self))
 
     async def __aexit__(
         self,
@@ -219,9 +224,11 @@ class Gateway:
     ) -> None:
         """Drain what runs, write what is queued, close everything."""
         stack, self._stack = self._stack, None
-        self._runtime = None
         if stack is not None:
             await stack.aclose()
+
+    def _stop(self) -> None:
+        self._runtime = None
 
     @property
     def runtime(self) -> Runtime:
@@ -247,19 +254,21 @@ class Gateway:
         """Run a blocking function (the store's, mostly) off the event loop, one at a time."""
         return await to_thread.run_sync(function, limiter=self._storing)
 
-    def _keks(self, folder: Path) -> KekRing:
+    def _keks(self, folder: Path, resolver: ReferenceResolver) -> KekRing:
         reference = self.config.secrets.kek
         if not reference:
             path = folder / "kek"
             if not path.exists():
                 generate_kek_file(path)
             reference = f"file:{path}"
-        return KekRing.from_reference(reference, environ=self.environ)
+        return KekRing.from_reference(reference, environ=self.environ, resolver=resolver)
 
     async def _keep_fresh(self) -> None:
         """Take over changes of keys, credentials and routes within a second."""
         while True:
             await anyio.sleep(_REFRESH_S)
+            if not self.started:
+                return
             try:
                 await self.refresh()
             except StoreError:
@@ -338,7 +347,7 @@ class Gateway:
         *,
         key: str | IssuedKey,
         headers: Mapping[str, str] | None = None,
-    ) -> _Chat:
+    ) -> Chat:
         """Call without HTTP.
 
         Args:
@@ -350,7 +359,57 @@ class Gateway:
             An async context manager giving the `Answer`; read `answer.events()` or
             `answer.response()`.
         """
-        return _Chat(self, request, key, headers or {})
+        return Chat(self, request, key, headers or {})
+
+    # Keys and credentials ---------------------------------------------------------------------
+
+    async def issue_key(
+        self,
+        name: str,
+        *,
+        account: str = "default",
+        team: str | None = None,
+        models: Sequence[str] = (),
+        tags: Mapping[str, str] | None = None,
+    ) -> tuple[IssuedKey, Secret]:
+        """Issue a key; an account that does not exist is made.
+
+        Args:
+            name: What people call it.
+            account: The tenant.
+            team: Team its calls belong to.
+            models: Model patterns it may use; none: all.
+            tags: Attribution of its calls.
+
+        Returns:
+            The record, and the key itself: the only time it is seen.
+        """
+        vault, now_us = self.runtime.vault, self.services.now_us()
+        make = partial(issue_key, self.store, vault, name, account=account, now_us=now_us)
+        made = await self.blocking_call(partial(make, team=team, models=models, tags=tags))
+        await self.refresh(force=True)
+        return made
+
+    async def add_credential(
+        self, provider: str, secret: Secret | str, *, account: str = "default", name: str = "first"
+    ) -> SealedCredential:
+        """Keep a provider key for an account, which is made if it does not exist.
+
+        Args:
+            provider: Configured name of the provider; the key goes to its host only.
+            secret: The key, which is sealed; or a reference to it (`env:NAME`, `file:/path`).
+            account: The tenant.
+            name: What people call it.
+
+        Raises:
+            NotFound: there is no such provider.
+            SecretError: the text is no reference.
+        """
+        vault, now_us = self.runtime.vault, self.services.now_us()
+        keep = partial(keep_credential, self.store, vault, self.providers, provider, secret)
+        made = await self.blocking_call(partial(keep, account=account, name=name, now_us=now_us))
+        await self.refresh(force=True)
+        return made
 
     # Receipts ---------------------------------------------------------------------------------
 
@@ -374,74 +433,6 @@ class Gateway:
     def models(self, key: IssuedKey) -> Sequence[ModelInfo]:
         """List what a key may call: routes first, then the priced models of its providers."""
         return list_models(key, self.runtime.snapshot.tenant(key.account), self.providers)
-
-    # After the last byte ----------------------------------------------------------------------
-
-    def _observe(self, exchange: Exchange) -> None:
-        if self._observers and self._group is not None:
-            self._group.start_soon(self._tell_observers, exchange)
-
-    async def _tell_observers(self, exchange: Exchange) -> None:
-        receipt = await self.runtime.ledger.receipt(exchange.account, exchange.exchange_id)
-        entries = () if receipt is None else receipt.entries
-        for observer in self._observers:
-            try:
-                await observer.observe(exchange, entries)
-            except Exception:  # noqa: BLE001  # border: a plugin's own code
-                self._log.exception("observer %r raised", observer.kind)
-
-
-class _Chat:
-    """`Gateway.chat` as a context manager."""
-
-    def __init__(
-        self,
-        gateway: Gateway,
-        request: Request | Mapping[str, Any],
-        key: str | IssuedKey,
-        headers: Mapping[str, str],
-    ) -> None:
-        self._gateway = gateway
-        self._request = request
-        self._key = key
-        self._headers = headers
-        self._open: OpenExchange | None = None
-
-    async def __aenter__(self) -> Answer:
-        gateway, request = self._gateway, self._request
-        key = self._key
-        if isinstance(key, str):
-            key = await gateway.authenticate(key)
-        dialect = OpenAIChat()
-        if isinstance(request, Request):
-            sampling = request.sampling
-            peek = Peek(
-                request.model,
-                stream=bool(request.stream),
-                max_output_tokens=sampling.max_output_tokens,
-                n=sampling.n or 1,
-                end_user=request.end_user,
-            )
-            inbound = Inbound(dialect, b"", peek, headers=self._headers, request=request)
-        else:
-            body = msgspec.json.encode(request)
-            inbound = Inbound(dialect, body, dialect.peek(body), headers=self._headers)
-        caller = Caller(
-            key=key,
-            attribution=attribute(key, self._headers, inbound.peek.end_user),
-            route=self._headers.get("x-flo2-route"),
-        )
-        self._open = OpenExchange(gateway.runtime, caller, inbound, canonical=True)
-        return await self._open.__aenter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._open is not None:
-            await self._open.__aexit__(kind, exc, traceback)
 
 
 def _make_store(config: Config, plugins: Plugins, environ: Mapping[str, str], wire: Wire) -> Store:

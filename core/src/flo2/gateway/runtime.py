@@ -24,7 +24,7 @@ from flo2.gateway.resolve import Bound, Target
 from flo2.ids import IdSource
 from flo2.meter import Meter
 from flo2.prices import Bounds, Layer, PriceBook, build
-from flo2.protocols import Credential, Inbound, PriceSource, Provider, Strategy
+from flo2.protocols import Credential, Inbound, Observer, PriceSource, Provider, Strategy
 from flo2.services import Services
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from flo2.records import Exchange
     from flo2.vault import Vault
 
-__all__ = ["Runtime", "make_book", "make_providers", "make_strategies"]
+__all__ = ["Runtime", "make_book", "make_observers", "make_providers", "make_strategies"]
 
 
 @define
@@ -173,6 +173,29 @@ def make_strategies(
         return made[key]
 
     return find
+
+
+def make_observers(config: Config, plugins: Plugins, services: Services) -> tuple[Observer, ...]:
+    """Make every configured observer, and every installed one that needs no settings.
+
+    Raises:
+        ConfigError, PluginError: a configured one is wrong. One that nobody named is left out, and
+            its plugin carries the error.
+    """
+    made: list[Observer] = [
+        _instance(plugins, "observer", name, table, f"config.observers.{name}", services)
+        for name, table in config.observers.items()
+    ]
+    named = {table.get("kind", name) for name, table in config.observers.items()}
+    for kind in plugins.kinds("observer"):
+        if kind in named or not _needs_nothing(plugins, "observer", kind):
+            continue
+        try:
+            made.append(_instance(plugins, "observer", kind, {}, f"observer {kind!r}", services))
+        except Exception as exc:  # noqa: BLE001  # border: a plugin's own code
+            plugin = plugins.origin("observer", kind)
+            plugins.reject(plugin, f"observer {kind!r} raised {type(exc).__name__}: {exc}", exc)
+    return tuple(made)
 
 
 def _instance(

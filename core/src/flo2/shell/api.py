@@ -29,7 +29,7 @@ from flo2.stores import EntryFilter
 if TYPE_CHECKING:
     from flo2.gateway import Gateway
 
-__all__ = ["api_routes"]
+__all__ = ["api_routes", "check_admin_token", "refusal"]
 
 _MAX_PAGE = 1000
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -48,6 +48,27 @@ def api_routes(gateway: Gateway) -> list[Route]:
     ]
 
 
+async def check_admin_token(gateway: Gateway, token: str) -> None:
+    """Check a presented admin token.
+
+    Raises:
+        AuthenticationFailed, PermissionRefused: it is none, or not this gateway's.
+    """
+    pepper = await gateway.blocking_call(gateway.runtime.vault.pepper)
+    expected = await gateway.blocking_call(lambda: gateway.store.setting(ADMIN_SETTING))
+    check_admin(token, expected, pepper=pepper)
+
+
+def refusal(exc: RefusedCall) -> Response:
+    """Tell a refusal as JSON."""
+    kind = {
+        AuthenticationFailed: "authentication_error",
+        PermissionRefused: "permission_error",
+    }.get(type(exc), "invalid_request_error")
+    error = {"message": exc.message, "type": kind, "param": exc.param, "code": exc.code}
+    return JSONResponse({"error": error}, exc.status)
+
+
 class _Api:
     """The endpoints; each one gives JSON or raises a `RefusedCall`."""
 
@@ -58,23 +79,17 @@ class _Api:
         """Let only the admin token through."""
 
         async def guarded(request: Request) -> Response:
-            await self._check_admin(presented(request.scope["headers"]))
+            await check_admin_token(self._gateway, presented(request.scope["headers"]))
             return await endpoint(request)
 
         return guarded
-
-    async def _check_admin(self, token: str) -> None:
-        gateway = self._gateway
-        pepper = await gateway.blocking_call(gateway.runtime.vault.pepper)
-        expected = await gateway.blocking_call(lambda: gateway.store.setting(ADMIN_SETTING))
-        check_admin(token, expected, pepper=pepper)
 
     async def call(self, request: Request) -> Response:
         """`GET /api/calls/{id}`: a receipt, for the key that made the call or the admin."""
         token = presented(request.scope["headers"])
         exchange_id = request.path_params["id"]
         if token.startswith(ADMIN_PREFIX):
-            await self._check_admin(token)
+            await check_admin_token(self._gateway, token)
             account = request.query_params.get("account", "default")
             receipt = await self._gateway.receipt(exchange_id, account=account, key_id=None)
         else:
@@ -144,12 +159,7 @@ def _told(endpoint: Endpoint) -> Endpoint:
         try:
             return await endpoint(request)
         except RefusedCall as exc:
-            kind = {
-                AuthenticationFailed: "authentication_error",
-                PermissionRefused: "permission_error",
-            }.get(type(exc), "invalid_request_error")
-            error = {"message": exc.message, "type": kind, "param": exc.param, "code": exc.code}
-            return JSONResponse({"error": error}, exc.status)
+            return refusal(exc)
 
     return answered
 

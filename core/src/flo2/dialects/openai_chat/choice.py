@@ -65,6 +65,10 @@ class _Call:
     started: bool = False
 
 
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
 class ChoiceReader:
     """The parts of one choice so far.
 
@@ -135,11 +139,10 @@ class ChoiceReader:
             self._grow("refusal", Refusal(refusal), refusal, out)
         if isinstance(audio := get("audio"), dict):
             self._audio(audio, out)
-        for note in get("annotations") or ():
-            if isinstance(note, dict):
-                if "text" not in self._parts:
-                    self._grow("text", Text(""), "", out)
-                out.append(Annotation(self._parts["text"], note, self.number))
+        for note in _objects(get("annotations")):
+            if "text" not in self._parts:
+                self._grow("text", Text(""), "", out)
+            out.append(Annotation(self._parts["text"], note, self.number))
         self._delta_calls(delta, out)
 
     def _delta_reasoning(self, delta: dict[str, Any], out: list[Event]) -> None:
@@ -155,9 +158,8 @@ class ChoiceReader:
             self._details += details
 
     def _delta_calls(self, delta: dict[str, Any], out: list[Event]) -> None:
-        for call in delta.get("tool_calls") or ():
-            if isinstance(call, dict):
-                self._call(call, out)
+        for call in _objects(delta.get("tool_calls")):
+            self._call(call, out)
         if isinstance(legacy := delta.get("function_call"), dict):
             self._call({"id": "", "index": "legacy", "function": legacy}, out, legacy=True)
 
@@ -219,12 +221,15 @@ class ChoiceReader:
         arguments = body.get("input" if custom else "arguments") or ""
         if not isinstance(arguments, str):
             arguments = msgspec.json.encode(arguments).decode()
-        call = self._find(piece.get("index"), call_id, name)
+        index = piece.get("index")
+        index = index if isinstance(index, int | str) else None
+        call = self._find(index, call_id, name)
         if call is None:
             call = _Call(self._take_index(), kind="custom" if custom else "function")
             call.extras = {"legacy": True} if legacy else residue(piece, _CALL)
-            key = piece.get("index")
-            self._calls[len(self._calls) if key is None or key in self._calls else key] = call
+            # A key of our own cannot meet an index of the host's.
+            taken = index is None or index in self._calls
+            self._calls[("n", len(self._calls)) if taken else index] = call
         self._last = call
         call.id, call.name = call.id or call_id, call.name or name
         if call.started:

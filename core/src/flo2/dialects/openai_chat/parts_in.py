@@ -66,7 +66,8 @@ def _read_part(part: Any, path: str) -> Part:
         return Text(part)
     if not isinstance(part, dict):
         raise wrong(path, part, "a content part")
-    reader = _READERS.get(part.get("type", ""))
+    kind = part.get("type")
+    reader = _READERS.get(kind) if isinstance(kind, str) else None
     found = reader(part, path) if reader else None
     return found if found is not None else Opaque(DIALECT, part)
 

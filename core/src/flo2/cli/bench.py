@@ -1,0 +1,206 @@
+"""What commands work on: configuration, plugins, store, vault, prices; each made at first use.
+
+Commands work on the store itself, so no server need run; one that runs notices within 2 s.
+Imports: config, plugins, gateway, vault, wire.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from flo2 import builtins
+from flo2.config import Config
+from flo2.errors import NotFound, StoreError
+from flo2.gateway.first_run import (
+    DEFAULT_ACCOUNT,
+    Prepared,
+    open_keks,
+    prepare,
+    setup_lock,
+)
+from flo2.gateway.gateway import _make_store, default_data_dir
+from flo2.gateway.resolve import Bound
+from flo2.gateway.runtime import make_book, make_providers
+from flo2.memory_store import MemoryStore
+from flo2.plugins import Plugins
+from flo2.prices import PriceBook
+from flo2.services import Services, wall_us
+from flo2.stores import Store
+from flo2.vault import Vault
+from flo2.wire import Wire
+
+if TYPE_CHECKING:
+    from flo2.cli.state import State
+
+__all__ = ["Bench"]
+
+
+class Bench:
+    """Used as a context manager; closes the store at the end.
+
+    Args:
+        state: The command's options.
+        config: The configuration, where it has been read already.
+    """
+
+    def __init__(self, state: State, *, config: Config | None = None) -> None:
+        self.state = state
+        self.environ = state.overlaid()
+        self._config = config
+        self._opened: Store | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store, if it was opened."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.close()
+            vars(self).pop("store", None)
+
+    # What needs no store ------------------------------------------------------------------------
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration."""
+        return self._config or self.state.config()
+
+    @cached_property
+    def data_dir(self) -> Path:
+        """The data folder; it need not exist."""
+        return self.config.data_dir or default_data_dir(self.environ)
+
+    @cached_property
+    def plugins(self) -> Plugins:
+        """The plugins that the configuration lets in."""
+        chosen = self.config.plugins
+        return Plugins.load(disable=chosen.disable, only=chosen.only, extra={"flo2": builtins})
+
+    @cached_property
+    def wire(self) -> Wire:
+        """The way to the network; opened by who uses it."""
+        network = self.config.network
+        return Wire(engine=network.engine, allow_private=network.networks)
+
+    @cached_property
+    def services(self) -> Services:
+        """What plugin classes are given."""
+        return Services(wire=self.wire, data_dir=self.data_dir, environ=self.environ)
+
+    @cached_property
+    def book(self) -> PriceBook:
+        """The price book."""
+        return make_book(self.config, self.plugins, self.services)
+
+    @cached_property
+    def providers(self) -> Mapping[str, Bound]:
+        """The configured providers, with the models that the book prices."""
+        return make_providers(self.config, self.plugins, self.services, self.book)
+
+    @cached_property
+    def bare_providers(self) -> Mapping[str, Bound]:
+        """The configured providers, for commands that need no prices: no book is built."""
+        return make_providers(self.config, self.plugins, self.services, PriceBook())
+
+    def provider(self, name: str, providers: Mapping[str, Bound]) -> Bound:
+        """Find a configured provider.
+
+        Raises:
+            NotFound: there is none of this name; says what is, and what to install.
+        """
+        if name in providers:
+            return providers[name]
+        have = ", ".join(sorted(providers)) or "none"
+        near = difflib.get_close_matches(name, list(providers), 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"try: pip install flo2-provider-{name}"
+        raise NotFound(f"there is no provider {name!r} (installed: {have}); {hint}", param="name")
+
+    def now_us(self) -> int:
+        """Read the clock, in microseconds."""
+        return wall_us()
+
+    # The store ----------------------------------------------------------------------------------
+
+    @cached_property
+    def store(self) -> Store:
+        """The store, open.
+
+        Raises:
+            StoreError: it does not open, or it would forget everything with this process.
+        """
+        store = self.state.store or self.make_store()
+        if self.state.store is None and store.kind == MemoryStore.kind:
+            raise StoreError(
+                "the configured store keeps nothing outside the process that serves; "
+                'install one that does: pip install "flo2[serve]", and leave out [store] kind'
+            )
+        if self.state.store is None:
+            self._make_folder()
+        store.open()
+        self._opened = store
+        return store
+
+    def make_store(self) -> Store:
+        """Make the configured store; does not open it."""
+        return _make_store(self.config, self.plugins, self.environ, self.wire)
+
+    @cached_property
+    def vault(self) -> Vault:
+        """The vault over the store, open."""
+        self._make_folder()
+        vault = Vault(self.store, open_keks(self.config, self.data_dir, self.environ), self.environ)
+        vault.open()
+        return vault
+
+    @cached_property
+    def pepper(self) -> bytes:
+        """The secret under which issued keys are hashed."""
+        return self.vault.pepper()
+
+    def prepare(self, *, secrets: bool) -> Prepared:
+        """Make what a first start makes, where it is missing."""
+        with setup_lock(self.data_dir):
+            return prepare(
+                self.store,
+                self.vault,
+                self.bare_providers,
+                self.environ,
+                self.now_us(),
+                secrets=secrets,
+            )
+
+    def account(self, name: str) -> str:
+        """Check that an account exists; the default one is made where it is missing.
+
+        Raises:
+            NotFound: there is no such account.
+        """
+        accounts = {account.id for account in self.store.accounts()}
+        if name in accounts:
+            return name
+        if name == DEFAULT_ACCOUNT:
+            self.prepare(secrets=False)
+            return name
+        raise NotFound(f"there is no account {name!r}; known: {_names(accounts)}", param="account")
+
+    def _make_folder(self) -> None:
+        with setup_lock(self.data_dir):
+            pass
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

@@ -1,0 +1,97 @@
+"""How commands talk: tables for people, JSON and CSV for programs, errors in one line.
+
+Data goes to standard output, remarks and errors to standard error. `NO_COLOR` and pipes get plain
+text. Imports: click, rich (for tables), secrets.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flo2.secrets import redact
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from flo2.cli.state import State
+
+__all__ = ["ask_console", "say", "say_json", "secret_line", "table", "tell_error"]
+
+
+def tell_error(state: State, message: str) -> None:
+    """Say what went wrong on standard error; what looks like a key is hidden."""
+    message = redact(message)
+    if state.as_json:
+        click.echo(json.dumps({"error": {"message": message}}), err=True)
+        return
+    first, *rest = message.splitlines() or [""]
+    label = click.style("error:", fg="red", bold=True) if _colours(state, sys.stderr) else "error:"
+    click.echo(f"{label} {first}", err=True)
+    for line in rest:
+        click.echo(f"       {line}", err=True)
+
+
+def say(text: str = "") -> None:
+    """Say something for people, beside the data."""
+    click.echo(text, err=True)
+
+
+def say_json(value: object) -> None:
+    """Write a value as JSON, two blanks of indent; money is a string in it already."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def secret_line(text: str) -> None:
+    """Write a secret on a line of its own; standard output only, never anywhere else."""
+    click.echo(text)
+
+
+def table(
+    state: State,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Iterable[str] = (),
+    empty: str = "nothing",
+) -> None:
+    """Write a table: aligned for people on a terminal, aligned and unbounded in a pipe.
+
+    Args:
+        state: Says whether colours are wanted.
+        columns: Headings.
+        rows: Texts, one for each column.
+        right: Headings of the columns that are aligned to the right.
+        empty: What to say when there are no rows.
+    """
+    lines = [list(row) for row in rows]
+    if not lines:
+        say(empty)
+        return
+    ends = set(right)
+    widths = [max(len(each) for each in column) for column in zip(columns, *lines, strict=True)]
+    bold = _colours(state, sys.stdout)
+    for number, line in enumerate([list(columns), *lines]):
+        cells = [
+            cell.rjust(width) if heading in ends else cell.ljust(width)
+            for heading, width, cell in zip(columns, widths, line, strict=True)
+        ]
+        text = "  ".join(cells).rstrip()
+        click.echo(click.style(text, bold=True) if bold and number == 0 else text)
+
+
+def ask_console(environ: Mapping[str, str]) -> Console | None:
+    """Give a rich console when a person sits at the terminal, else None."""
+    if not sys.stdout.isatty() or environ.get("TERM") == "dumb":
+        return None
+    from rich.console import Console  # noqa: PLC0415  # 40 ms, for terminals only
+
+    return Console(highlight=False, soft_wrap=True, no_color=bool(environ.get("NO_COLOR")))
+
+
+def _colours(state: State, stream: Any) -> bool:
+    return bool(stream.isatty()) and not state.environ.get("NO_COLOR")

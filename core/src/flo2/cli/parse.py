@@ -1,0 +1,71 @@
+"""Read what people type: durations, instants, `name=value`.
+
+Pure. Imports: click.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from datetime import UTC, datetime
+
+import click
+
+__all__ = ["duration_s", "instant_us", "pair", "toml_value"]
+
+_DURATION = re.compile(r"(\d{1,9})\s*(s|m|h|d|w)", re.IGNORECASE)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def duration_s(text: str) -> int:
+    """Read a duration such as `90s`, `15m`, `12h`, `30d`, `2w`; gives seconds.
+
+    Raises:
+        click.BadParameter: it is not one.
+    """
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise click.BadParameter(f"{text!r} is no duration; write 90s, 15m, 12h, 30d or 2w")
+    return int(match[1]) * _SECONDS[match[2].lower()]
+
+
+def instant_us(text: str, now_us: int) -> int:
+    """Read an instant: a duration back from now, a date, or RFC 3339; UTC where nothing is said.
+
+    Returns:
+        Microseconds since the Unix epoch.
+
+    Raises:
+        click.BadParameter: it is none of these.
+    """
+    if _DURATION.fullmatch(text.strip()):
+        return now_us - duration_s(text) * 1_000_000
+    try:
+        when = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is no time; write 7d (ago), 2026-11-01 or 2026-11-01T12:00:00Z"
+        ) from None
+    when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    whole = when - datetime(1970, 1, 1, tzinfo=UTC)
+    return (whole.days * 86_400 + whole.seconds) * 1_000_000 + whole.microseconds
+
+
+def pair(text: str) -> tuple[str, str]:
+    """Read `name=value`.
+
+    Raises:
+        click.BadParameter: it is not one.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise click.BadParameter(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def toml_value(text: str) -> object:
+    """Read a value as TOML would (7, true, [1]), else as text."""
+    try:
+        return tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,76 @@
+"""Price rows in words.
+
+Pure. Imports: prices, money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from flo2.canonical import Usage
+from flo2.money import text
+from flo2.prices import PriceBook, PriceRow, PricingContext
+
+__all__ = ["conditions", "list_prices", "price", "row_json", "validity"]
+
+_MILLION = 1_000_000
+_PER = {1: "", 1000: " / 1k", _MILLION: " / 1M"}
+
+
+def list_prices(book: PriceBook, provider: str, model: str, at_us: int) -> Mapping[str, str]:
+    """Give what a million tokens of input and output cost at list price; {} when unpriced.
+
+    The book itself prices them, with a small prompt, so tiers and conditions are its own.
+    """
+    at = datetime.fromtimestamp(at_us / 1e6, UTC)
+    context = PricingContext(provider, "chat", model, model, at, input_total=1)
+    prices: dict[str, str] = {}
+    for meter in ("input_tokens", "output_tokens"):
+        cost = book.price(Usage({meter: _MILLION}), context)
+        if cost.total is not None:
+            prices[meter] = text(cost.total)
+    return prices
+
+
+def row_json(row: PriceRow) -> dict[str, Any]:
+    """Write a price row."""
+    return {
+        "id": row.id,
+        "provider": row.provider,
+        "models": sorted(row.models),
+        "pattern": row.pattern,
+        "meter": row.dimension,
+        "unit_price": text(row.unit_price),
+        "per": row.per,
+        "currency": row.currency,
+        "when": {key: sorted(values) for key, values in sorted(row.when.items())},
+        "tier": None if row.tier is None else {"start": row.tier.start, "stop": row.tier.stop},
+        "valid_from": None if row.valid_from is None else row.valid_from.isoformat(),
+        "valid_until": None if row.valid_until is None else row.valid_until.isoformat(),
+        "source": row.source,
+        "read_on": row.read_on.isoformat(),
+        "evidence": row.evidence,
+    }
+
+
+def price(row: PriceRow) -> str:
+    """Say what it costs: `1.25 / 1M`."""
+    return text(row.unit_price) + _PER.get(row.per, f" / {row.per}")
+
+
+def conditions(row: PriceRow) -> str:
+    """Say when a row holds, besides the time."""
+    parts = [f"{key}={'|'.join(sorted(values))}" for key, values in sorted(row.when.items())]
+    if row.tier is not None:
+        stop = "" if row.tier.stop is None else str(row.tier.stop - 1)
+        parts.append(f"input {row.tier.start}–{stop}")
+    return ", ".join(parts)
+
+
+def validity(row: PriceRow) -> str:
+    """Say from when to when a row holds; "" when neither is known."""
+    begin = "" if row.valid_from is None else row.valid_from.date().isoformat()
+    end = "" if row.valid_until is None else row.valid_until.date().isoformat()
+    return f"{begin} – {end}".strip() if begin or end else ""

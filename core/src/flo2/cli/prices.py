@@ -1,0 +1,192 @@
+"""`flo2 prices`: what the price book says, row by row, with where each one was read.
+
+Imports: prices, cli.bench.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from flo2.canonical import Usage
+from flo2.cli.bench import Bench
+from flo2.cli.output import say, say_json, table
+from flo2.cli.parse import instant_us, pair
+from flo2.cli.price_text import conditions, list_prices, price, row_json, validity
+from flo2.cli.state import State, group
+from flo2.errors import InvalidRequest, NotFound
+from flo2.money import text
+from flo2.prices import PriceBook, PricingContext
+
+__all__ = ["prices"]
+
+
+@group("prices", default="list")
+def prices() -> None:
+    """Look into the price book."""
+
+
+@prices.command("list")
+@click.argument("provider", required=False)
+@click.pass_obj
+def list_(state: State, *, provider: str | None) -> None:
+    """List the priced models of PROVIDER, or how many each provider has."""
+    with Bench(state) as bench:
+        book, now = bench.book, bench.now_us()
+    if provider is None:
+        _overview(state, book)
+        return
+    if provider not in book.providers():
+        known = ", ".join(book.providers())
+        raise NotFound(f"the book has no prices of {provider!r}; it knows: {known}")
+    rows = []
+    for model in book.models(provider):
+        listed = list_prices(book, provider, model, now)
+        rows.append([model, listed.get("input_tokens", ""), listed.get("output_tokens", "")])
+    if state.as_json:
+        names = ["model", "input_usd_per_million", "output_usd_per_million"]
+        say_json([dict(zip(names, (cell or None for cell in row), strict=True)) for row in rows])
+        return
+    columns = ["model", "input $/M", "output $/M"]
+    table(state, columns, rows, right=columns[1:])
+    say(f"book {book.version}")
+
+
+@prices.command("show")
+@click.argument("model", metavar="PROVIDER/MODEL")
+@click.pass_obj
+def show(state: State, *, model: str) -> None:
+    """Show every price row of a model, in any condition and at any time, with its source."""
+    with Bench(state) as bench:
+        book = bench.book
+    provider, name = _split(model)
+    rows = book.rows_for(provider, name)
+    if not rows:
+        raise NotFound(
+            f"the book has no price row for model {name!r} of provider {provider!r}: calls are "
+            "marked unpriced; see: flo2 prices list"
+        )
+    if state.as_json:
+        say_json({"book": book.version, "rows": [row_json(row) for row in rows]})
+        return
+    table(
+        state,
+        ["meter", "price", "when", "valid", "evidence", "read", "row"],
+        [
+            [
+                row.dimension,
+                f"{price(row)} {row.currency}",
+                conditions(row),
+                validity(row),
+                row.evidence,
+                row.read_on.isoformat(),
+                row.id,
+            ]
+            for row in rows
+        ],
+    )
+    for source in sorted({row.source for row in rows}):
+        say(f"source {source}")
+    say(f"book {book.version}")
+
+
+@prices.command("explain")
+@click.argument("model", metavar="PROVIDER/MODEL")
+@click.option(
+    "--use",
+    "uses",
+    multiple=True,
+    required=True,
+    metavar="METER=QUANTITY",
+    help="What was used, such as input_tokens=1200; repeatable.",
+)
+@click.option("--when", "facts", multiple=True, metavar="KEY=VALUE", help="service_tier=batch, …")
+@click.option("--at", metavar="TIME", help="When the call began [now].")
+@click.option("--api", default="chat", show_default=True, help="The billing word of the API.")
+@click.pass_obj
+def explain(
+    state: State,
+    *,
+    model: str,
+    uses: tuple[str, ...],
+    facts: tuple[str, ...],
+    at: str | None,
+    api: str,
+) -> int:
+    """Price a usage and say which row priced each line."""
+    with Bench(state) as bench:
+        book, now = bench.book, bench.now_us()
+    provider, name = _split(model)
+    quantities = {}
+    for meter, quantity in map(pair, uses):
+        if not quantity.isdecimal():
+            raise click.BadParameter(f"{meter}={quantity} is no whole number of 0 or more")
+        quantities[meter] = int(quantity)
+    when = datetime.fromtimestamp((now if at is None else instant_us(at, now)) / 1e6, UTC)
+    context = PricingContext(provider, api, name, name, when, dict(map(pair, facts)))
+    cost = book.price(Usage(quantities), context)
+    explained = book.explain(cost)
+    total = None if cost.total is None else text(cost.total)
+    if state.as_json:
+        lines: list[dict[str, Any]] = [
+            {
+                "meter": each.line.dimension,
+                "quantity": each.line.quantity,
+                "amount": text(each.line.amount),
+                "rounded": each.line.rounded,
+                "row": row_json(each.row),
+            }
+            for each in explained
+        ]
+        say_json(
+            {
+                "status": cost.status,
+                "total": total,
+                "currency": cost.currency,
+                "book": cost.book,
+                "reason": cost.reason,
+                "lines": lines,
+            }
+        )
+        return 0 if total is not None else 1
+    for each in explained:
+        click.echo(str(each))
+    click.echo(f"{cost.status}: {cost.reason}" if total is None else f"{total} {cost.currency}")
+    say(f"book {cost.book}")
+    return 0 if total is not None else 1
+
+
+def _overview(state: State, book: PriceBook) -> None:
+    counts = {name: len(book.models(name)) for name in book.providers()}
+    newest: dict[str, str] = {}
+    for row in book.rows.values():
+        newest[row.provider] = max(newest.get(row.provider, ""), row.read_on.isoformat())
+    if state.as_json:
+        say_json(
+            {
+                "book": book.version,
+                "rows": len(book.rows),
+                "providers": [
+                    {"name": name, "models": count, "newest_read_on": newest.get(name)}
+                    for name, count in counts.items()
+                ],
+            }
+        )
+        return
+    table(
+        state,
+        ["provider", "models", "newest row read"],
+        [[name, str(count), newest.get(name, "")] for name, count in counts.items()],
+        right=["models"],
+        empty="the book is empty; try: pip install flo2-pricing-list",
+    )
+    say(f"book {book.version}, {len(book.rows)} rows")
+
+
+def _split(model: str) -> tuple[str, str]:
+    provider, slash, name = model.partition("/")
+    if not slash or not provider or not name:
+        raise InvalidRequest(f"{model!r} is not PROVIDER/MODEL", param="model")
+    return provider, name

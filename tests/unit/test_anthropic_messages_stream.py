@@ -271,6 +271,12 @@ def test_light_decoder_gives_one_content_event_and_what_metering_needs():
     assert kinds == ["Start", "UsageUpdate", "PartStart", "UsageUpdate", "Finish"]
 
 
+def test_a_delta_without_its_start_is_content_too():
+    delta = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta"}}
+    for full in (True, False):
+        assert decode(sse(STARTED, delta, *ENDED), full=full)[0].has_content
+
+
 def test_an_error_event_fails_the_answer():
     error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
     for full in (True, False):

@@ -264,10 +264,14 @@ class AllAttemptsFailed(Flo2Error):
         last: The error a client should see.
     """
 
-    def __init__(self, failures: Sequence[ProviderError | WireError]) -> None:
-        """Keep each attempt's cause; the last one speaks for all."""
+    def __init__(
+        self,
+        failures: Sequence[ProviderError | WireError],
+        last: ProviderError | WireError | None = None,
+    ) -> None:
+        """Keep each attempt's cause; the last one speaks for all, unless another is named."""
         self.failures = tuple(failures)
-        self.last = self.failures[-1]
+        self.last = last or self.failures[-1]
         super().__init__(f"all {len(self.failures)} attempts failed; the last: {self.last}")
 
 

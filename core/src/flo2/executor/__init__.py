@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from flo2.executor.attempt import Attempt, Tools
+from flo2.executor.attempt import Attempt
 from flo2.executor.booking import Booking
 from flo2.executor.drain import DrainGroup, DrainLimits
 from flo2.executor.executor import Executor, MakeAttempt
 from flo2.executor.health import HealthModel, View
+from flo2.executor.tools import Tools
 
 __all__ = [
     "Attempt",

@@ -1,7 +1,7 @@
 """One attempt at one provider, from its intent to its end record.
 
 Whatever happens to it (an answer, an error, a cut, a lost race, a client that leaves), exactly one
-end record is written, and the connection is closed. Imports: protocols, records, booking, health.
+end record is written, and the connection is closed. Imports: protocols, records, tools, closing.
 """
 
 from __future__ import annotations
@@ -10,57 +10,49 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
-from anyio import move_on_after
-from attrs import frozen
-
 from flo2.canonical import Failed
 from flo2.dialects.base import Chunk, Observed
-from flo2.errors import Flo2Error, ProviderError, WireError
-from flo2.executor.booking import Booking
-from flo2.executor.health import HealthModel
+from flo2.errors import ProviderError, ReadFailed, RefusedCall, WireError
+from flo2.executor.closing import Failure, cut_off, leave, report_bug
+from flo2.executor.tools import Tools
 from flo2.protocols import Call, Facts, Reply
 from flo2.records import Intent, Outcome, Pend, Settle, Void
 
 if TYPE_CHECKING:
-    from flo2.ledger import Ledger
+    from flo2.executor.lane import Lane
 
-__all__ = ["Attempt", "Tools"]
+__all__ = ["Attempt"]
 
 Opener = Callable[[Call], AbstractAsyncContextManager[Reply]]
 
-_CLOSE_S = 5.0
-
-
-@frozen
-class Tools:
-    """What every attempt of a gateway works with."""
-
-    ledger: Ledger
-    booking: Booking
-    health: HealthModel
-    clock: Callable[[], float]
-    now_us: Callable[[], int]
-
 
 class Attempt:
-    """One attempt; owned by one task at a time."""
+    """One attempt; owned by one task at a time.
+
+    Attributes:
+        abandoned: Set once nobody waits for it any more: how it will have ended.
+        lane: The task that reads it, where that is not the one that asked for it.
+        exhausted: The answer has been read to its end.
+    """
 
     __slots__ = (
         "_buffer",
         "_context",
-        "_ended",
-        "_exhausted",
         "_opener",
         "_rest",
         "_started",
+        "_took_to_content",
+        "abandoned",
         "call",
         "candidate_id",
         "end",
+        "ended",
+        "exhausted",
         "facts",
         "failure",
         "first_byte_us",
         "intent",
-        "lost",
+        "lane",
         "reply",
         "tools",
     )
@@ -80,18 +72,20 @@ class Attempt:
         self.call = call
         self.intent = intent
         self.candidate_id = candidate_id
-        self.lost = False
+        self.abandoned: Outcome | None = None
+        self.lane: Lane | None = None
         self.reply: Reply | None = None
         self.end: Settle | Pend | Void | None = None
-        self.failure: ProviderError | WireError | None = None
+        self.ended = False
+        self.exhausted = False
+        self.failure: Failure | RefusedCall | None = None
         self.first_byte_us: int | None = None
         self._opener = opener
         self._context: AbstractAsyncContextManager[Reply] | None = None
         self._rest: AsyncIterator[Chunk] | None = None
         self._buffer: list[Chunk] = []
-        self._exhausted = False
-        self._ended = False
         self._started = 0.0
+        self._took_to_content: float | None = None
 
     @property
     def observed(self) -> Observed | None:
@@ -99,56 +93,64 @@ class Attempt:
         return None if self.reply is None else self.reply.observed
 
     @property
-    def ended(self) -> bool:
-        """Whether its end record is written."""
-        return self._ended
+    def lost(self) -> bool:
+        """Whether whoever asked has given it up."""
+        return self.abandoned is not None
 
     async def open(self) -> None:
         """Write the intent, send, and read until the first content (a stream) or the end.
 
         Raises:
             StoreError: the intent could not be written; nothing was sent.
+            RefusedCall: the request itself cannot be sent; nothing was, its entry is void.
             ProviderError, WireError: it failed; its end record is written.
         """
         self.tools.ledger.intent(self.intent)
         self._started = self.tools.clock()
         try:
-            self._context = self._opener(self.call)
-            self.reply = await self._context.__aenter__()
+            context = self._opener(self.call)
+            self.reply = await context.__aenter__()
+            self._context = context
             self._rest = self.reply.chunks()
             await self._read_ahead()
-        except (ProviderError, WireError) as exc:
-            self.failure = exc
-            self.finish("refused" if isinstance(exc, ProviderError) else "unreachable")
-            await self.close()
-            raise
         except Exception as exc:  # border: a plugin's own code
-            bug = self._bug(exc)
-            self.failure = bug
-            self.finish("broken")
-            await self.close()
-            raise bug from exc
+            failure = self.failure = self._explain(exc)
+            self.finish(_how(failure, answered=self.reply is not None))
+            await self.shut()
+            if failure is exc:
+                raise
+            raise failure from exc
         except BaseException:  # cancelled: a lost race, or the caller went away
-            self.finish("lost" if self.lost else "disconnected")
-            await self.close()
+            self.finish(self.abandoned or "disconnected")
+            await self.shut()
             raise
+        self._took_to_content = self.tools.clock() - self._started
+
+    def _explain(self, exc: Exception) -> Failure | RefusedCall:
+        """Give the failure itself, or in place of what a plugin must not raise, one that says so.
+
+        A refusal is believed only before there is an answer: it means that nothing was sent.
+        """
+        if isinstance(exc, ProviderError | WireError):
+            return exc
+        if isinstance(exc, RefusedCall) and self.reply is None:
+            return exc
+        return report_bug(self.intent.provider, exc)
 
     async def _read_ahead(self) -> None:
-        reply, rest, stream = self.reply, self._rest, self.call.stream
-        assert reply is not None  # noqa: S101  # narrowing only
-        assert rest is not None  # noqa: S101  # narrowing only
-        observed = reply.observed
+        observed, rest, stream = self.observed, self._rest, self.call.stream
+        assert observed is not None and rest is not None  # noqa: PT018, S101  # narrowing only
         async for chunk in rest:
             if self.first_byte_us is None:
                 self.first_byte_us = self.tools.now_us()
             self._buffer.append(chunk)
-            if observed.error is not None:
+            if (error := observed.error or _failed(chunk)) is not None:
                 if not observed.has_content:
-                    raise observed.error
+                    raise error
                 return
             if stream and observed.has_content:
                 return
-        self._exhausted = True
+        self.exhausted = True
         if observed.error is not None and not observed.has_content:
             raise observed.error
 
@@ -157,46 +159,37 @@ class Attempt:
         buffered, self._buffer = self._buffer, []
         for chunk in buffered:
             yield chunk
-        if self._exhausted or self._rest is None:
+        if self.lane is None:
+            async for chunk in self.read_on():
+                yield chunk
+            return
+        async for chunk in self.lane.feed:
+            yield chunk
+        if not self.exhausted and self.failure is None:
+            self.failure = ReadFailed("flo2 stopped reading, it is shutting down")
+            yield cut_off(self.intent.provider, self.failure)
+
+    async def read_on(self) -> AsyncIterator[Chunk]:
+        """Give what has not been read yet, from the provider itself; for its one reader."""
+        if self.exhausted or self._rest is None:
             return
         try:
             async for chunk in self._rest:
                 yield chunk
-        except WireError as exc:
+        except (ProviderError, WireError) as exc:
             self.failure = exc
-            yield self._cut(exc)
-        except Flo2Error:
-            raise
+            yield cut_off(self.intent.provider, exc)
         except Exception as exc:  # border: a plugin's own code  # noqa: BLE001
-            bug = self._bug(exc)
-            self.failure = bug
-            yield self._cut(bug)
-        self._exhausted = True
-
-    def _cut(self, exc: WireError | ProviderError) -> Chunk:
-        if isinstance(exc, ProviderError):
-            return Chunk(b"", (Failed(exc),))
-        error = ProviderError(
-            f"the connection to provider {self.intent.provider!r} broke off: {exc}",
-            provider=self.intent.provider,
-            kind="upstream",
-        )
-        return Chunk(b"", (Failed(error),))
-
-    async def skim(self, max_bytes: int) -> None:
-        """Read the rest for its usage only, at most `max_bytes` of it."""
-        seen = 0
-        async for chunk in self.chunks():
-            seen += len(chunk.raw)
-            if seen > max_bytes:
-                return
+            self.failure = report_bug(self.intent.provider, exc)
+            yield cut_off(self.intent.provider, self.failure)
+        self.exhausted = True
 
     def finish(self, outcome: Outcome) -> None:
         """Write the end record, once; what it says follows from what was observed."""
-        if self._ended:
+        if self.ended:
             return
-        self._ended = True
-        end = self.tools.booking.end(
+        self.ended = True
+        end = self.end = self.tools.booking.end(
             intent=self.intent,
             facts=self.facts,
             outcome=outcome,
@@ -207,19 +200,18 @@ class Attempt:
             first_byte_us=self.first_byte_us,
             inbound=self.call.inbound,
         )
-        self.end = end
+        self.tools.write_end(end)
         self._report(outcome)
-        self.tools.ledger.end(end)
 
     def _report(self, outcome: Outcome) -> None:
         health, observed = self.tools.health, self.observed
-        failure = self.failure or (observed.error if observed else None)
-        if failure is not None:
+        failure = self.failure or (observed and observed.error)
+        if isinstance(failure, ProviderError | WireError):
             health.failed(self.candidate_id, failure)
         elif outcome == "answered":
             took = self.tools.clock() - self._started
-            first = self.first_byte_us
-            first_s = None if first is None else (first - self.intent.started_us) / 1e6
+            # A plain answer shows no first token: its first byte comes when it is whole.
+            first_s = self._took_to_content if self.call.stream else None
             health.succeeded(self.candidate_id, first_s, took)
 
     def _http_status(self) -> int | None:
@@ -228,31 +220,31 @@ class Attempt:
         return self.failure.status if isinstance(self.failure, ProviderError) else None
 
     async def close(self) -> None:
-        """Close what is open; safe to call at any time, also when cancelled."""
+        """Let go of it, after `finish`; safe at any time, also when cancelled."""
+        if self.lane is None:
+            await self.shut()
+        else:
+            self.lane.release()
+
+    async def shut(self) -> None:
+        """Close the connection; for the task that reads it. Never raises, save cancellation."""
         rest, context = self._rest, self._context
         self._rest = self._context = None
-        if rest is None and context is None:
-            return
-        if self._exhausted or rest is None:
-            await _leave(rest, context if self.reply is not None else None)
-            return
-        with move_on_after(_CLOSE_S, shield=True):
-            await _leave(rest, context if self.reply is not None else None)
-
-    def _bug(self, exc: Exception) -> ProviderError:
-        return ProviderError(
-            f"provider {self.intent.provider!r} raised {type(exc).__name__}; see the server's log",
-            provider=self.intent.provider,
-            kind="internal",
-            retryable=True,
-        )
+        if context is not None:
+            await leave(self.intent.provider, rest, context, quiet=self.exhausted)
 
 
-async def _leave(
-    rest: AsyncIterator[Chunk] | None, context: AbstractAsyncContextManager[Reply] | None
-) -> None:
-    close = getattr(rest, "aclose", None)
-    if close is not None:
-        await close()
-    if context is not None:
-        await context.__aexit__(None, None, None)
+def _how(failure: Failure | RefusedCall, *, answered: bool) -> Outcome:
+    if not answered:
+        if isinstance(failure, WireError):
+            return "broken" if failure.sent else "unreachable"
+        if isinstance(failure, RefusedCall) or failure.status is not None:
+            return "refused"
+    return "broken"
+
+
+def _failed(chunk: Chunk) -> ProviderError | None:
+    for event in chunk.events:
+        if isinstance(event, Failed):
+            return event.error
+    return None

@@ -5,13 +5,13 @@ Pure but for the price book. Imports: meter, records, protocols.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
 from flo2.canonical import Usage
 from flo2.dialects.base import Dialect, Observed
-from flo2.errors import ProviderError, WireError
+from flo2.errors import ProviderError, RefusedCall, WireError
+from flo2.executor.bounding import input_bound, instant, output_bound
 from flo2.meter import Meter, is_final, outcome, pricing_context
 from flo2.money import add
 from flo2.prices import Bounds, Cost
@@ -19,41 +19,15 @@ from flo2.prices.context import PricingContext
 from flo2.protocols import Facts, Inbound
 from flo2.records import Intent, Outcome, Pend, Settle, Void
 
-__all__ = ["Booking", "input_bound", "output_bound"]
+__all__ = ["Booking"]
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_UNBOUNDED: Final = (b'"image', b'"file', b'"document', b'"input_', b'"url"', b"_id", b"container")
-_HIDDEN_TOKENS: Final = 4096
+_Failure = ProviderError | WireError | RefusedCall
 _UNDECIDED: Final = frozenset({"service_tier", "speed", "inference_geo"})
 """Context that only the answer tells; a bound reckons with every value that has a price."""
 _BYTES_A_TOKEN: Final = 4
 _USUAL_PROMPT: Final = 1000
 _USUAL_ANSWER: Final = 500
 _NOTHING: Final = Observed()
-
-
-def input_bound(inbound: Inbound) -> int | None:
-    """Give a count that the prompt's tokens cannot pass, or None where bytes do not bound it.
-
-    A token is at least one byte of text, and JSON around the text is longer than what a provider
-    adds for roles; what it adds for tools is covered by a constant. Images, files, references and
-    stored context are not bounded by their bytes.
-    """
-    body = inbound.body
-    if not body or any(mark in body for mark in _UNBOUNDED):
-        return None
-    return len(body) + _HIDDEN_TOKENS
-
-
-def output_bound(inbound: Inbound) -> int | None:
-    """Give the most output tokens the client allowed, over all choices, or None."""
-    peek = inbound.peek
-    return None if peek.max_output_tokens is None else peek.max_output_tokens * max(peek.n, 1)
-
-
-def instant(us: int) -> datetime:
-    """Turn microseconds since the epoch into an aware instant, exactly."""
-    return _EPOCH + timedelta(microseconds=us)
 
 
 class Booking:
@@ -94,7 +68,7 @@ class Booking:
         facts: Facts,
         outcome: Outcome,
         observed: Observed | None,
-        failure: ProviderError | WireError | None,
+        failure: _Failure | None,
         http_status: int | None,
         ended_us: int,
         first_byte_us: int | None,
@@ -102,17 +76,55 @@ class Booking:
     ) -> Settle | Pend | Void:
         """Make the end record of an attempt.
 
+        Never raises: an answer that holds what no dialect gives makes a pending entry.
+
         Args:
             intent: What was written when it began.
             facts: What the provider declares about billing of errors.
             outcome: How the attempt ended.
             observed: What its answer showed, or None when there was none.
-            failure: Why it failed, or None.
+            failure: Why it failed, or None; a `RefusedCall` means that nothing was sent.
             http_status: The upstream status, or None when no answer came.
             ended_us: When it ended.
             first_byte_us: When its first byte came, or None.
             inbound: The request, to bound a pending one.
         """
+        try:
+            return self._end(
+                intent=intent,
+                facts=facts,
+                outcome=outcome,
+                observed=observed,
+                failure=failure,
+                http_status=http_status,
+                ended_us=ended_us,
+                first_byte_us=first_byte_us,
+                inbound=inbound,
+            )
+        except Exception as exc:  # border: a plugin's usage; no attempt stays open  # noqa: BLE001
+            return Pend(
+                entry_id=intent.entry_id,
+                ended_us=ended_us,
+                outcome=outcome,
+                reason=f"what the answer told cannot be booked: {type(exc).__name__}",
+                low=Decimal(0),
+                first_byte_us=first_byte_us,
+                http_status=http_status,
+            )
+
+    def _end(
+        self,
+        *,
+        intent: Intent,
+        facts: Facts,
+        outcome: Outcome,
+        observed: Observed | None,
+        failure: _Failure | None,
+        http_status: int | None,
+        ended_us: int,
+        first_byte_us: int | None,
+        inbound: Inbound | None,
+    ) -> Settle | Pend | Void:
         context = pricing_context(
             provider=intent.provider_kind,
             api=intent.api,
@@ -184,7 +196,7 @@ class Booking:
 
 
 def _status(
-    failure: ProviderError | WireError | None,
+    failure: _Failure | None,
     http_status: int | None,
     facts: Facts,
     *,
@@ -192,7 +204,7 @@ def _status(
     cost: Cost | None,
     code: str | None,
 ) -> str:
-    sent = failure.sent if isinstance(failure, WireError) else True
+    sent = failure.sent if isinstance(failure, WireError) else not isinstance(failure, RefusedCall)
     return outcome(
         status=http_status,
         sent=sent,
@@ -203,12 +215,15 @@ def _status(
     )
 
 
-def _reason(failure: ProviderError | WireError | None, otherwise: str) -> str:
+def _reason(failure: _Failure | None, otherwise: str) -> str:
     return otherwise if failure is None else str(failure)
 
 
 def _why_pending(
-    seen: Observed, cost: Cost | None, failure: ProviderError | WireError | None, outcome: Outcome
+    seen: Observed,
+    cost: Cost | None,
+    failure: _Failure | None,
+    outcome: Outcome,
 ) -> str:
     if cost is not None and cost.reason:
         return cost.reason

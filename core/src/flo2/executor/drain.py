@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from anyio import CancelScope, Event, move_on_after
+from anyio import CancelScope, Event, current_time, move_on_after
 from attrs import frozen
+
+from flo2.executor.closing import CLOSE_S, abort
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -37,15 +39,20 @@ class DrainLimits:
 
 
 class DrainGroup:
-    """Owns abandoned attempts; its tasks live in the gateway's own task group."""
+    """Bounds what is read on after its request; the lanes do the reading."""
 
     def __init__(self, group: TaskGroup, limits: DrainLimits) -> None:
-        """Begin empty."""
+        """Begin empty.
+
+        Args:
+            group: The gateway's own; it outlives every request.
+            limits: The bounds.
+        """
+        self.limits = limits
         self._group = group
-        self._limits = limits
         self._running: set[CancelScope] = set()
         self._idle = Event()
-        self._idle.set()
+        self._closed = False
 
     @property
     def running(self) -> int:
@@ -53,36 +60,55 @@ class DrainGroup:
         return len(self._running)
 
     async def take(self, attempt: Attempt, outcome: Outcome) -> None:
-        """Take an open attempt over: read it on where that is worth it, else close it now."""
-        stops = attempt.facts.cancel_semantics == "stops"
-        if stops or len(self._running) >= self._limits.number:
-            with CancelScope(shield=True):
-                if attempt.reply is not None:
-                    attempt.reply.abort()
-                attempt.finish(outcome)
-                await attempt.close()
-            return
-        self._group.start_soon(self.read_on, attempt, outcome)
+        """Take an attempt over whose request is gone: read it on where it has a lane, else end it.
 
-    async def read_on(self, attempt: Attempt, outcome: Outcome) -> None:
-        """Read an attempt to its end within the limits, then settle it."""
-        with move_on_after(self._limits.seconds) as scope:
-            self._running.add(scope)
-            self._idle = Event() if self._idle.is_set() else self._idle
-            try:
-                await attempt.skim(self._limits.bytes)
-            finally:
-                self._running.discard(scope)
-                if not self._running:
-                    self._idle.set()
-                attempt.finish(outcome)
-                await attempt.close()
+        Returns at once where it is read on, and within seconds otherwise. Safe to call twice.
+        """
+        if attempt.lane is not None:
+            attempt.lane.abandon(outcome)
+            return
+        attempt.abandoned = attempt.abandoned or outcome
+        if attempt.reply is not None and not attempt.exhausted:
+            abort(attempt.intent.provider, attempt.reply)
+        attempt.finish(outcome)
+        with move_on_after(CLOSE_S, shield=True):
+            await attempt.shut()
+
+    def dismiss(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Take it over, without waiting for its connection to close."""
+        attempt.abandoned = outcome
+        self._group.start_soon(self.take, attempt, outcome)
+
+    def admit(self, attempt: Attempt, scope: CancelScope) -> bool:
+        """Say whether an open attempt is read on, and if so, end `scope` in due time.
+
+        Its reader calls `leave` when it is through.
+        """
+        if self._closed or attempt.facts.cancel_semantics == "stops":
+            return False
+        if len(self._running) >= self.limits.number:
+            return False
+        scope.deadline = current_time() + self.limits.seconds
+        self._running.add(scope)
+        return True
+
+    def leave(self, scope: CancelScope) -> None:
+        """Give a place back; nothing happens when none was taken."""
+        self._running.discard(scope)
+        if not self._running:
+            self._idle.set()
 
     async def close(self, grace_s: float) -> None:
         """Wait for the running ones, at most `grace_s`; then cut them off (they become pending)."""
         with move_on_after(grace_s):
-            await self._idle.wait()
+            await self._until_idle()
+        self._closed = True
         for scope in tuple(self._running):
             scope.cancel()
-        with move_on_after(5.0):
+        with move_on_after(3 * CLOSE_S):  # two steps of closing, and some to spare
+            await self._until_idle()
+
+    async def _until_idle(self) -> None:
+        while self._running:
+            self._idle = Event()
             await self._idle.wait()

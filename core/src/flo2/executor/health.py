@@ -11,15 +11,27 @@ from random import Random
 
 from attrs import define, field, frozen
 
-from flo2.errors import ProviderError, WireError
+from flo2.errors import InvalidHeader, ProviderError, ResponseTooLarge, WireError
 from flo2.plan import Candidate, Health, Latency
 
-__all__ = ["HealthModel", "View"]
+__all__ = ["HealthModel", "View", "is_callers_fault"]
 
 _FAILURES_TO_EJECT = 5
 _EJECT_S = 30.0
 _MAX_EJECT_S = 300.0
 _SMOOTHING = 0.2
+_MOST_TRACKS = 10_000
+_CALLERS_FAULT = frozenset({"invalid_request", "too_large"})
+
+
+def is_callers_fault(error: ProviderError | WireError) -> bool:
+    """Say whether the request is to blame, and no target would take it.
+
+    A refused credential, a missing model or an exhausted account is the candidate's own trouble.
+    """
+    if isinstance(error, ProviderError):
+        return error.kind in _CALLERS_FAULT
+    return isinstance(error, InvalidHeader | ResponseTooLarge)
 
 
 @define
@@ -33,13 +45,17 @@ class _Track:
     total_s: float | None = None
     samples: int = 0
 
+    def rest_until(self, at: float) -> None:
+        """Rest until then, or longer where that was said before."""
+        self.retry_at = at if self.retry_at is None else max(self.retry_at, at)
+
 
 class HealthModel:
     """Counts failures and smooths latencies, per candidate id.
 
     A candidate that failed five times in a row rests for 30 s, twice as long for each further time
-    (Envoy's outlier numbers); a 429 or 503 with `retry-after` makes it rest that long and is not a
-    failure.
+    (Envoy's outlier numbers); one that says when to come back rests that long, five minutes at
+    most, and that is no failure. What the request itself is to blame for counts for nothing.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -59,17 +75,17 @@ class HealthModel:
 
     def failed(self, candidate: str, error: ProviderError | WireError) -> None:
         """Take note of a failure; an error that is the caller's own counts for nothing."""
-        if not error.retryable:
+        if is_callers_fault(error):
             return
         track = self._track(candidate)
         retry_after = error.retry_after_s if isinstance(error, ProviderError) else None
         if retry_after is not None:
-            track.retry_at = self._clock() + min(retry_after, _MAX_EJECT_S)
+            track.rest_until(self._clock() + min(retry_after, _MAX_EJECT_S))
             return
         track.failures += 1
         if track.failures >= _FAILURES_TO_EJECT:
-            rest = min(_EJECT_S * 2**track.ejections, _MAX_EJECT_S)
-            track.retry_at = self._clock() + rest
+            rest = min(_EJECT_S * 2.0 ** min(track.ejections, 10), _MAX_EJECT_S)
+            track.rest_until(self._clock() + rest)
             track.ejections += 1
             track.failures = 0
 
@@ -95,6 +111,8 @@ class HealthModel:
     def _track(self, candidate: str) -> _Track:
         track = self._tracks.get(candidate)
         if track is None:
+            if len(self._tracks) >= _MOST_TRACKS:  # callers name models freely: forget the oldest
+                del self._tracks[next(iter(self._tracks))]
             track = self._tracks[candidate] = _Track()
         return track
 

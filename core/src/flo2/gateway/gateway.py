@@ -201,7 +201,7 @@ class Gateway:
             health=health,
             ledger=ledger,
             vault=vault,
-            executor=Executor(group, drains, drain_s=limits.seconds),
+            executor=Executor(group, drains),
             drains=drains,
             loss_policy=LossPolicy(frozenset(self.config.refuse_losses)),  # type: ignore[arg-type]  # severities, checked below
             rng=Random(secrets.randbits(64)),  # noqa: S311  # for routing, no secret

@@ -1,0 +1,38 @@
+"""What can be said of a call's size before it runs. Pure. Imports: protocols."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from flo2.protocols import Inbound
+
+__all__ = ["input_bound", "instant", "output_bound"]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UNBOUNDED: Final = (b'"image', b'"file', b'"document', b'"input_', b'"url"', b"_id", b"container")
+_HIDDEN_TOKENS: Final = 4096
+
+
+def input_bound(inbound: Inbound) -> int | None:
+    """Give a count that the prompt's tokens cannot pass, or None where bytes do not bound it.
+
+    A token is at least one byte of text, and JSON around the text is longer than what a provider
+    adds for roles; what it adds for tools is covered by a constant. Images, files, references and
+    stored context are not bounded by their bytes.
+    """
+    body = inbound.body
+    if not body or any(mark in body for mark in _UNBOUNDED):
+        return None
+    return len(body) + _HIDDEN_TOKENS
+
+
+def output_bound(inbound: Inbound) -> int | None:
+    """Give the most output tokens the client allowed, over all choices, or None."""
+    peek = inbound.peek
+    return None if peek.max_output_tokens is None else peek.max_output_tokens * max(peek.n, 1)
+
+
+def instant(us: int) -> datetime:
+    """Turn microseconds since the epoch into an aware instant, exactly."""
+    return _EPOCH + timedelta(microseconds=us)

@@ -1,0 +1,45 @@
+"""What every attempt of a gateway works with. Imports: ledger, records, booking, health."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from flo2.executor.booking import Booking
+from flo2.executor.health import HealthModel
+from flo2.records import Pend, Settle, Void
+
+if TYPE_CHECKING:
+    from flo2.ledger import Ledger
+
+__all__ = ["Tools"]
+
+_log = logging.getLogger("flo2.executor")
+
+
+@frozen
+class Tools:
+    """Lent to each attempt.
+
+    Attributes:
+        clock: Monotonic seconds.
+        now_us: Wall clock, microseconds UTC.
+    """
+
+    ledger: Ledger
+    booking: Booking
+    health: HealthModel
+    clock: Callable[[], float]
+    now_us: Callable[[], int]
+
+    def write_end(self, end: Settle | Pend | Void) -> None:
+        """Write an end record; one that has no JSON form (a plugin's doing) becomes pending."""
+        try:
+            self.ledger.end(end)
+        except (TypeError, ValueError) as exc:
+            _log.exception("entry %s cannot be written as it is", end.entry_id)
+            reason = f"what the answer told cannot be written down: {type(exc).__name__}"
+            self.ledger.end(Pend(end.entry_id, end.ended_us, end.outcome, reason))

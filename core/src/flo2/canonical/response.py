@@ -88,21 +88,30 @@ class _Building:
 
 
 def _append(part: Part, delta: PartDelta) -> Part:
-    extras = {**part.extras, **delta.extras} if delta.extras and hasattr(part, "extras") else None
     match part:
         case Text() | Refusal():
-            grown: Part = evolve(part, text=part.text + delta.text)
+            extras = {**part.extras, **delta.extras}
+            return evolve(part, text=part.text + delta.text, extras=extras)
         case Reasoning():
             signature = (part.signature or "") + delta.signature
-            grown = evolve(part, text=part.text + delta.text, signature=signature or None)
+            return evolve(
+                part,
+                text=part.text + delta.text,
+                signature=signature or None,
+                extras={**part.extras, **delta.extras},
+            )
         case ToolCall():
-            grown = evolve(part, arguments=part.arguments + delta.text)
+            extras = {**part.extras, **delta.extras}
+            return evolve(part, arguments=part.arguments + delta.text, extras=extras)
         case Audio():
-            data, said = (part.data or "") + delta.data, (part.transcript or "") + delta.text
-            grown = evolve(part, data=data or None, transcript=said or None)
+            return evolve(
+                part,
+                data=(part.data or "") + delta.data or None,
+                transcript=(part.transcript or "") + delta.text or None,
+                extras={**part.extras, **delta.extras},
+            )
         case _:
             return part
-    return evolve(grown, extras=extras) if extras is not None else grown
 
 
 def fold(events: Iterable[Event], *, origin: str = "") -> Response:

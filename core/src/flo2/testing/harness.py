@@ -82,7 +82,8 @@ class House:
 
     async def route(self, name: str, strategy: str, *targets: str, **options: object) -> None:
         """Make a route of `provider/model` targets."""
-        specs = tuple(TargetSpec(*target.split("/", 1)) for target in targets)
+        pairs = (target.partition("/") for target in targets)
+        specs = tuple(TargetSpec(provider, model) for provider, _, model in pairs)
         spec = RouteSpec(self.issued.account, name, strategy, specs, options)
         await self.gateway.blocking_call(lambda: self.gateway.store.put_route(spec))
         await self.gateway.refresh(force=True)

@@ -1,0 +1,10 @@
+"""Anthropic keeps the laws of every provider."""
+
+from __future__ import annotations
+
+from flo2.testing import ProviderSuite
+from flo2_provider_anthropic import Anthropic
+
+
+class TestAnthropic(ProviderSuite):
+    provider = Anthropic

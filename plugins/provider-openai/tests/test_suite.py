@@ -1,0 +1,10 @@
+"""OpenAI keeps the laws of every provider."""
+
+from __future__ import annotations
+
+from flo2.testing import ProviderSuite
+from flo2_provider_openai import OpenAI
+
+
+class TestOpenAI(ProviderSuite):
+    provider = OpenAI

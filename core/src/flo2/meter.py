@@ -58,8 +58,8 @@ def is_final(observed: Observed) -> bool:
     """Say whether the usage seen so far is the last word.
 
     Complete answers only, and streams that broke off after both the finish reason and the usage:
-    before that a dialect may hold a placeholder (Anthropic's `message_start` says one output token;
-    BerriAI/litellm#39893 booked it).
+    before that a dialect may hold a placeholder (a `message_start` says one output token, and
+    gateways have booked it).
     """
     return observed.complete or (observed.finish is not None and observed.usage is not None)
 

@@ -176,7 +176,7 @@ class PriceBook:
         for sub in usage.subcalls:
             if problem is not None:
                 break
-            # A subcall that names no model ran on the attempt's own (Anthropic's `compaction`).
+            # A subcall that names no model ran on the attempt's own (a `compaction`).
             name = sub.model or model
             total = Usage(sub.quantities).input_total
             problem = self._price(lines, context, name, sub.quantities, total, name)

@@ -72,8 +72,8 @@ def create_app(gateway: Gateway, *, lifespan: bool = True) -> ASGIApp:
     ordinary = Starlette(
         routes=[
             *(Route(path, app, methods=[method]) for (method, path), app in hot.items()),
-            Route("/v1/models", models, methods=["GET"]),
-            Route("/v1/models/{id:path}", models, methods=["GET"]),
+            Route("/v1/models", models.answer, methods=["GET"]),
+            Route("/v1/models/{id:path}", models.answer, methods=["GET"]),
             Route("/livez", livez),
             Route("/healthz", livez),
             Route("/readyz", readyz),

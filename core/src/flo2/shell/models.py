@@ -37,7 +37,7 @@ class Models:
         self._openai = openai
         self._anthropic = anthropic
 
-    async def __call__(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         """Answer `GET /v1/models` and `GET /v1/models/{id}`."""
         is_anthropic = _ANTHROPIC in request.headers
         try:

@@ -27,7 +27,7 @@ _DENIED: tuple[tuple[Network, str], ...] = (
     (IPv6Network("2001::/32"), "Teredo"),  # RFC 4380
     (IPv6Network("fec0::/10"), "site-local"),  # RFC 3879
     (IPv4Network("192.88.99.0/24"), "6to4 relay"),  # RFC 7526
-    # Azure's platform channel answers on a public address from inside every VM:
+    # One cloud's platform channel answers on a public address from inside every VM:
     # https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
     (IPv4Network("168.63.129.16/32"), "cloud metadata"),
 )

@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import msgspec
 
-from flo2.canonical import Event
+from flo2.canonical import Event, UsageUpdate
 from flo2.dialects.base import Chunk, Observed, ReadUsage
 from flo2.dialects.openai_chat.answer import AnswerReader
 from flo2.dialects.openai_chat.errors import error_from_frame
+from flo2.dialects.openai_chat.light import glance
 from flo2.dialects.sse import Frame, SSEParser
 from flo2.errors import ProviderError, ResponseTooLarge
 
@@ -168,6 +169,8 @@ class BodyDecoder:
         self._reader = AnswerReader(full=full, read_usage=read_usage)
         self.observed = self._reader.observed
         self._pieces: list[bytes] = []
+        self._full = full
+        self._read_usage = read_usage
 
     def feed(self, data: bytes) -> Chunk:
         """Keep the bytes."""
@@ -177,6 +180,10 @@ class BodyDecoder:
     def close(self) -> Chunk:
         """Read the whole body."""
         raw = b"".join(self._pieces)
+        if not self._full:
+            usage = glance(raw, self.observed, self._read_usage)
+            if usage is not None:
+                return Chunk(raw, (UsageUpdate(usage),))
         out: list[Event] = []
         try:
             payload = _decode(raw)

@@ -57,6 +57,10 @@ _INSIDE_OUTPUT: Final = (
 )
 
 
+_PLAIN: Final = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
+_PLAIN_DETAILS: Final = frozenset({"prompt_tokens_details", "completion_tokens_details"})
+
+
 class _Unsound(Exception):  # private: carries the reason out of the reader
     """The usage object cannot be trusted."""
 
@@ -128,11 +132,28 @@ def _written(raw: Mapping[str, Any], details: Mapping[str, Any]) -> int:
 
 def read_usage(raw: Mapping[str, Any]) -> Usage:
     """Normalise a usage object; never raises: what does not add up is named in `problem`."""
+    if (plain := _plain(raw)) is not None:
+        return Usage(plain, raw=raw, dialect=DIALECT)
     try:
         quantities, informational = _read(raw)
     except _Unsound as exc:
         return Usage({}, raw=raw, dialect=DIALECT, problem=str(exc))
     return Usage(quantities, informational, raw=raw, dialect=DIALECT)
+
+
+def _plain(raw: Mapping[str, Any]) -> dict[str, int] | None:
+    """Read a usage object without details that are not zero: nearly all of them."""
+    prompt, completion = raw.get("prompt_tokens"), raw.get("completion_tokens")
+    if type(prompt) is not int or type(completion) is not int or prompt < 1 or completion < 1:
+        return None
+    if raw.get("total_tokens") != prompt + completion:
+        return None
+    for key, value in raw.items():
+        if key not in _PLAIN and (
+            key not in _PLAIN_DETAILS or type(value) is not dict or any(value.values())
+        ):
+            return None
+    return {"input_tokens": prompt, "output_tokens": completion}
 
 
 def _read(raw: Mapping[str, Any]) -> tuple[dict[str, int], dict[str, int]]:

@@ -1,0 +1,68 @@
+"""Read of a plain answer only what metering needs, without building the rest of it.
+
+The common answer (choices, a usage object, no error) is read here; whatever is odd is left to
+`AnswerReader`, which knows all of it. Imports: canonical, base.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from attrs import evolve
+
+from flo2.canonical import Usage
+from flo2.dialects.base import Observed, ReadUsage
+
+__all__ = ["glance"]
+
+
+class _Message(msgspec.Struct):
+    content: msgspec.Raw | None = None
+    tool_calls: msgspec.Raw | None = None
+
+
+class _Choice(msgspec.Struct):
+    message: _Message
+    finish_reason: str
+    index: int = 0
+
+
+class _Answer(msgspec.Struct):
+    id: str
+    model: str
+    choices: list[_Choice]
+    usage: dict[str, Any]
+    service_tier: str | None = None
+    error: None = None
+
+
+_decode = msgspec.json.Decoder(_Answer).decode
+
+
+def glance(raw: bytes, observed: Observed, read_usage: ReadUsage) -> Usage | None:
+    """Fill `observed` from a whole answer of the common shape.
+
+    Returns:
+        Its usage, or None when it is not of that shape; `observed` is then untouched.
+    """
+    try:
+        answer = _decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    first = answer.choices[0] if len(answer.choices) == 1 else None
+    if first is None or first.index or not (answer.id and answer.model and answer.usage):
+        return None
+    message = first.message
+    if not (message.content or message.tool_calls):
+        return None
+    usage = read_usage(answer.usage)
+    if answer.service_tier is not None:
+        usage = evolve(usage, context={"service_tier": answer.service_tier, **usage.context})
+    observed.response_id = answer.id
+    observed.model = answer.model
+    observed.finish = first.finish_reason
+    observed.usage = usage
+    observed.has_content = True
+    observed.complete = True
+    return usage

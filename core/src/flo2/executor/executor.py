@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import anyio
 from anyio import get_cancelled_exc_class, move_on_after
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from flo2.errors import AllAttemptsFailed, ProviderError, SecretError, WireError
 from flo2.executor.attempt import Attempt
@@ -72,6 +73,7 @@ class Executor:
             RefusedCall: the request itself cannot be sent.
             StoreError: the ledger cannot be written; nothing more was sent.
         """
+        await checkpoint_if_cancelled()  # for a client that is gone already, nothing is begun
         course = _Course(make, self._sleep)
         for number, stage in enumerate(plan.stages):
             only = stage.candidates[0]

@@ -215,3 +215,22 @@ def test_an_answer_through_both_dialects_means_what_it_meant(events):
     there = decode(OPENAI, encode(OPENAI, events))
     body = ANTHROPIC.encode_response(there).body
     assert meaning(decode_plain(ANTHROPIC, body)) == meaning(fold(events))
+
+
+def test_what_a_provider_keeps_is_refused_and_a_billing_header_is_not() -> None:
+    """Message threads need their provider (clients.md 22); Claude Code's billing line does not."""
+    body = {
+        "model": "m",
+        "max_tokens": 9,
+        "system": [{"type": "text", "text": "x-anthropic-billing-header: cc_version=1"}],
+        "messages": [{"role": "user", "content": "Hi"}],
+        "thread": {"type": "create"},
+    }
+    request = AnthropicMessages().parse(json.dumps(body).encode())
+
+    losses = OpenAIChat().check(request, Profile())
+
+    assert {(loss.path, loss.severity) for loss in losses} == {
+        ("thread", "refuse"),
+        ("messages[0].content[0]", "note"),
+    }

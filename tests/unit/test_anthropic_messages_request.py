@@ -183,14 +183,18 @@ def test_tool_results_become_a_tool_message_and_come_back_as_one_user_turn():
 def test_billing_header_is_hidden_from_other_dialects():
     block = {"type": "text", "text": "x-anthropic-billing-header: cc_version=1; cch=2"}
     request = DIALECT.parse(body(system=[block, {"type": "text", "text": "Be kind."}]))
-    assert request.messages[0] == Message("system", (Opaque(NAME, block), Text("Be kind.")))
+    assert request.messages[0] == Message(
+        "system", (Opaque(NAME, block, aside=True), Text("Be kind."))
+    )
     assert rendered(request)[0]["system"] == [block, {"type": "text", "text": "Be kind."}]
 
 
 def test_billing_header_as_bare_text_is_hidden_too():
     text = "x-anthropic-billing-header: cc_version=1"
     request = DIALECT.parse(body(system=text))
-    assert request.messages[0].content == (Opaque(NAME, {"type": "text", "text": text}),)
+    assert request.messages[0].content == (
+        Opaque(NAME, {"type": "text", "text": text}, aside=True),
+    )
     assert rendered(request)[0]["system"] == [{"type": "text", "text": text}]
 
 

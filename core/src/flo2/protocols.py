@@ -94,7 +94,7 @@ class Inbound:
         self.peek = peek
         self.headers: Mapping[str, str] = headers or {}
         self.query = query
-        self.rewritten = request is not None
+        self.rewritten = request is not None or peek.needs_render
         self._request = request
 
     @property

@@ -166,10 +166,14 @@ class Refusal:
 
 @frozen
 class Opaque:
-    """Content of one dialect that flo2 does not model; goes out to that dialect only, untouched."""
+    """Content of one dialect that flo2 does not model; goes out to that dialect only, untouched.
+
+    `aside` True: it is no content for a model, so that nothing is lost where it is left out.
+    """
 
     dialect: str
     data: Mapping[str, Any]
+    aside: bool = False
 
 
 Part = Text | Image | Audio | File | ToolCall | ToolResult | Reasoning | Refusal | Opaque

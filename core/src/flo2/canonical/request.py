@@ -148,6 +148,8 @@ class Request:
         end_user: An opaque id of the person at the client's end (`user`, `metadata.user_id`).
         metadata: The client's own key-value pairs, as parsed.
         extras: Unmodelled top-level fields.
+        essential: Names of extras without which the request means something else (a reference to
+            what the provider keeps): another dialect refuses them instead of leaving them out.
     """
 
     model: str
@@ -165,4 +167,5 @@ class Request:
     metadata: Mapping[str, Any] | None = None
     cache: CacheHint | None = None
     extras: Extras = field(factory=dict)
+    essential: frozenset[str] = frozenset()
     origin: str = ""

@@ -47,6 +47,8 @@ class Peek:
         max_output_tokens: The client's own bound on the answer, or None.
         n: Number of answers asked for.
         end_user: `user` / `metadata.user_id`, for attribution, or None.
+        needs_render: The bytes hold what flo2 itself wrote for the client and the provider would
+            not take; the request is rendered anew although the dialects are equal.
     """
 
     model: str
@@ -55,6 +57,7 @@ class Peek:
     max_output_tokens: int | None = None
     n: int = 1
     end_user: str | None = None
+    needs_render: bool = False
 
 
 @frozen

@@ -7,6 +7,7 @@ Pure. Imports: base, errors.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -27,6 +28,10 @@ class _Head(msgspec.Struct):
     stream: bool | None = None
     metadata: msgspec.Raw | None = None
 
+
+# Thinking of another vendor is shown to the client as a block with an empty signature; the API
+# takes only its own, so such a block must not go back to it as it stands.
+_UNSIGNED = re.compile(rb'"signature"\s*:\s*""')
 
 _decode = msgspec.json.Decoder(_Head).decode
 
@@ -55,6 +60,7 @@ def peek_request(body: bytes, *, bounded: bool) -> Peek:
         stream=bool(head.stream),
         max_output_tokens=head.max_tokens,
         end_user=_user(metadata),
+        needs_render=_UNSIGNED.search(body) is not None,
     )
 
 

@@ -39,6 +39,9 @@ __all__ = ["load_object", "parse_request"]
 
 Fields = dict[str, Any]
 
+_ESSENTIAL: Final = frozenset({"container", "thread"})
+"""What the provider keeps for the client: without it the request means something else."""
+
 _MODELLED: Final = frozenset(
     {
         "cache_control",
@@ -126,6 +129,7 @@ def parse_request(body: bytes) -> Request:
         metadata=metadata,
         cache=cache,
         extras=left,
+        essential=_ESSENTIAL & left.keys(),
         origin=NAME,
     )
 
@@ -142,7 +146,7 @@ def _system(value: Any) -> tuple[Message, ...]:
     content, plain = parse_content(value, "system")
     blocks = value if isinstance(value, list) else [{"type": "text", "text": value}]
     hidden = tuple(
-        Opaque(NAME, block)
+        Opaque(NAME, block, aside=True)
         if isinstance(part, Text) and part.text.startswith(BILLING_HEADER)
         else part
         for part, block in zip(content, blocks, strict=True)

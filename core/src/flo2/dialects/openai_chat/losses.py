@@ -17,10 +17,12 @@ class LossLog:
 
     Args:
         origin: The dialect the request came from: its `extras` and cache marks belong there.
+        essential: Top-level extras that must not be left out.
     """
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, essential: frozenset[str] = frozenset()) -> None:
         self.origin = origin
+        self.essential = essential
         self.is_own = origin == DIALECT
         self.losses: list[Loss] = []
 
@@ -35,7 +37,8 @@ class LossLog:
         whose = f"a field of {self.origin}" if self.origin else "a field of no dialect"
         for key, value in extras.items():
             if value is not None:
-                self.add(f"{path}.{key}" if path else key, whose)
+                refused: Severity = "refuse" if not path and key in self.essential else "drop"
+                self.add(f"{path}.{key}" if path else key, whose, refused)
         return known
 
     def put_cache(self, known: dict[str, Any], cache: CacheHint | None, path: str) -> None:

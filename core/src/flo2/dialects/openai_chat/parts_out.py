@@ -19,6 +19,7 @@ from flo2.canonical import (
     Part,
     Reasoning,
     Refusal,
+    Severity,
     Text,
     ToolCall,
     ToolResult,
@@ -66,7 +67,8 @@ def write_part(part: Part, path: str, log: LossLog) -> _JSON | None:
             if part.dialect == DIALECT:
                 return dict(part.data)
             kind = part.data.get("type", "content")
-            log.add(path, f"{kind!r} of {part.dialect} has no form here")
+            severity: Severity = "note" if part.aside else "drop"
+            log.add(path, f"{kind!r} of {part.dialect} has no form here", severity)
             return None
         case Reasoning() | ToolCall() | ToolResult():
             log.add(path, f"a {type(part).__name__} cannot stand in this role", "refuse")

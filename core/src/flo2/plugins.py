@@ -6,6 +6,7 @@ loses only itself. Imports: hookspecs, errors, pluggy.
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import traceback
 from collections.abc import Callable, Iterable, Mapping
@@ -59,10 +60,15 @@ class Loaded:
 
 @frozen
 class Registered:
-    """A registered class and the plugin it came from."""
+    """A registered class and the plugin it came from.
+
+    Attributes:
+        replaces: It takes the name over on purpose, from whichever plugin has it.
+    """
 
     item: type[Any]
     plugin: str
+    replaces: bool = False
 
 
 class Plugins:
@@ -89,13 +95,14 @@ class Plugins:
 
         Args:
             disable: Entry-point names to leave out.
-            only: Load exactly these entry points; None: all that are installed.
+            only: Load exactly these entry points; None: all that are installed. One that is not
+                installed is in `loaded`, with that error.
             extra: Plugins handed over in Python, by name: modules or objects with hooks.
             found: Entry points to look at instead of the installed ones.
             strict: Raise at the first plugin that fails, instead of keeping the error.
 
         Raises:
-            PluginError: in strict mode; and for a misspelt hook name, in either.
+            PluginError: in strict mode.
         """
         plugins = cls()
         blocked = frozenset(disable)
@@ -105,8 +112,14 @@ class Plugins:
             if point.name in blocked or (wanted is not None and point.name not in wanted):
                 continue
             plugins._load_point(point)
-        for name, plugin in sorted((extra or {}).items()):
-            plugins._add(Loaded(name), plugin)
+        for name in sorted((wanted or frozenset()) - plugins._loaded.keys() - blocked):
+            missing = f"no plugin of this name is installed; try: pip install flo2-{name}"
+            plugins._loaded[name] = Loaded(name, error=missing)
+        for name, plugin in sorted((extra or {}).items(), key=lambda pair: pair[0]):
+            if name in plugins._loaded:
+                plugins._fail(name, f"a plugin named {name!r} is installed and also handed over")
+            else:
+                plugins._add(Loaded(name), plugin)
         if strict:
             plugins.raise_for(plugins.loaded)
         return plugins
@@ -225,18 +238,15 @@ class Plugins:
 
     def _add(self, base: Loaded, plugin: object) -> None:
         self._loaded[base.name] = base
-        stated = getattr(plugin, "flo2_api", API_VERSION)
-        if stated[0] != API_VERSION[0] or stated[1] > API_VERSION[1]:
-            self._fail(base.name, f"it is made for plugin API {stated}, this is {API_VERSION}")
+        if problem := _unfit(plugin):
+            self._fail(base.name, problem)
             return
-        known = {name for name, _ in inspect.getmembers(hookspecs) if name.startswith("flo2_")}
-        named = {name for name in dir(plugin) if name.startswith("flo2_") and name != "flo2_api"}
-        if unknown := sorted(n for n in named - known if _is_hook(plugin, n)):
-            self._fail(base.name, f"there is no hook named {unknown[0]!r}")
+        if (same := self._manager.get_name(plugin)) is not None:
+            self._fail(base.name, f"it is the same module as plugin {same!r}; uninstall one")
             return
         try:
             self._manager.register(plugin, name=base.name)
-        except (pluggy.PluginValidationError, ValueError) as exc:
+        except pluggy.PluginValidationError as exc:
             self._manager.unregister(name=base.name)
             self._fail(base.name, str(exc), exc)
             return
@@ -276,19 +286,44 @@ class Plugins:
             if missing := [need for need in needs if not hasattr(item, need)]:
                 msg = f"{slot} {kind!r} lacks {', '.join(missing)}"
                 raise PluginError(msg)
+            if not inspect.isclass(item):
+                msg = f"{slot} {kind!r} is {item!r}; register the class, flo2 makes the objects"
+                raise PluginError(msg)
             other = self._slots[slot].get(kind)
-            if other is not None and not replace:
+            if other is not None and other.replaces and not replace:
+                return  # the order of loading does not decide who replaces whom
+            if other is not None and (other.replaces or not replace):
                 msg = (
                     f"{slot} {kind!r} is registered by both {other.plugin!r} and {plugin!r}; "
                     "block one in [plugins] disable, or pass replace=True"
                 )
                 raise PluginError(msg)
-            self._slots[slot][kind] = Registered(item, plugin)
+            self._slots[slot][kind] = Registered(item, plugin, replace)
 
         return register
 
     def _fail(self, name: str, error: str, cause: BaseException | None = None) -> None:
         self._loaded[name] = evolve(self._loaded[name], error=error, cause=cause)
+
+
+def _unfit(plugin: object) -> str | None:
+    """Say why a plugin cannot be registered at all, or None."""
+    stated = getattr(plugin, "flo2_api", API_VERSION)
+    match stated:
+        case (int() as major, int() as minor):
+            if major != API_VERSION[0] or minor > API_VERSION[1]:
+                return f"it is made for plugin API {stated}, this is {API_VERSION}"
+        case _:
+            return f"flo2_api is {stated!r}; write it as (major, minor), such as {API_VERSION}"
+    known = {name for name, _ in inspect.getmembers(hookspecs) if name.startswith("flo2_")}
+    named = {name for name in dir(plugin) if name.startswith("flo2_") and name != "flo2_api"}
+    if unknown := sorted(n for n in named - known if _is_hook(plugin, n)):
+        near = difflib.get_close_matches(unknown[0], known, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        return f"there is no hook named {unknown[0]!r}{hint}"
+    if bare := sorted(n for n in named & known if not _is_hook(plugin, n)):
+        return f"{bare[0]} is not marked: put @flo2.hookimpl above it"
+    return None
 
 
 def _is_hook(plugin: object, name: str) -> bool:

@@ -73,17 +73,15 @@ def flo2_register_commands(cli: click.Group) -> None:
 
 
 @hookspec
-def flo2_routes(gateway: Gateway) -> Mapping[str, Any] | None:  # type: ignore[empty-body]  # spec
+def flo2_routes(gateway: Gateway) -> Mapping[str, Any] | None:
     """Give ASGI apps to mount, by path prefix (`/ui`); under `/api` they need the admin token."""
 
 
 @hookspec
-def flo2_lifespan(  # type: ignore[empty-body]  # a spec has no body
-    gateway: Gateway,
-) -> AbstractAsyncContextManager[None] | None:
+def flo2_lifespan(gateway: Gateway) -> AbstractAsyncContextManager[None] | None:
     """Give a context to hold open while the gateway runs; left in reverse order at its end."""
 
 
 @hookspec(firstresult=True)
-def flo2_resolve_secret(reference: str) -> Secret | None:  # type: ignore[empty-body]  # spec
+def flo2_resolve_secret(reference: str) -> Secret | None:
     """Resolve a `vault:…` reference; None: not mine. Asked during calls: answer from memory."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING
 
-from flo2.canonical import Event, Failed, Loss, Response, fold
+from flo2.canonical import Event, Failed, Loss, PartDelta, PartStart, Response, Text, fold
 from flo2.dialects.base import Dialect
 
 if TYPE_CHECKING:
@@ -121,6 +121,26 @@ class Answer:
                 yield event
         attempt.finish("broken" if broken else "answered")
         await attempt.close()
+
+    async def texts(self) -> AsyncIterator[str]:
+        """Give the text of the first choice, piece by piece; for callers without HTTP.
+
+        Raises:
+            ProviderError: the answer broke off.
+        """
+        texts: set[int] = set()
+        async for event in self.events():
+            match event:
+                case PartStart(index=index, part=Text(text=text), choice=0):
+                    texts.add(index)
+                    if text:
+                        yield text
+                case PartDelta(index=index, text=text, choice=0) if text and index in texts:
+                    yield text
+                case Failed(error=error):
+                    raise error
+                case _:
+                    continue
 
     async def response(self) -> Response:
         """Take the whole answer in its canonical form; for callers without HTTP."""

@@ -45,6 +45,7 @@ from flo2.gateway.runtime import (
     make_book,
     make_observers,
     make_providers,
+    make_store,
     make_strategies,
 )
 from flo2.keys import Authenticator
@@ -107,6 +108,7 @@ class Gateway:
         self._runtime: Runtime | None = None
         self._authenticator: Authenticator | None = None
         self._stack: AsyncExitStack | None = None
+        self._entered = False
         self._storing = CapacityLimiter(1)
 
     # Building ---------------------------------------------------------------------------------
@@ -144,7 +146,9 @@ class Gateway:
         )
         wire = wire or Wire(engine=config.network.engine, allow_private=config.network.networks)
         if store is None:
-            store = _make_store(config, loaded, environ, wire)
+            at = config.data_dir or default_data_dir(environ)
+            services = Services(wire=wire, data_dir=at, environ=dict(environ))
+            store = make_store(config, loaded, services)
         return cls(config, loaded, store, environ, wire)
 
     @classmethod
@@ -159,7 +163,19 @@ class Gateway:
     # Running ----------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        """Open the store, the journal and the pools; start the background tasks."""
+        """Open the store, the journal and the pools; start the background tasks.
+
+        Raises:
+            Unavailable: it was entered before.
+            SecretError, StoreError: what it keeps cannot be opened.
+        """
+        if self._entered:
+            msg = (
+                "a gateway is entered once: a host that enters it itself passes lifespan=False "
+                "to create_app, and what starts again builds a new one"
+            )
+            raise Unavailable(msg, code="gateway_entered_twice")
+        self._entered = True
         async with AsyncExitStack() as stack:
             await self._open(stack)
             self._stack = stack.pop_all()
@@ -260,7 +276,7 @@ class Gateway:
             path = folder / "kek"
             if not path.exists():
                 generate_kek_file(path)
-            reference = f"file:{path}"
+            reference = f"file:{path.absolute()}"
         return KekRing.from_reference(reference, environ=self.environ, resolver=resolver)
 
     async def _keep_fresh(self) -> None:
@@ -433,15 +449,3 @@ class Gateway:
     def models(self, key: IssuedKey) -> Sequence[ModelInfo]:
         """List what a key may call: routes first, then the priced models of its providers."""
         return list_models(key, self.runtime.snapshot.tenant(key.account), self.providers)
-
-
-def _make_store(config: Config, plugins: Plugins, environ: Mapping[str, str], wire: Wire) -> Store:
-    kind = config.store.get("kind", "sql" if "sql" in plugins.kinds("store") else "memory")
-    if kind == MemoryStore.kind:
-        return MemoryStore()
-    item = plugins.get("store", kind)
-    table = {key: value for key, value in config.store.items() if key != "kind"}
-    data_dir = config.data_dir or default_data_dir(environ)
-    folder = Services(wire=wire, data_dir=data_dir, environ=dict(environ))
-    made: Store = item(structure(table, item.Config, "config.store"), folder)
-    return made

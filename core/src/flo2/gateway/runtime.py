@@ -22,10 +22,12 @@ from flo2.executor import Booking, DrainGroup, Executor, HealthModel, Tools, Vie
 from flo2.gateway.directory import Snapshot
 from flo2.gateway.resolve import Bound, Target
 from flo2.ids import IdSource
+from flo2.memory_store import MemoryStore
 from flo2.meter import Meter
 from flo2.prices import Bounds, Layer, PriceBook, build
 from flo2.protocols import Credential, Inbound, Observer, PriceSource, Provider, Strategy
 from flo2.services import Services
+from flo2.stores import Store
 
 if TYPE_CHECKING:
     from flo2.ledger import Ledger
@@ -33,7 +35,14 @@ if TYPE_CHECKING:
     from flo2.records import Exchange
     from flo2.vault import Vault
 
-__all__ = ["Runtime", "make_book", "make_observers", "make_providers", "make_strategies"]
+__all__ = [
+    "Runtime",
+    "make_book",
+    "make_observers",
+    "make_providers",
+    "make_store",
+    "make_strategies",
+]
 
 
 @define
@@ -173,6 +182,20 @@ def make_strategies(
         return made[key]
 
     return find
+
+
+def make_store(config: Config, plugins: Plugins, services: Services) -> Store:
+    """Make the configured store; unconfigured, the one for SQL where it is installed.
+
+    Raises:
+        ConfigError, PluginError: there is none of that kind, or its settings are wrong.
+    """
+    kind = config.store.get("kind", "sql" if "sql" in plugins.kinds("store") else MemoryStore.kind)
+    if kind == MemoryStore.kind:
+        return MemoryStore()
+    table = {**config.store, "kind": kind}
+    store: Store = _instance(plugins, "store", kind, table, "config.store", services)
+    return store
 
 
 def make_observers(config: Config, plugins: Plugins, services: Services) -> tuple[Observer, ...]:

@@ -28,7 +28,7 @@ def anyio_backend():
 
 
 @pytest.mark.parametrize("semantics", ["runs_to_end", "unknown"])
-@pytest.mark.parametrize("moment", [0, 5, 5.5, 29.9])
+@pytest.mark.parametrize("moment", [0.1, 5, 5.5, 29.9])
 async def test_a_stream_that_bills_to_the_end_survives_its_client(semantics, moment):
     async with stage(a=Script(TALK, semantics=semantics)) as t:
         with anyio.move_on_after(moment) as left:

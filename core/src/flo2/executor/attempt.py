@@ -84,7 +84,7 @@ class Attempt:
         self._context: AbstractAsyncContextManager[Reply] | None = None
         self._rest: AsyncIterator[Chunk] | None = None
         self._buffer: list[Chunk] = []
-        self._started = 0.0
+        self._started: float | None = None
         self._took_to_content: float | None = None
 
     @property
@@ -185,8 +185,8 @@ class Attempt:
         self.exhausted = True
 
     def finish(self, outcome: Outcome) -> None:
-        """Write the end record, once; what it says follows from what was observed."""
-        if self.ended:
+        """Write the end record, once, of an attempt that began; it follows from what was seen."""
+        if self.ended or self._started is None:
             return
         self.ended = True
         end = self.end = self.tools.booking.end(
@@ -208,7 +208,7 @@ class Attempt:
         failure = self.failure or (observed and observed.error)
         if isinstance(failure, ProviderError | WireError):
             health.failed(self.candidate_id, failure)
-        elif outcome == "answered":
+        elif outcome == "answered" and self._started is not None:
             took = self.tools.clock() - self._started
             # A plain answer shows no first token: its first byte comes when it is whole.
             first_s = self._took_to_content if self.call.stream else None

@@ -177,6 +177,10 @@ class FakeUpstream:
             Scripted(status, tuple(named.items()), pieces, ends, chunked=length is None)
         )
 
+    def forget(self) -> None:
+        """Drop what is left of the script."""
+        self._script.clear()
+
     # Used by both forms -----------------------------------------------------------------------
 
     def take(self, received: Received) -> Scripted:

@@ -1,0 +1,206 @@
+"""The official SDKs as clients: of the gateway, and of the replaying upstream itself."""
+
+from __future__ import annotations
+
+import inspect
+import json
+
+import anthropic
+import httpx2
+import openai
+import pytest
+from anthropic.resources.beta.messages import AsyncMessages as AnthropicBetaMessages
+from anthropic.resources.messages import AsyncMessages as AnthropicMessages
+from openai.lib.streaming.chat import ChatCompletionStreamState
+from openai.resources.chat.completions import AsyncCompletions
+
+from flo2.testing.replay import Stage, staged
+
+
+def arguments(method, request: dict) -> dict:
+    """Give a request's JSON as the method's arguments; what it has no name for goes beside them."""
+    known = inspect.signature(method).parameters.keys()
+    given = {key: value for key, value in request.items() if key in known}
+    rest = {key: value for key, value in request.items() if key not in known}
+    return {**given, "extra_body": rest} if rest else given
+
+
+def told(error: Exception) -> tuple:
+    """Say what an SDK's exception says to whoever catches it."""
+    name = type(error).__name__
+    if isinstance(error, openai.APIStatusError | anthropic.APIStatusError):
+        return name, error.status_code, error.body, error.message
+    if isinstance(error, openai.APIError | anthropic.APIError):
+        return name, None, error.body, error.message
+    return name, None, None, str(error)
+
+
+def dumped(model) -> dict:
+    # What the types do not know is compared as it came.
+    return model.model_dump(mode="json", warnings=False)
+
+
+class SDK:
+    """One SDK's client, and what it put on the wire and took from it.
+
+    Attributes:
+        sent: The JSON of each request it sent, retries included.
+        requests: The requests themselves.
+        answer: The newest answer; its body only where the SDK read it whole.
+    """
+
+    def __init__(self):
+        hooks = {"request": [self._note_request], "response": [self._note_answer]}
+        self.http = httpx2.AsyncClient(event_hooks=hooks, timeout=30)
+        self.requests, self.answer = [], None
+
+    async def _note_request(self, request):
+        self.requests.append(request)
+
+    async def _note_answer(self, answer):
+        self.answer = answer
+
+    @property
+    def sent(self):
+        return json.loads(self.requests[-1].content)
+
+    @property
+    def request_id(self):
+        return self.answer.headers["x-flo2-request-id"]
+
+    async def aclose(self):
+        await self.http.aclose()
+
+    async def read(self, opening) -> tuple[bytes, tuple | None]:
+        """Give the whole body of an answer, and the exception where the SDK raised one."""
+        try:
+            async with opening as answer:
+                return await answer.read(), None
+        except (openai.APIStatusError, anthropic.APIStatusError) as error:
+            return error.response.content, told(error)
+
+
+class OpenAISDK(SDK):
+    def __init__(self, base_url, key, **options):
+        super().__init__()
+        self.client = openai.AsyncOpenAI(
+            base_url=base_url + "/v1", api_key=key, http_client=self.http, **options
+        )
+
+    async def raw(self, request):
+        create = self.client.chat.completions.with_streaming_response.create
+        return await self.read(create(**arguments(AsyncCompletions.create, request)))
+
+    async def result(self, request):
+        """Give what the SDK makes of an answer: the whole completion, or the error it raises."""
+        given = arguments(AsyncCompletions.create, request)
+        try:
+            if not request.get("stream"):
+                return dumped(await self.client.chat.completions.create(**given))
+            if helped(request):
+                given.pop("stream")
+                async with self.client.chat.completions.stream(**given) as events:
+                    return dumped(await events.get_final_completion())
+            state = ChatCompletionStreamState()
+            async for chunk in await self.client.chat.completions.create(**given):
+                state.handle_chunk(chunk)
+            return dumped(state.get_final_completion())
+        except (openai.OpenAIError, AssertionError, ValueError, TypeError, RuntimeError) as error:
+            return told(error)
+
+
+def helped(request) -> bool:
+    """Whether the SDK's stream helper takes a request: it refuses tools that are not strict."""
+    tools = request.get("tools") or ()
+    return all(tool.get("function", {}).get("strict") for tool in tools) and not (
+        {"functions", "response_format"} & request.keys()
+    )
+
+
+class AnthropicSDK(SDK):
+    def __init__(self, base_url, key, *, beta=False, **options):
+        super().__init__()
+        self.client = anthropic.AsyncAnthropic(
+            base_url=base_url, api_key=key, http_client=self.http, timeout=30, **options
+        )
+        self.messages = self.client.beta.messages if beta else self.client.messages
+        self._methods = AnthropicBetaMessages if beta else AnthropicMessages
+
+    async def raw(self, request):
+        create = self.messages.with_streaming_response.create
+        return await self.read(create(**arguments(self._methods.create, request)))
+
+    async def result(self, request):
+        """Give what the SDK makes of an answer: the whole message, or the error it raises."""
+        try:
+            if not request.get("stream"):
+                given = arguments(self._methods.create, request)
+                return dumped(await self.messages.create(**given))
+            given = {key: value for key, value in request.items() if key != "stream"}
+            async with self.messages.stream(**arguments(self._methods.stream, given)) as events:
+                return dumped(await events.get_final_message())
+        except (anthropic.AnthropicError, AssertionError, ValueError, TypeError) as error:
+            return told(error)
+
+
+@pytest.fixture(scope="module")
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def stage(anyio_backend):
+    def providers(url):
+        return {
+            "openai": {"kind": "openai", "base_url": f"{url}/v1"},
+            "anthropic": {"kind": "anthropic", "base_url": url},
+        }
+
+    async with staged(providers) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def sdks(stage: Stage):
+    """Make clients of the gateway, closed with the module."""
+    made = []
+
+    def make(kind, base_url=stage.url, key=stage.key, **options):
+        kinds = {"openai": OpenAISDK, "anthropic": AnthropicSDK}
+        made.append(kinds[kind](base_url, key, **options))
+        return made[-1]
+
+    yield make
+    for sdk in made:
+        await sdk.aclose()
+
+
+@pytest.fixture(scope="module")
+async def openai_sdk(sdks):
+    return sdks("openai")
+
+
+@pytest.fixture(scope="module")
+async def anthropic_sdk(sdks):
+    return sdks("anthropic")
+
+
+@pytest.fixture(scope="module")
+async def anthropic_beta_sdk(sdks):
+    return sdks("anthropic", beta=True)
+
+
+@pytest.fixture(scope="module")
+async def direct_openai(sdks, stage):
+    """Speaks to the upstream itself, so that its reading of an answer is the measure."""
+    return sdks("openai", stage.upstream_url, "none", max_retries=0)
+
+
+@pytest.fixture(scope="module")
+async def direct_anthropic(sdks, stage):
+    return sdks("anthropic", stage.upstream_url, "none", max_retries=0)
+
+
+@pytest.fixture(scope="module")
+async def direct_anthropic_beta(sdks, stage):
+    return sdks("anthropic", stage.upstream_url, "none", beta=True, max_retries=0)

@@ -10,6 +10,13 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    from flo2.cli.root import run  # noqa: PLC0415  # `import flo2.cli` alone costs nothing
+    # Here, so that `import flo2.cli` alone costs nothing.
+    import os  # noqa: PLC0415
+    import sys  # noqa: PLC0415
 
-    raise SystemExit(run())
+    from flo2.cli.root import excepthook, run  # noqa: PLC0415
+    from flo2.cli.state import State  # noqa: PLC0415
+
+    state = State(os.environ)
+    sys.excepthook = excepthook(state)
+    raise SystemExit(run(None, state))

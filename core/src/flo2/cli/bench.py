@@ -13,19 +13,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from attrs import evolve
+
 from flo2 import builtins
 from flo2.config import Config
 from flo2.errors import NotFound, StoreError
+from flo2.gateway import Gateway, default_data_dir
 from flo2.gateway.first_run import (
     DEFAULT_ACCOUNT,
     Prepared,
+    make_folder,
     open_keks,
     prepare,
     setup_lock,
 )
-from flo2.gateway.gateway import _make_store, default_data_dir
 from flo2.gateway.resolve import Bound
-from flo2.gateway.runtime import make_book, make_providers
+from flo2.gateway.runtime import make_book, make_providers, make_store
 from flo2.memory_store import MemoryStore
 from flo2.plugins import Plugins
 from flo2.prices import PriceBook
@@ -94,7 +97,7 @@ class Bench:
     def wire(self) -> Wire:
         """The way to the network; opened by who uses it."""
         network = self.config.network
-        return Wire(engine=network.engine, allow_private=network.networks)
+        return Wire(engine=network.engine, allow_private=network.networks, ca_file=network.ca_file)
 
     @cached_property
     def services(self) -> Services:
@@ -148,20 +151,20 @@ class Bench:
                 "the configured store keeps nothing outside the process that serves; "
                 'install one that does: pip install "flo2[serve]", and leave out [store] kind'
             )
-        if self.state.store is None:
-            self._make_folder()
+        if store.kind != MemoryStore.kind:
+            make_folder(self.data_dir)
         store.open()
         self._opened = store
         return store
 
     def make_store(self) -> Store:
         """Make the configured store; does not open it."""
-        return _make_store(self.config, self.plugins, self.environ, self.wire)
+        return make_store(self.config, self.plugins, self.services)
 
     @cached_property
     def vault(self) -> Vault:
         """The vault over the store, open."""
-        self._make_folder()
+        make_folder(self.data_dir)
         vault = Vault(self.store, open_keks(self.config, self.data_dir, self.environ), self.environ)
         vault.open()
         return vault
@@ -183,6 +186,15 @@ class Bench:
                 secrets=secrets,
             )
 
+    def gateway(self) -> Gateway:
+        """Compose a gateway over this store; it is not started."""
+        config = self.config
+        if self.store.kind == MemoryStore.kind and not config.secrets.kek:
+            # A gateway without a disk makes a key of its own; this store is sealed under ours.
+            kek = f"file:{(self.data_dir / 'kek').absolute()}"
+            config = evolve(config, secrets=evolve(config.secrets, kek=kek))
+        return Gateway.build(config, store=self.store, environ=self.environ, wire=self.wire)
+
     def account(self, name: str) -> str:
         """Check that an account exists; the default one is made where it is missing.
 
@@ -196,10 +208,6 @@ class Bench:
             self.prepare(secrets=False)
             return name
         raise NotFound(f"there is no account {name!r}; known: {_names(accounts)}", param="account")
-
-    def _make_folder(self) -> None:
-        with setup_lock(self.data_dir):
-            pass
 
 
 def _names(names: Iterable[str]) -> str:

@@ -18,7 +18,6 @@ from flo2.cli.output import say, say_json
 from flo2.cli.state import State, command
 from flo2.cli.talk import Said, temporary_key, through_gateway, within
 from flo2.errors import ConfigError, NotFound
-from flo2.gateway import Gateway
 from flo2.gateway.first_run import suggest_model
 
 __all__ = ["chat"]
@@ -78,8 +77,7 @@ async def _say(
         said = await through_gateway(bench, request, secret, show)
         if said is not None:
             return said
-    gateway = Gateway.build(bench.config, store=bench.store, environ=bench.environ)
-    return await within(gateway, request, key, show)
+    return await within(bench.gateway(), request, key, show)
 
 
 def _shower(*, quiet: bool) -> Callable[[str], None]:

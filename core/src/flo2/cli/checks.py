@@ -5,28 +5,29 @@ Imports: gateway, ledger, vault, prices, cli.bench.
 
 from __future__ import annotations
 
-import os
 import platform
-import sqlite3
-import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from datetime import UTC, date, datetime
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Final
 
 import anyio
-from attrs import frozen
 
 from flo2.cli.bench import Bench
+from flo2.cli.house_checks import (
+    Check,
+    check_folder,
+    check_journal,
+    check_kek,
+    check_keys,
+    check_store,
+)
 from flo2.cli.probe import probe
 from flo2.errors import Flo2Error
 from flo2.gateway import timestamp
-from flo2.ledger.adoption import dead_journals
-from flo2.secrets import file_mode_problem, redact, resolve
+from flo2.secrets import redact, resolve
 from flo2.stores import EntryFilter
 
 __all__ = ["Check", "checks"]
@@ -35,21 +36,6 @@ _SERVING: Final = ("uvicorn", "httptools", "uvloop")
 _PYTHON: Final = (3, 11)
 _OLD_BOOK_DAYS: Final = 90
 _AHEAD_S: Final = 60
-
-
-@frozen
-class Check:
-    """What one check found.
-
-    Attributes:
-        ok: True, False, or None for a remark.
-        fix: What to do about it.
-    """
-
-    name: str
-    ok: bool | None
-    detail: str
-    fix: str = ""
 
 
 def checks(bench: Bench, *, online: bool) -> Iterator[Check]:
@@ -61,11 +47,14 @@ def checks(bench: Bench, *, online: bool) -> Iterator[Check]:
     if not config.ok:
         return
     yield _tried("plugins", lambda: _plugins(bench))
-    yield _tried("data folder", lambda: _folder(bench))
-    yield _tried("store", lambda: _store(bench))
-    yield _tried("key-encryption key", lambda: _kek(bench))
-    yield _tried("journal", lambda: _journal(bench))
-    yield _tried("admin token and keys", lambda: _keys(bench))
+    yield _tried("data folder", lambda: check_folder(bench))
+    if bench.state.store is None and not bench.data_dir.exists():
+        yield _tried("prices", lambda: _prices(bench))
+        return
+    yield _tried("store", lambda: check_store(bench))
+    yield _tried("key-encryption key", lambda: check_kek(bench))
+    yield _tried("journal", lambda: check_journal(bench))
+    yield _tried("admin token and keys", lambda: check_keys(bench))
     yield _tried("provider keys", lambda: _credentials(bench))
     if online:
         yield from _reach(bench)
@@ -121,91 +110,6 @@ def _plugins(bench: Bench) -> Check:
         told = "; ".join(f"{plugin.name}: {plugin.error}" for plugin in broken)
         return Check("plugins", ok=False, detail=told, fix="reinstall or disable them")
     return Check("plugins", ok=True, detail=f"{len(loaded)} load")
-
-
-def _folder(bench: Bench) -> Check:
-    folder, name = bench.data_dir, "data folder"
-    if not folder.exists():
-        return Check(name, ok=None, detail=f"{folder} is not there yet", fix="run: flo2 init")
-    mode = stat.S_IMODE(folder.stat().st_mode)
-    if mode & 0o077:
-        detail = f"{folder} may be read by others (mode {mode:04o})"
-        return Check(name, ok=False, detail=detail, fix=f"run: chmod 700 {folder}")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        return Check(
-            name, ok=False, detail=f"{folder} cannot be written", fix="let this user write"
-        )
-    return Check(name, ok=True, detail=f"{folder} (mode {mode:04o})")
-
-
-def _store(bench: Bench) -> Check:
-    kind = bench.store.kind
-    file = Path(bench.config.store.get("path") or bench.data_dir / "flo2.db")
-    if kind != "sql" or "url" in bench.config.store or not file.is_file():
-        return Check("store", ok=True, detail=f"{kind} opens")
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
-        journal = str(connection.execute("PRAGMA journal_mode").fetchone()[0]).lower()
-    if journal != "wal":
-        return Check(
-            "store",
-            ok=False,
-            detail=f"{file} has journal mode {journal!r}, not 'wal'",
-            fix="is it on a network file system? Put the data folder on a local disk",
-        )
-    return Check("store", ok=True, detail=f"{file} opens, WAL")
-
-
-def _kek(bench: Bench) -> Check:
-    name = "key-encryption key"
-    problems = bench.vault.refresh()
-    if problems:
-        return Check(name, ok=False, detail="; ".join(problems))
-    reference = bench.config.secrets.kek or f"file:{bench.data_dir / 'kek'}"
-    if reference.startswith("file:"):
-        problem = file_mode_problem(Path(reference.removeprefix("file:")))
-        if problem:
-            return Check(name, ok=False, detail=problem)
-    return Check(name, ok=True, detail=f"{reference} opens this store")
-
-
-def _journal(bench: Bench) -> Check:
-    folder = bench.data_dir / "journal"
-    if not folder.is_dir():
-        return Check("journal", ok=True, detail="nothing is left in it")
-    damaged = sorted(folder.glob("*.damaged"))
-    dead = dead_journals(folder, "")
-    for each in dead:
-        each.release()
-    if damaged:
-        return Check(
-            "journal",
-            ok=False,
-            detail=f"{len(damaged)} files could not be read whole",
-            fix=f"look into {folder}; what could be read is stored",
-        )
-    left = [each.writer for each in dead if each.writer != "adoption"]
-    if left:
-        detail = f"{len(left)} left by workers that died; the next start takes them over"
-        return Check("journal", ok=None, detail=detail)
-    return Check("journal", ok=True, detail="nothing is left in it")
-
-
-def _keys(bench: Bench) -> Check:
-    name = "admin token and keys"
-    admin = bench.store.setting("admin.token") is not None
-    now = bench.now_us()
-    working = [
-        key
-        for key in bench.store.keys(None)
-        if (key.revoked_us is None or key.revoked_us > now)
-        and (key.expires_us is None or key.expires_us > now)
-    ]
-    if not admin or not working:
-        missing = " and ".join(
-            [*([] if admin else ["no admin token"]), *([] if working else ["no key that works"])]
-        )
-        return Check(name, ok=None, detail=missing, fix="run: flo2 init, or flo2 keys create NAME")
-    return Check(name, ok=True, detail=f"{len(working)} keys work")
 
 
 def _credentials(bench: Bench) -> Check:

@@ -9,7 +9,8 @@ import inspect
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from types import NoneType, UnionType
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 import attrs
 
@@ -33,6 +34,13 @@ _SECTIONS: Final[tuple[tuple[str, type[Any]], ...]] = (
     ("secrets", SecretsConfig),
     ("drain", DrainConfig),
 )
+_WORDS: Final[Mapping[type, str]] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Path: "path",
+}
 _ENTRY = re.compile(r"    (\w[\w, ]*): (.*)")
 
 _INTRO: Final = """\
@@ -98,9 +106,9 @@ Settings of every provider that is reached over HTTP:
 """
 
 _OTHERS: Final = """\
-## [pricing.NAME] and [strategies.NAME]
+## [pricing.NAME], [strategies.NAME] and [observers.NAME]
 
-Settings of price sources and of strategies; see the README of the plugin that brings them.
+Settings of price sources, strategies and observers; see the README of the plugin that brings them.
 """
 
 
@@ -155,10 +163,10 @@ def _names(cls: type[Any]) -> set[str]:
 
 
 def _table(cls: type[Any], *, leave_out: set[str] | None = None) -> str:
-    told = _attributes(cls)
+    told, hints = _attributes(cls), get_type_hints(cls)
     rows = ["| key | type | default | what it is |", "|---|---|---|---|"]
     rows += [
-        f"| `{attribute.name}` | {_type(attribute)} | {_code(_default(attribute))} | "
+        f"| `{attribute.name}` | {_type(hints[attribute.name])} | {_code(_default(attribute))} | "
         f"{told.get(attribute.name, '')} |"
         for attribute in attrs.fields(cls)
         if attribute.name not in (leave_out or set())
@@ -190,14 +198,20 @@ def _attributes(cls: type[Any]) -> Mapping[str, str]:
     return told
 
 
-def _type(attribute: attrs.Attribute[Any]) -> str:
-    text = str(attribute.type).replace("Mapping[str, Table]", "tables").replace("Table", "table")
-    text = text.replace("Mapping[str, str]", "table of texts")
-    text = re.sub(r"tuple\[(\w+), \.\.\.\]", r"list of \1", text).replace(" | None", "")
-    text = re.sub(r"Literal\[(.*)\]", lambda m: m[1].replace("'", "`").replace(",", " or"), text)
-    words = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
-    text = re.sub(r"\b(str|int|float|bool)\b", lambda m: words[m[1]], text)
-    return text.replace("Path", "path").replace('"', "`").replace("|", "or")
+def _type(kind: Any) -> str:
+    """Say a type in words."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in {Union, UnionType}:
+        return " or ".join(_type(each) for each in inner if each is not NoneType)
+    if origin is Literal:
+        return " or ".join(f"`{each}`" for each in inner)
+    if origin is tuple:
+        return f"list of {_type(inner[0])}"
+    if origin is Mapping:
+        if inner[1] is str:
+            return "table of texts"
+        return "tables" if get_origin(inner[1]) is Mapping else "table"
+    return _WORDS[kind]
 
 
 def _default(attribute: attrs.Attribute[Any]) -> str:

@@ -16,7 +16,6 @@ from flo2.cli.output import say, say_json
 from flo2.cli.state import CONFIG_ENV, State, command
 from flo2.cli.welcome import gather, show
 from flo2.errors import ConfigError
-from flo2.gateway import Gateway
 
 __all__ = ["init"]
 
@@ -34,9 +33,7 @@ def init(state: State, *, no_file: bool) -> None:
     written = None if no_file else _write_file(state)
     with Bench(state) as bench:
         prepared = bench.prepare(secrets=True)
-        gateway = Gateway.build(
-            bench.config, store=bench.store, environ=bench.environ, wire=bench.wire
-        )
+        gateway = bench.gateway()
         welcome = gather(gateway, prepared, bench.now_us())("")
     if state.as_json:
         say_json({**welcome.as_json(), "file": None if written is None else str(written)})

@@ -7,8 +7,10 @@ text. Imports: click, rich (for tables), secrets.
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from flo2.cli.state import State
 
-__all__ = ["ask_console", "say", "say_json", "secret_line", "table", "tell_error"]
+__all__ = ["ask_console", "program", "say", "say_json", "secret_line", "table", "tell_error"]
 
 
 def tell_error(state: State, message: str) -> None:
@@ -91,6 +93,21 @@ def ask_console(environ: Mapping[str, str]) -> Console | None:
     from rich.console import Console  # noqa: PLC0415  # 40 ms, for terminals only
 
     return Console(highlight=False, soft_wrap=True, no_color=bool(environ.get("NO_COLOR")))
+
+
+def program(started_as: str, environ: Mapping[str, str]) -> str:
+    """Say how a person starts this program again: by its name, or by its path.
+
+    A virtual environment that is not activated is not on the shell's PATH, whatever PATH says here:
+    `noxfile.py -s serve` starts the program out of one.
+    """
+    path = Path(started_as)
+    home = path.parent.parent
+    if not (home / "pyvenv.cfg").is_file() or environ.get("VIRTUAL_ENV") == str(home):
+        return "flo2"
+    here = Path.cwd()
+    shown = path.relative_to(here) if path.is_relative_to(here) else path
+    return shlex.quote(str(shown))
 
 
 def _colours(state: State, stream: Any) -> bool:

@@ -5,38 +5,27 @@ Imports: gateway, vault, secrets, cli.bench.
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import anyio
 import click
 
 from flo2.cli.bench import Bench
+from flo2.cli.key_input import ON_ARGV, may_be_key, read_key
 from flo2.cli.output import say, say_json, table
 from flo2.cli.probe import Probe, probe
 from flo2.cli.state import State, group
-from flo2.errors import ConfigError, InvalidRequest, NotFound, SecretError
+from flo2.errors import InvalidRequest, NotFound, SecretError
 from flo2.gateway import timestamp
 from flo2.gateway.first_run import credential_name
-from flo2.keys import ADMIN_PREFIX, KEY_PREFIX
 from flo2.protocols import ListsModels
-from flo2.secrets import Secret, is_reference, looks_like_provider_key, redact, resolve
+from flo2.secrets import is_reference, redact, resolve
 from flo2.stored import SealedCredential
 
 __all__ = ["providers"]
 
 _ACCOUNT = click.option(
     "--account", default="default", show_default=True, help="Account the key belongs to."
-)
-_MIN_KEY = 8
-_LONG_WORD = 20  # no provider, file or variable that is meant here has a longer name
-_ON_ARGV = (
-    "a key on the command line is not taken: the shell's history and the list of processes would "
-    "keep it.\nRemove it from the history (bash: history -d NUMBER, zsh: edit ~/.zsh_history, "
-    "fish: history delete) and replace it at the provider if others use this machine.\n"
-    "Then run `flo2 providers add NAME` and paste the key at the prompt, or use --stdin, --file or "
-    "--env."
 )
 
 
@@ -117,11 +106,11 @@ def add(
     The key is sealed, bound to the account and to the provider's host, and never shown again.
     """
     given = (name, *rest, file, env, reference, project, label)
-    if any(word is not None and _may_be_key(word) for word in given) or any(
+    if any(word is not None and may_be_key(word) for word in given) or any(
         word.lstrip("-").partition("=")[0].replace("_", "-") in {"key", "api-key", "token"}
         for word in rest
     ):
-        raise click.UsageError(_ON_ARGV)
+        raise click.UsageError(ON_ARGV)
     if rest:
         raise click.UsageError(f"there is nothing to do with {rest[0]!r}; see --help")
     sources = [from_stdin, file is not None, env is not None, reference is not None]
@@ -147,7 +136,7 @@ def add(
             made = bench.vault.add_reference(account, name, bound.host, label, ref, **where)
             _note_unset(ref, bench)
         else:
-            secret = _read_key(name, from_stdin=from_stdin, file=file)
+            secret = read_key(name, from_stdin=from_stdin, file=file)
             made = bench.vault.add(account, name, bound.host, label, secret, **where)
     if state.as_json:
         say_json(_as_json(made))
@@ -214,40 +203,6 @@ async def _test_all(
             )
             for c in credentials
         ]
-
-
-def _may_be_key(word: str) -> bool:
-    """Whether a word of the command line may be a secret; paths and references are none."""
-    if looks_like_provider_key(word) or redact(word) != word:
-        return True
-    plain = word.isascii() and word.replace("-", "").replace("_", "").isalnum()
-    mixed = any(c.isdigit() for c in word) and any(c.isalpha() for c in word)
-    return plain and mixed and len(word) >= _LONG_WORD and not word.isupper()
-
-
-def _read_key(provider: str, *, from_stdin: bool, file: str | None) -> Secret:
-    if file is not None:
-        secret = resolve(f"file:{Path(file).expanduser().absolute()}", environ={})
-        text = secret.reveal()
-    elif from_stdin:
-        text = sys.stdin.readline()
-    else:
-        if not sys.stdin.isatty():
-            raise ConfigError(
-                ["standard input is no terminal, so no prompt can hide the key; use --stdin"]
-            )
-        text = click.prompt(f"Key for {provider}", hide_input=True, err=True, type=str)
-    text = text.strip()
-    if text.startswith((KEY_PREFIX, ADMIN_PREFIX)):
-        raise SecretError(
-            f"this is a key that flo2 issued, not one of {provider}'s; get one from the provider"
-        )
-    if len(text) < _MIN_KEY:
-        raise SecretError(
-            f"what was given for {provider!r} has {len(text)} characters, which no key has; "
-            "copy it again"
-        )
-    return Secret(text)
 
 
 def _note_unset(reference: str, bench: Bench) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from types import TracebackType
 from typing import Any, Final
@@ -16,7 +16,7 @@ import click
 
 from flo2.cli.state import State
 
-__all__ = ["COMMANDS", "Root", "cli", "run"]
+__all__ = ["COMMANDS", "Root", "cli", "excepthook", "run"]
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "serve": ("serve", "Run the gateway."),
@@ -133,7 +133,6 @@ def run(args: Sequence[str] | None = None, state: State | None = None) -> int:
         state: What commands are given; None: made from the process's environment.
     """
     state = State(os.environ) if state is None else state
-    sys.excepthook = _excepthook(state)
     from flo2.cli.output import tell_error  # noqa: PLC0415
     from flo2.errors import Flo2Error  # noqa: PLC0415
 
@@ -160,7 +159,7 @@ def run(args: Sequence[str] | None = None, state: State | None = None) -> int:
     return code if isinstance(code, int) else _OK
 
 
-def _excepthook(state: State) -> Any:
+def excepthook(state: State) -> Callable[..., None]:
     """Say an error nobody expected in one line; with --debug as Python does."""
 
     def say(kind: type[BaseException], exc: BaseException, trace: TracebackType | None) -> None:

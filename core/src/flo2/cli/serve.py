@@ -131,7 +131,6 @@ def _prepare(
             )
         state.store = store
     with bench:
-        bench.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         store = bench.store
         if uds is None and not _is_loopback(server.host) and not has_admin(store):
             raise ConfigError(
@@ -143,7 +142,7 @@ def _prepare(
                 ]
             )
         prepared = bench.prepare(secrets=True)
-        gateway = Gateway.build(config, store=store, environ=bench.environ, wire=bench.wire)
+        gateway = bench.gateway()
         _warn_of_plugins(gateway)
         told = gather(gateway, prepared, bench.now_us())
     if server.workers > 1:

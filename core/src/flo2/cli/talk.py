@@ -17,7 +17,7 @@ from flo2.canonical import Event, Failed, PartDelta, PartStart, Refusal, Text
 from flo2.dialects.openai_chat import OpenAIChat
 from flo2.errors import Flo2Error, ProviderError, WireError
 from flo2.gateway import Gateway, receipt_json
-from flo2.gateway.first_run import DEFAULT_ACCOUNT
+from flo2.gateway.first_run import CHAT_KEY, DEFAULT_ACCOUNT
 from flo2.keys import digest, generate
 from flo2.secrets import Secret
 from flo2.stored import IssuedKey
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Said", "temporary_key", "through_gateway", "within"]
 
-_KEY_ID: Final = "key_flo2_chat"
 _KEY_LIFE_US: Final = 300_000_000
 _TRAILER: Final = re.compile(rb"^: flo2 (\{.*\})\s*$", re.MULTILINE)
 _LOOPBACK: Final = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -80,7 +79,7 @@ def temporary_key(bench: Bench) -> tuple[IssuedKey, Secret]:
     """
     made, now = generate(), bench.now_us()
     key = IssuedKey(
-        id=_KEY_ID,
+        id=CHAT_KEY,
         account=DEFAULT_ACCOUNT,
         name="flo2 chat",
         hash=digest(made.secret.reveal(), bench.pepper),

@@ -6,7 +6,9 @@ Imports: gateway, rich (on a terminal only).
 
 from __future__ import annotations
 
+import os
 import shlex
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from attrs import evolve, field, frozen
 
-from flo2.cli.output import ask_console
+from flo2.cli.output import ask_console, program
 from flo2.gateway.first_run import DEFAULT_ACCOUNT, Prepared, suggest_model, unused_variables
 from flo2.secrets import Secret
 
@@ -151,7 +153,11 @@ def _frame(welcome: Welcome, console: Console) -> None:
 
 
 def _summary(welcome: Welcome) -> list[str]:
-    at = f"serving on {welcome.address}" if welcome.address else "ready to serve: flo2 serve"
+    at = (
+        f"serving on {welcome.address}"
+        if welcome.address
+        else f"ready; to serve: {program(sys.argv[0], os.environ)} serve"
+    )
     lines = [at]
     heading = "providers  "
     for line in welcome.providers or ("none installed; try: pip install flo2[openai]",):
@@ -200,17 +206,19 @@ def _openai(address: str, key: str, model: str) -> list[str]:
 
 
 def _anthropic(address: str, key: str) -> list[str]:
-    return [f'client = anthropic.Anthropic(base_url="{address}", api_key="{key}")']
+    return [
+        "from anthropic import Anthropic",
+        f'client = Anthropic(base_url="{address}", api_key="{key}")',
+    ]
 
 
 def _next(welcome: Welcome) -> list[str]:
     lines = list(welcome.hints)
-    if welcome.simulated and welcome.missing:
-        lines.append(f"add a provider   flo2 providers add {welcome.missing[0]}")
-    elif welcome.missing:
-        lines.append(f"add a provider   flo2 providers add {' | '.join(welcome.missing)}")
-    lines.append("another key      flo2 keys create NAME")
-    lines.append("what it cost     flo2 usage    flo2 calls")
+    flo2 = program(sys.argv[0], os.environ)
+    if welcome.missing:
+        lines.append(f"add a provider   {flo2} providers add {' | '.join(welcome.missing)}")
+    lines.append(f"another key      {flo2} keys create NAME")
+    lines.append(f"what it cost     {flo2} usage")
     return lines
 
 

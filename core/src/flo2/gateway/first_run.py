@@ -19,7 +19,7 @@ from attrs import frozen
 
 from flo2.canonical import Usage
 from flo2.config import Config
-from flo2.errors import StoreError
+from flo2.errors import SecretError, StoreError
 from flo2.gateway.resolve import Bound
 from flo2.keys import ADMIN_SETTING, issue, issue_admin
 from flo2.ledger.locks import FileLock
@@ -34,10 +34,12 @@ if TYPE_CHECKING:
     from flo2.stores import Store
 
 __all__ = [
+    "CHAT_KEY",
     "DEFAULT_ACCOUNT",
     "Prepared",
     "credential_name",
     "has_admin",
+    "make_folder",
     "open_keks",
     "prepare",
     "setup_lock",
@@ -46,6 +48,8 @@ __all__ = [
 ]
 
 DEFAULT_ACCOUNT: Final = "default"
+CHAT_KEY: Final = "key_flo2_chat"
+"""Id of the key that `flo2 chat` makes anew at each use; it is nobody's first key."""
 _LOCK: Final = "setup.lock"
 _LOCK_WAIT_S: Final = 20.0
 _SAMPLE: Final = Usage({"input_tokens": 1000, "output_tokens": 1000})
@@ -108,7 +112,7 @@ def prepare(
     pepper = vault.pepper()
     admin = None if has_admin(store) else issue_admin(store, pepper=pepper)
     key = None
-    if not store.keys():
+    if not any(each.id != CHAT_KEY for each in store.keys(None)):
         key = issue(store, DEFAULT_ACCOUNT, "first", pepper=pepper, now_us=now_us)
     return Prepared(DEFAULT_ACCOUNT, admin, key, tuple(added))
 
@@ -166,22 +170,38 @@ def open_keks(config: Config, folder: Path, environ: Mapping[str, str]) -> KekRi
     if not reference:
         path = folder / "kek"
         if not path.exists():
-            generate_kek_file(path)
+            try:
+                generate_kek_file(path)
+            except SecretError:
+                if not path.exists():  # else another process that started with us was quicker
+                    raise
         reference = f"file:{path.absolute()}"
     return KekRing.from_reference(reference, environ=environ)
 
 
-@contextmanager
-def setup_lock(folder: Path, *, sleep: Callable[[float], None] = time.sleep) -> Iterator[None]:
-    """Let one process at a time prepare a data folder, which is made (0700) where it is missing.
+def make_folder(folder: Path) -> None:
+    """Make the data folder, which only its owner may enter; one that exists is left as it is.
 
     Raises:
-        StoreError: the folder cannot be made or written, or another process holds the lock.
+        StoreError: it cannot be made.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / _LOCK
-        waited = 0.0
+    except OSError as exc:
+        raise StoreError(_unwritable(folder, exc)) from exc
+
+
+@contextmanager
+def setup_lock(folder: Path, *, sleep: Callable[[float], None] = time.sleep) -> Iterator[None]:
+    """Let one process at a time prepare a data folder; two first starts make one key, not two.
+
+    Raises:
+        StoreError: the folder cannot be written, or another process holds the lock too long.
+    """
+    make_folder(folder)
+    path = folder / _LOCK
+    waited = 0.0
+    try:
         while (lock := FileLock.create(path) or FileLock.take(path)) is None:
             if waited >= _LOCK_WAIT_S:
                 raise StoreError(
@@ -191,14 +211,18 @@ def setup_lock(folder: Path, *, sleep: Callable[[float], None] = time.sleep) -> 
             sleep(0.05)
             waited += 0.05
     except OSError as exc:
-        raise StoreError(
-            f"the data folder {str(folder)!r} cannot be written ({exc.strerror}); choose another "
-            "with --data-dir, or let this user write there"
-        ) from exc
+        raise StoreError(_unwritable(folder, exc)) from exc
     try:
         yield
     finally:
         lock.release(remove=True)
+
+
+def _unwritable(folder: Path, exc: OSError) -> str:
+    return (
+        f"the data folder {str(folder)!r} cannot be written ({exc.strerror}); choose another with "
+        "--data-dir, or let this user write there"
+    )
 
 
 def _found(providers: Mapping[str, Bound], environ: Mapping[str, str]) -> Mapping[str, str]:

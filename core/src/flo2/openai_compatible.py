@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, Final
 
 import msgspec
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from flo2.dialects.base import Profile
 from flo2.dialects.openai_chat import OpenAIChat
@@ -45,6 +45,12 @@ class OpenAICompatible(HttpProvider):
     """Request fields the host knows by another name."""
     drop: ClassVar[frozenset[str]] = frozenset()
     """Request fields the host does not take; each one in a request is a named loss."""
+
+    def __init_subclass__(cls) -> None:
+        """Declare what follows from `drop`."""
+        super().__init_subclass__()
+        if cls.drop and not cls.facts.adapts:
+            cls.facts = evolve(cls.facts, adapts=True)
 
     @frozen(kw_only=True)
     class Config(HttpProvider.Config):

@@ -193,6 +193,8 @@ class Facts:
         simulated: It is no real model; said wherever it shows.
         priced_by_name: Price rows are found under its configured name, not its kind: one kind
             stands for many hosts.
+        adapts: It does not take all of its own dialect: what its profile drops is dropped from the
+            client's own bytes as well, so every call is checked for losses.
         cancel_semantics: See `CancelSemantics`.
         cancel_source: Where that is said (URL and date).
         error_rule: Why an error status is not billed (URL and date), for the `void` record.
@@ -204,6 +206,7 @@ class Facts:
     key_env: str = ""
     simulated: bool = False
     priced_by_name: bool = False
+    adapts: bool = False
     cancel_semantics: CancelSemantics = "unknown"
     cancel_source: str = ""
     error_rule: str = "an error status before any answer is not billed (flo2's default rule)"

@@ -30,6 +30,7 @@ class Lane:
     Attributes:
         dialect: The dialect to speak to its provider.
         same: It is the client's own dialect, so bytes can pass through.
+        checked: Losses are looked for in each call, though its bytes may pass through.
         opener: The provider's method for this operation.
         candidate: What a strategy sees of it, before bounds and losses of the single call.
     """
@@ -37,6 +38,7 @@ class Lane:
     target: Target
     dialect: Dialect
     same: bool
+    checked: bool
     opener: Opener = field(repr=False)
     candidate: Candidate
 
@@ -46,7 +48,8 @@ class Lanes:
     """All lanes of a resolved model.
 
     Attributes:
-        sole: The plan, where there is nothing to choose: no route, one target, no translation.
+        sole: The plan, where there is nothing to choose or to check: no route, one target, no
+            translation.
     """
 
     lanes: tuple[Lane, ...]
@@ -70,7 +73,7 @@ def lanes_for(resolved: Resolved, surface: Dialect) -> Lanes:
         msg = f"{names} cannot serve {surface.name} calls; choose another model"
         raise UnsupportedCall(msg, param="model")
     sole = None
-    if len(lanes) == 1 and lanes[0].same and resolved.route is None:
+    if len(lanes) == 1 and lanes[0].same and not lanes[0].checked and resolved.route is None:
         sole = Plan.fallback([lanes[0].candidate], why="the only target of this model")
     made = resolved.memo[surface.name] = Lanes(lanes, sole)
     return made
@@ -89,6 +92,8 @@ def _lane(target: Target, surface: Dialect) -> Lane | None:
         weight=target.weight,
         data_terms=() if credential is None else credential.data_terms,
     )
-    same = bool(bound.provider.facts.dialects) and dialect.name == surface.name
+    facts = bound.provider.facts
+    same = bool(facts.dialects) and dialect.name == surface.name
+    checked = facts.adapts or dialect.name != surface.name
     opener: Opener = getattr(bound.provider, _METHODS[surface.operation])
-    return Lane(target, dialect, same, opener, candidate)
+    return Lane(target, dialect, same, checked, opener, candidate)

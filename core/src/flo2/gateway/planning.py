@@ -50,7 +50,7 @@ def make_plan(runtime: Runtime, caller: Caller, inbound: Inbound) -> Planned:
     resolved = resolve(model, tenant, runtime.providers)
     lanes = lanes_for(resolved, inbound.dialect)
     by_id = {lane.candidate.id: lane for lane in lanes.lanes}
-    if lanes.sole is not None:
+    if lanes.sole is not None and not inbound.rewritten:
         return Planned(lanes.sole, resolved, by_id)
     candidates = _candidates(runtime, lanes, inbound)
     if len(candidates) == 1 and resolved.route is None:
@@ -68,7 +68,7 @@ def _candidates(runtime: Runtime, lanes: Lanes, inbound: Inbound) -> list[Candid
         losses: tuple[Loss, ...] = ()
         if not lane.same:
             inbound.request  # noqa: B018  # parses, or refuses before any attempt is made
-        if lane.dialect.name != inbound.dialect.name:
+        if lane.checked or inbound.rewritten:
             losses = lane.dialect.check(inbound.request, lane.target.profile)
             if bad := runtime.loss_policy.refused(losses):
                 refused += bad

@@ -14,9 +14,9 @@ import anyio
 from attrs import evolve, frozen
 
 from flo2.canonical import Event, fold
-from flo2.dialects.base import Observed
+from flo2.dialects.base import Observed, Profile
 from flo2.errors import Flo2Error
-from flo2.protocols import Call, Credential, Inbound, Provider, Reply
+from flo2.protocols import Call, Credential, Inbound, Profiles, Provider, Reply
 from flo2.secrets import Secret
 from flo2.services import Services
 from flo2.testing.suites.samples import SAMPLES, Sample
@@ -130,10 +130,16 @@ class HttpCalls:
             dialect=dialect,
             model=self.model,
             credential=Credential("cred_1", Secret(KEY)),
+            profile=self.profile(),
             passthrough=not rewritten,
             full=full,
             entry_id="entry_1",
         )
+
+    def profile(self) -> Profile:
+        """Give what the provider says of the model."""
+        provider = self.provider(self.provider.Config(**self.options), Services(wire=Wire()))
+        return provider.profile(self.model) if isinstance(provider, Profiles) else Profile()
 
     def opening(self, provider: Any, call: Call) -> AbstractAsyncContextManager[Reply]:
         """Open a call by the method that its dialect asks for."""

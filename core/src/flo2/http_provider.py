@@ -11,10 +11,13 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import ClassVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
+from flo2.canonical import Failed
 from flo2.dialects.base import Chunk, Decoder, Observed, ReadUsage
-from flo2.protocols import Call, Facts, Reply
+from flo2.errors import ProviderError
+from flo2.protocols import Call, Facts, Reply, Revealable
+from flo2.secrets import scrub, scrub_bytes
 from flo2.services import Services
 from flo2.wire import Timeouts, WireResponse
 
@@ -27,16 +30,21 @@ _ERROR_BODY_LIMIT = 1 << 20
 class HttpReply:
     """An open HTTP answer, decoded as it comes."""
 
-    __slots__ = ("_decoder", "_response", "headers", "status")
+    __slots__ = ("_decoder", "_response", "_secret", "headers", "status")
 
     def __init__(
-        self, response: WireResponse, decoder: Decoder, headers: Mapping[str, str]
+        self,
+        response: WireResponse,
+        decoder: Decoder,
+        headers: Mapping[str, str],
+        secret: Revealable | None = None,
     ) -> None:
-        """Take over an answered exchange."""
+        """Take over an answered exchange; an error inside it is told without the secret."""
         self._response = response
+        self._secret = secret
         self._decoder = decoder
-        self.status = response.status
-        self.headers = headers
+        self.status: int = response.status
+        self.headers: Mapping[str, str] = headers
 
     @property
     def observed(self) -> Observed:
@@ -45,12 +53,16 @@ class HttpReply:
 
     async def chunks(self) -> AsyncIterator[Chunk]:
         """Give the answer piece by piece."""
-        feed = self._decoder.feed
+        feed, observed = self._decoder.feed, self._decoder.observed
         async for data in self._response.chunks():
             chunk = feed(data)
+            if observed.error is not None:
+                chunk = self._without_secret(chunk)
             if chunk.raw or chunk.events:
                 yield chunk
         chunk = self._decoder.close()
+        if observed.error is not None:
+            chunk = self._without_secret(chunk)
         if chunk.raw or chunk.events:
             yield chunk
 
@@ -58,7 +70,19 @@ class HttpReply:
         """Give a plain answer in one piece; quicker than `chunks`, and in place of it."""
         data = await self._response.read()
         self._decoder.feed(data)
-        return self._decoder.close()
+        chunk = self._decoder.close()
+        return chunk if self.observed.error is None else self._without_secret(chunk)
+
+    def _without_secret(self, chunk: Chunk) -> Chunk:
+        """Take the credential out of an error inside an answer that began with 200."""
+        if self._secret is None:
+            return chunk
+        secret = self._secret.reveal()
+        errors = [event.error for event in chunk.events if isinstance(event, Failed)]
+        for error in (*errors, self.observed.error):
+            if error is not None:
+                _scrub_error(error, secret)
+        return evolve(chunk, raw=scrub_bytes(chunk.raw, secret))
 
     def abort(self) -> None:
         """Close the connection at once."""
@@ -91,7 +115,7 @@ class HttpProvider:
         """
 
         base_url: str = ""
-        headers: Mapping[str, str] = field(factory=dict)
+        headers: Mapping[str, str] = field(factory=dict, repr=False)  # some hosts take a key there
         connect_s: float = 10.0
         first_byte_s: float = 600.0
         idle_s: float = 120.0
@@ -101,13 +125,16 @@ class HttpProvider:
         """Prepare the endpoint; opens nothing."""
         self.config = config
         self.services = services
+        self._constant = {name.lower(): value for name, value in config.headers.items()}
         timeouts = Timeouts(
             connect_s=config.connect_s,
             first_byte_s=config.first_byte_s,
             idle_s=config.idle_s,
             total_s=config.total_s,
         )
-        self.endpoint = services.wire.endpoint(config.base_url or self.base_url, timeouts=timeouts)
+        self.endpoint: Endpoint = services.wire.endpoint(
+            config.base_url or self.base_url, timeouts=timeouts
+        )
 
     @property
     def host(self) -> str:
@@ -124,7 +151,7 @@ class HttpProvider:
 
     def headers(self, call: Call) -> dict[str, str]:
         """Give the request headers; authentication included."""
-        headers = {"content-type": "application/json", **self.config.headers}
+        headers = {"content-type": "application/json", **self._constant}
         forwarded = self.forward_headers
         if forwarded:
             given = call.inbound.headers
@@ -170,6 +197,26 @@ class HttpProvider:
         }
 
 
+def _scrub_error(error: ProviderError, secret: str) -> None:
+    """Take a secret out of everything an error says."""
+    error.message = scrub(error.message, secret)
+    error.args = (error.message,)
+    error.body = scrub_bytes(error.body, secret)
+    error.code, error.error_type, error.param = (
+        None if text is None else scrub(text, secret)
+        for text in (error.code, error.error_type, error.param)
+    )
+    error.headers = {name: scrub(value, secret) for name, value in error.headers.items()}
+
+
+def _without(secret: Revealable, headers: dict[str, str]) -> dict[str, str]:
+    """Take a secret out of the headers of a good answer; nearly always there is nothing to do."""
+    plain = secret.reveal()
+    if not any(plain in value for value in headers.values()):
+        return headers
+    return {name: scrub(value, plain) for name, value in headers.items()}
+
+
 class _Opened:
     """One exchange, as a context manager; written out, as it stands on the path of every call."""
 
@@ -182,17 +229,25 @@ class _Opened:
 
     async def __aenter__(self) -> Reply:
         provider, call = self._provider, self._call
+        secret = call.credential.secret
         response = await provider.endpoint.send(
             "POST", provider.url(call), list(provider.headers(call).items()), provider.body(call)
         )
         if response.status in _OK:
             self._response = response
-            return HttpReply(response, provider.decoder(call), provider.passed_on(response))
+            passed = provider.passed_on(response)
+            if secret is not None and passed:
+                passed = _without(secret, passed)
+            return HttpReply(response, provider.decoder(call), passed, secret)
         try:
             body = await response.read(_ERROR_BODY_LIMIT)
         finally:
             await response.aclose()
         headers = {name.lower(): value for name, value in response.headers}
+        if secret is not None:
+            # Before anybody reads them: what cuts or decodes them could hide the key from us.
+            body = scrub_bytes(body, secret.reveal())
+            headers = {name: scrub(value, secret.reveal()) for name, value in headers.items()}
         raise provider.error(call, response.status, headers, body)
 
     async def __aexit__(

@@ -100,9 +100,9 @@ class FakeUpstream:
 
     def __init__(self) -> None:
         self.requests: list[Received] = []
-        self.open = 0
-        self.finished = 0
-        self.abandoned = 0
+        self.open: int = 0
+        self.finished: int = 0
+        self.abandoned: int = 0
         self._script: deque[Scripted] = deque()
         self._changed = anyio.Event()
 
@@ -202,7 +202,7 @@ class FakeUpstream:
         self._changed.set()
         self._changed = anyio.Event()
 
-    async def quiet(self, within_s: float = 2.0) -> None:
+    async def quiet(self, within_s: float = 0.5) -> None:
         """Wait until no answer is open.
 
         Raises:

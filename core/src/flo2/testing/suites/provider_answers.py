@@ -38,7 +38,9 @@ class AnswerTests(HttpCalls):
                 each = [sample.stream[at : at + 1] for at in range(len(sample.stream))]
                 bytewise = self.read(call, each)
                 assert bytewise.observed == whole.observed
-                assert bytewise.raw == sample.stream
+                assert bytewise.raw == whole.raw == sample.stream
+                if full:
+                    assert bytewise.events == whole.events
                 self._holds_for_any_cuts(call, sample.stream, whole)
 
     def _holds_for_any_cuts(self, call: Call, stream: bytes, whole: Seen) -> None:

@@ -1,0 +1,10 @@
+"""The price sources keep the laws of every price source."""
+
+from __future__ import annotations
+
+from flo2.testing import PriceSourceSuite
+from flo2_pricing_list import PriceList
+
+
+class TestPriceList(PriceSourceSuite):
+    source = PriceList

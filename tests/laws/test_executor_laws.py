@@ -10,6 +10,7 @@ from collections import Counter
 from decimal import Decimal
 
 import anyio
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +29,17 @@ from flo2.testing.scripted import Begin, End, Fail, Raise, Say, Script, Tell, Wa
 from flo2.testing.virtual_time import VirtualTimeLoop
 
 NAMES = ("a", "b", "c")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quick_collections():
+    """Leave what was there before these tests out of the many collections they make."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 LOOP = {"loop_factory": VirtualTimeLoop}
 # Few different times, so that things often happen in the same tick.
 TIMES = st.sampled_from([0.0, 0.5, 1.0, 1.5, 2.0, 3.0])

@@ -30,8 +30,7 @@ TEXT, STOP, USED, DONE = FRAMES = [
     for data in (
         b'{"id":"r1","model":"m-2026","choices":[{"index":0,"delta":{"content":"Hi"}}]}',
         b'{"id":"r1","model":"m-2026","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}',
-        b'{"id":"r1","model":"m-2026","choices":[],'
-        b'"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}',
+        b'{"id":"r1","model":"m-2026","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2}}',
         b"[DONE]",
     )
 ]
@@ -302,7 +301,7 @@ async def test_a_plugin_that_raises_after_the_head_leaves_no_connection_open(ste
     with pytest.raises(KeyError):
         await read(provider(transport, cls=Broken), call())
 
-    assert transport.raw.closed or transport.raw.at_end
+    assert transport.raw.killed or transport.raw.at_end
 
 
 @pytest.mark.parametrize("step", ["url", "headers", "body"])

@@ -19,7 +19,7 @@ from flo2.errors import ProviderError
 from flo2.protocols import Call, Facts, Reply, Revealable
 from flo2.secrets import scrub, scrub_bytes
 from flo2.services import Services
-from flo2.wire import Timeouts, WireResponse
+from flo2.wire import Endpoint, Timeouts, WireResponse
 
 __all__ = ["HttpProvider", "HttpReply"]
 
@@ -234,11 +234,16 @@ class _Opened:
             "POST", provider.url(call), list(provider.headers(call).items()), provider.body(call)
         )
         if response.status in _OK:
+            try:
+                passed = provider.passed_on(response)
+                if secret is not None and passed:
+                    passed = _without(secret, passed)
+                reply = HttpReply(response, provider.decoder(call), passed, secret)
+            except BaseException:  # nobody leaves what was never entered
+                response.abort()
+                raise
             self._response = response
-            passed = provider.passed_on(response)
-            if secret is not None and passed:
-                passed = _without(secret, passed)
-            return HttpReply(response, provider.decoder(call), passed, secret)
+            return reply
         try:
             body = await response.read(_ERROR_BODY_LIMIT)
         finally:

@@ -1,6 +1,6 @@
 """Read a configuration: file, then `FLO2__A__B` from the environment; every problem at once.
 
-Imports: model, errors.
+Imports: model, errors, secrets.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from cattrs.gen import make_dict_structure_fn
 
 from flo2.config.model import Config
 from flo2.errors import ConfigError
+from flo2.secrets import redact
 
 __all__ = ["load", "structure", "structure_table"]
 
@@ -124,7 +125,8 @@ def _strict(value: object, kind: type[Any]) -> Any:
 
 
 def _shown(value: object) -> str:
-    return f"{type(value).__name__} {value!r}"
+    # A key in the wrong place must not end up in a terminal's history or a log.
+    return f"{type(value).__name__} {redact(repr(value))}"
 
 
 def _problems(exc: BaseException, path: str) -> list[str]:

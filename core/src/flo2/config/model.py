@@ -142,9 +142,10 @@ class Config:
     network: NetworkConfig = NetworkConfig()
     secrets: SecretsConfig = SecretsConfig()
     drain: DrainConfig = DrainConfig()
-    store: Table = field(factory=dict)
+    # A database's address may hold a password, a provider's constant headers a key.
+    store: Table = field(factory=dict, repr=False)
     pricing: Mapping[str, Table] = field(factory=dict)
-    providers: Mapping[str, Table] = field(factory=dict)
+    providers: Mapping[str, Table] = field(factory=dict, repr=False)
     strategies: Mapping[str, Table] = field(factory=dict)
     observers: Mapping[str, Table] = field(factory=dict)
     refuse_losses: tuple[str, ...] = ("refuse",)

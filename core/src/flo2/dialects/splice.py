@@ -40,10 +40,17 @@ def splice(body: bytes, *, old: str, new: str, ask_usage: bool = False) -> bytes
     Raises:
         InvalidRequest: the body is no JSON object that can be walked (never so after `peek`).
     """
-    if old == new and not ask_usage:
+    if old == new and not ask_usage and not _may_hold_two(body):
         return body
     fast = _splice_one(body, old, new, ask_usage=ask_usage)
     return fast if fast is not None else _splice_walk(body, new, ask_usage=ask_usage)
+
+
+def _may_hold_two(body: bytes) -> bool:
+    """Say whether `model` may be there twice: a host might follow the one that was not checked."""
+    if body.count(b'"model"') > 1:
+        return True
+    return b"\\" in body and b"\\u00" in body and _HIDDEN.search(body) is not None
 
 
 def _splice_one(body: bytes, old: str, new: str, *, ask_usage: bool) -> bytes | None:

@@ -1,6 +1,6 @@
 """Who calls, for whom, and with which wishes: what the policies find out before a plan is made.
 
-Pure. Imports: stored, records, errors.
+Pure. Imports: stored, records, keys, errors.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Final
 from attrs import field, frozen
 
 from flo2.errors import InvalidRequest, PermissionRefused
+from flo2.keys import ADMIN_PREFIX, CREDENTIAL_HEADERS, KEY_PREFIX
 from flo2.records import Attribution, Role
 from flo2.stored import IssuedKey
 
-__all__ = ["Caller", "attribute", "check_access"]
+__all__ = ["Caller", "attribute", "check_access", "without_keys"]
 
 _MAX_LABEL: Final = 256
 _MAX_TAGS: Final = 32
@@ -70,6 +71,20 @@ def attribute(
         end_user=end_user[:_MAX_LABEL] if end_user else None,
         tags=tags,
     )
+
+
+def without_keys(headers: Mapping[str, str], query: str = "") -> dict[str, str]:
+    """Give request headers (lower-case names) without what proves who the client is.
+
+    Plugins read the rest, and providers get some of it.
+
+    Raises:
+        InvalidRequest: an issued key is in the query, which goes on to the provider as it came.
+    """
+    if query and (KEY_PREFIX in query or ADMIN_PREFIX in query):
+        msg = "a key of flo2 is in the URL's query; send it in the Authorization header only"
+        raise InvalidRequest(msg, code="key_in_query")
+    return {name: value for name, value in headers.items() if name not in CREDENTIAL_HEADERS}
 
 
 def check_access(key: IssuedKey, model: str) -> None:

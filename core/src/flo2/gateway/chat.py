@@ -15,7 +15,7 @@ from flo2.canonical import Request
 from flo2.dialects.base import Peek
 from flo2.dialects.openai_chat import OpenAIChat
 from flo2.gateway.answer import Answer
-from flo2.gateway.caller import Caller, attribute
+from flo2.gateway.caller import Caller, attribute, without_keys
 from flo2.gateway.exchange import OpenExchange
 from flo2.protocols import Inbound
 from flo2.stored import IssuedKey
@@ -40,7 +40,7 @@ class Chat:
         self._gateway = gateway
         self._request = request
         self._key = key
-        self._headers = {name.lower(): value for name, value in headers.items()}
+        self._headers = without_keys({name.lower(): value for name, value in headers.items()})
         self._open: OpenExchange | None = None
 
     async def __aenter__(self) -> Answer:

@@ -15,6 +15,7 @@ from anyio import CancelScope
 from flo2.errors import (
     AllAttemptsFailed,
     Flo2Error,
+    InvalidHeader,
     ProviderError,
     RefusedCall,
     StoreError,
@@ -30,11 +31,15 @@ from flo2.money import add, text
 from flo2.plan import Candidate
 from flo2.protocols import Call, Inbound
 from flo2.records import Exchange, Intent, Pend, Role, Settle, Void
+from flo2.secrets import redact
 
 if TYPE_CHECKING:
     from flo2.gateway.runtime import Runtime
 
 __all__ = ["OpenExchange", "as_provider_error"]
+
+_ERROR_CHARS = 2000
+"""How much of an error is kept; a provider's may be a whole page."""
 
 _CLIENT_CLOSED = 499
 """What nginx logs for a client that left; nobody sees it as an answer."""
@@ -101,7 +106,9 @@ class OpenExchange:
             self._record(error.status or 502, "failed", str(error))
             raise error from exc
         except StoreError as exc:
-            msg = f"the ledger cannot be written, so nothing was sent: {exc}"
+            # Why names files of the server; it is for the operator.
+            self._runtime.log.error("the ledger cannot be written: %s", exc)  # noqa: TRY400
+            msg = "the ledger cannot be written, so nothing was sent; the server's log says why"
             raise Unavailable(msg, code="ledger_unavailable", retry_after_s=1) from exc
         except Flo2Error as exc:
             self._record(500, "failed", str(exc))
@@ -280,7 +287,7 @@ class OpenExchange:
             strategy=None if planned is None else planned.resolved.strategy,
             plan="" if planned is None else planned.plan.why,
             losses=self._losses(),
-            error=error,
+            error=None if error is None else redact(error[:_ERROR_CHARS]),
             attribution=caller.attribution,
         )
         runtime.ledger.end(exchange)
@@ -304,6 +311,10 @@ def as_provider_error(failure: ProviderError | WireError) -> ProviderError:
                 headers=failure.headers,
             )
         return failure
+    if isinstance(failure, InvalidHeader):
+        return ProviderError(
+            failure.message, status=400, kind="invalid_request", code="invalid_header"
+        )
     if isinstance(failure, WireTimeout):
         return ProviderError(failure.message, status=504, kind="timeout", code="provider_timeout")
     return ProviderError(

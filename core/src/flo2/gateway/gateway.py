@@ -31,7 +31,7 @@ from flo2.config import Config, load, structure
 from flo2.dialects.base import Dialect
 from flo2.errors import NotFound, StoreError, Unavailable
 from flo2.executor import DrainGroup, DrainLimits, Executor, HealthModel
-from flo2.gateway.caller import Caller, attribute
+from flo2.gateway.caller import Caller, attribute, without_keys
 from flo2.gateway.catalogue import list_models
 from flo2.gateway.chat import Chat
 from flo2.gateway.directory import Snapshot, read_snapshot
@@ -144,7 +144,8 @@ class Gateway:
             only=config.plugins.only,
             extra={"flo2": builtins, **(plugins or {})},
         )
-        wire = wire or Wire(engine=config.network.engine, allow_private=config.network.networks)
+        net = config.network
+        wire = wire or Wire(engine=net.engine, allow_private=net.networks, ca_file=net.ca_file)
         if store is None:
             at = config.data_dir or default_data_dir(environ)
             services = Services(wire=wire, data_dir=at, environ=dict(environ))
@@ -338,16 +339,16 @@ class Gateway:
             key: Who calls; see `authenticate`.
             dialect: The dialect of `body` and of the answer.
             body: The request.
-            headers: Its headers, lower-case names.
+            headers: Its headers, lower-case names; those with credentials go no further.
             query: Its query string.
 
         Returns:
             An async context manager giving the `Answer`.
 
         Raises:
-            InvalidRequest: the body is no request of the dialect.
+            InvalidRequest: the body is no request of the dialect, or a key is in the query.
         """
-        given = headers or {}
+        given = without_keys(headers or {}, query)
         inbound = Inbound(dialect, body, dialect.peek(body), headers=given, query=query)
         caller = Caller(
             key=key,

@@ -89,7 +89,9 @@ def _ask(
     except Flo2Error:
         raise
     except Exception as exc:  # border: a plugin's own code
-        msg = f"strategy {strategy.kind!r} raised {type(exc).__name__}: {exc}"
+        # Its words stay in the log: they may hold what this client must not see.
+        runtime.log.exception("strategy %r raised", strategy.kind)
+        msg = f"strategy {strategy.kind!r} raised {type(exc).__name__}; see the server's log"
         raise PluginError(msg) from exc
     known = {candidate.id for candidate in candidates}
     if foreign := [c.id for c in plan.candidates if c.id not in known]:

@@ -17,7 +17,7 @@ from attrs import define, field
 from flo2.canonical import LossPolicy
 from flo2.config import Config, structure
 from flo2.dialects.base import Dialect
-from flo2.errors import ConfigError, PluginError
+from flo2.errors import ConfigError, PluginError, SecretError
 from flo2.executor import Booking, DrainGroup, Executor, HealthModel, Tools, View
 from flo2.gateway.directory import Snapshot
 from flo2.gateway.resolve import Bound, Target
@@ -113,7 +113,16 @@ class Runtime:
         sealed = target.credential
         if sealed is None:
             return Credential(None)
-        secret = self.vault.reveal(sealed, target.bound.host)
+        try:
+            secret = self.vault.reveal(sealed, target.bound.host)
+        except SecretError as exc:
+            # It names variables, files and hosts of the operator, which are no client's business.
+            self.log.error("call refused: %s", exc)  # noqa: TRY400  # the reason is all there is
+            msg = (
+                f"the key of this account for provider {target.bound.name!r} cannot be used; the "
+                "server's log says why, and so does: flo2 doctor"
+            )
+            raise SecretError(msg) from None
         return Credential(sealed.id, secret, sealed.project, sealed.settings)
 
 

@@ -13,12 +13,13 @@ from flo2.keys.form import (
     digest,
     generate,
 )
-from flo2.keys.headers import presented
+from flo2.keys.headers import CREDENTIAL_HEADERS, presented
 from flo2.keys.issuing import ADMIN_SETTING, check_admin, issue, issue_admin, revoke, rotate
 
 __all__ = [
     "ADMIN_PREFIX",
     "ADMIN_SETTING",
+    "CREDENTIAL_HEADERS",
     "KEY_PREFIX",
     "Authenticator",
     "Draws",

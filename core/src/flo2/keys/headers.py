@@ -9,7 +9,19 @@ from collections.abc import Iterable, Mapping
 
 from flo2.errors import AuthenticationFailed
 
-__all__ = ["presented"]
+__all__ = ["CREDENTIAL_HEADERS", "presented"]
+
+CREDENTIAL_HEADERS = frozenset(
+    {
+        "api-key",
+        "authorization",
+        "cookie",
+        "proxy-authorization",
+        "x-api-key",
+        "x-goog-api-key",
+    }
+)
+"""What says who a client is to *us*: no plugin sees it, and it goes to no provider."""
 
 _PLAIN = frozenset({b"x-api-key", b"x-goog-api-key"})
 _HEADERS = "'Authorization: Bearer <key>', 'x-api-key: <key>' or 'x-goog-api-key: <key>'"

@@ -10,6 +10,7 @@ from flo2.secrets.references import (
     is_reference,
     resolve,
 )
+from flo2.secrets.scrub import scrub, scrub_bytes, spellings
 from flo2.secrets.secret import Secret, check_header_safe
 
 __all__ = [
@@ -22,4 +23,7 @@ __all__ = [
     "looks_like_provider_key",
     "redact",
     "resolve",
+    "scrub",
+    "scrub_bytes",
+    "spellings",
 ]

@@ -22,14 +22,14 @@ from flo2.errors import (
 )
 from flo2.gateway import entry_json, receipt_json, timestamp
 from flo2.gateway.usage import usage_json
-from flo2.keys import ADMIN_PREFIX, check_admin, presented
+from flo2.keys import ADMIN_PREFIX, check_admin, checksum_ok, presented
 from flo2.keys.issuing import ADMIN_SETTING
 from flo2.stores import EntryFilter
 
 if TYPE_CHECKING:
     from flo2.gateway import Gateway
 
-__all__ = ["api_routes", "check_admin_token", "refusal"]
+__all__ = ["api_routes", "check_admin_token", "page_size", "refusal"]
 
 _MAX_PAGE = 1000
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -54,7 +54,11 @@ async def check_admin_token(gateway: Gateway, token: str) -> None:
     Raises:
         AuthenticationFailed, PermissionRefused: it is none, or not this gateway's.
     """
-    pepper = await gateway.blocking_call(gateway.runtime.vault.pepper)
+    vault = gateway.runtime.vault
+    if not checksum_ok(token):
+        # No such token can exist: said without asking the store, which anybody could make busy.
+        check_admin(token, None, pepper=b"")
+    pepper = await gateway.blocking_call(vault.pepper)
     expected = await gateway.blocking_call(lambda: gateway.store.setting(ADMIN_SETTING))
     check_admin(token, expected, pepper=pepper)
 
@@ -148,7 +152,7 @@ class _Api:
 
     async def nothing(self, request: Request) -> Response:
         """Say that there is nothing here."""
-        msg = f"there is nothing at {request.method} {request.url.path}"
+        msg = f"there is nothing at {request.method} {request.scope['path'][:200]!r}"
         raise NotFound(msg, code="not_found")
 
 
@@ -164,15 +168,24 @@ def _told(endpoint: Endpoint) -> Endpoint:
     return answered
 
 
+def page_size(text: str, most: int) -> int:
+    """Read a page's size.
+
+    Raises:
+        InvalidRequest: it is no number from 1 to `most`.
+    """
+    # `isdigit` alone takes "²", and int() refuses more than 4300 digits.
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most):
+        msg = f"limit must be a number from 1 to {most}, not {text[:60]!r}"
+        raise InvalidRequest(msg, param="limit")
+    return int(text)
+
+
 def _filter(request: Request, *, paged: bool = True) -> EntryFilter:
     query = request.query_params
     limit: int | None = None
     if paged:
-        text = query.get("limit", "100")
-        if not text.isdigit() or not 1 <= int(text) <= _MAX_PAGE:
-            msg = f"limit must be a number from 1 to {_MAX_PAGE}, not {text!r}"
-            raise InvalidRequest(msg, param="limit")
-        limit = int(text)
+        limit = page_size(query.get("limit", "100"), _MAX_PAGE)
     return EntryFilter(
         account=query.get("account", "default"),
         key_id=query.get("key"),

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from flo2.errors import InvalidRequest, NotFound, RefusedCall
+from flo2.errors import NotFound, RefusedCall
 from flo2.keys import presented
 from flo2.protocols import ModelInfo
+from flo2.shell.api import page_size
 
 if TYPE_CHECKING:
     from flo2.dialects.base import Dialect
@@ -83,11 +84,8 @@ def _anthropic(model: ModelInfo) -> dict[str, Any]:
 
 def _anthropic_page(models: Sequence[ModelInfo], request: Request) -> dict[str, Any]:
     """Give a page as Anthropic does: `limit`, `after_id`, `before_id`."""
-    text = request.query_params.get("limit", str(_PAGE))
-    if not text.isdigit() or not 1 <= int(text) <= _MAX_PAGE:
-        msg = f"limit must be a number from 1 to {_MAX_PAGE}, not {text!r}"
-        raise InvalidRequest(msg, param="limit")
-    limit, ids = int(text), [model.id for model in models]
+    limit = page_size(request.query_params.get("limit", str(_PAGE)), _MAX_PAGE)
+    ids = [model.id for model in models]
     first, last = 0, len(ids)
     if (after := request.query_params.get("after_id")) in ids:
         first = ids.index(after) + 1

@@ -25,6 +25,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Surface", "send_json"]
 
+# An answer's framing and the server's own; and what would make a browser act on a provider's word.
+_NOT_PASSED = frozenset(
+    {
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "date",
+        "location",
+        "server",
+        "set-cookie",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "www-authenticate",
+    }
+)
 _log = logging.getLogger("flo2.shell")
 
 
@@ -143,7 +159,9 @@ async def _send(
 async def _start(
     send: Send, status: int, content_type: str, headers: Mapping[str, str], length: int | None
 ) -> None:
-    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    pairs = [
+        (_field(name), _field(value)) for name, value in headers.items() if name not in _NOT_PASSED
+    ]
     pairs.append((b"content-type", content_type.encode()))
     if length is None:
         # nginx and its like hold streams back unless told (X-Accel-Buffering, nginx documentation
@@ -152,6 +170,17 @@ async def _start(
     else:
         pairs.append((b"content-length", str(length).encode()))
     await send({"type": "http.response.start", "status": status, "headers": pairs})
+
+
+def _field(text: str) -> bytes:
+    """Make a header's name or value that stays one.
+
+    A provider's answer names its model and a client names its own: a line end in one would begin a
+    header of their choice, as uvicorn writes what it is given.
+    """
+    if text.isascii() and text.isprintable():
+        return text.encode()
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text).encode()
 
 
 async def send_json(

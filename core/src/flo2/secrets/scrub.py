@@ -1,0 +1,65 @@
+"""Take one known secret out of what somebody else says about a call.
+
+`redact` knows what keys look like; this knows the key. Providers and proxies quote requests in
+their errors, headers included, and their words go to a client that must never see the key, into
+the ledger, and into logs. Imports: nothing of flo2.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from urllib.parse import quote, quote_plus
+
+__all__ = ["scrub", "scrub_bytes", "spellings"]
+
+_HIDDEN = "***"
+# Shorter texts occur by chance, and taking them out would garble what is said.
+_SHORTEST = 8
+# Of the base64 of a longer text, the characters that depend on the secret alone: how many to leave
+# out at the beginning for each place where the secret may begin within three bytes.
+_LEFT_OUT = (0, 2, 3)
+
+
+def spellings(secret: str) -> tuple[str, ...]:
+    """Give the texts that show a secret: as it is, and in the encodings it is quoted in.
+
+    Plain, reversed, percent-encoded, escaped as in JSON, hexadecimal, and base64 at each of the
+    three places it may begin (`Basic` credentials hold it after a user name).
+
+    Returns:
+        Longest first; nothing for a secret too short to be told from chance.
+    """
+    if len(secret) < _SHORTEST:
+        return ()
+    raw = secret.encode("utf-8", "surrogatepass")
+    found = {
+        secret,
+        secret[::-1],
+        json.dumps(secret)[1:-1],
+        secret.replace("/", "\\/"),
+        quote(raw, safe=""),
+        quote_plus(raw),
+        raw.hex(),
+        raw.hex().upper(),
+    }
+    for shift, left_out in enumerate(_LEFT_OUT):
+        padded = b"\0" * shift + raw
+        whole = padded[: len(padded) // 3 * 3]
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            found.add(encode(whole).decode()[left_out:])
+    return tuple(sorted(found, key=lambda text: (-len(text), text)))
+
+
+def scrub(text: str, secret: str) -> str:
+    """Replace every spelling of a secret in a text by `***`."""
+    for spelling in spellings(secret):
+        text = text.replace(spelling, _HIDDEN)
+    return text
+
+
+def scrub_bytes(data: bytes, secret: str) -> bytes:
+    """Replace every spelling of a secret in bytes by `***`."""
+    for spelling in spellings(secret):
+        data = data.replace(spelling.encode("utf-8", "surrogatepass"), _HIDDEN.encode())
+    return data

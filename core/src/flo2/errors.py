@@ -98,7 +98,7 @@ class ConfigError(Flo2Error):
 
     def __init__(self, problems: Sequence[str]) -> None:
         """Join the problems into one readable message."""
-        self.problems = tuple(problems)
+        self.problems: tuple[str, ...] = tuple(problems)
         super().__init__("\n".join(self.problems))
 
 
@@ -156,56 +156,56 @@ class UnsupportedCall(InvalidRequest):
     ) -> None:
         """Keep what would have been lost."""
         super().__init__(message, code="unsupported_feature", param=param)
-        self.losses = tuple(losses)
+        self.losses: tuple[str, ...] = tuple(losses)
 
 
 class RequestTooLarge(InvalidRequest):
     """The body is larger than this gateway accepts."""
 
-    status = 413
-    kind = "too_large"
+    status: ClassVar[int] = 413
+    kind: ClassVar[ErrorKind] = "too_large"
 
 
 class AuthenticationFailed(RefusedCall):
     """There is no usable issued key on the request."""
 
-    status = 401
-    kind = "authentication"
+    status: ClassVar[int] = 401
+    kind: ClassVar[ErrorKind] = "authentication"
 
 
 class PermissionRefused(RefusedCall):
     """The key is known but may not do this."""
 
-    status = 403
-    kind = "permission"
+    status: ClassVar[int] = 403
+    kind: ClassVar[ErrorKind] = "permission"
 
 
 class NotFound(RefusedCall):
     """No such model, route, call or object for this key."""
 
-    status = 404
-    kind = "not_found"
+    status: ClassVar[int] = 404
+    kind: ClassVar[ErrorKind] = "not_found"
 
 
 class BudgetExceeded(RefusedCall):
     """The worst case of this call does not fit the budget."""
 
-    status = 402
-    kind = "budget"
+    status: ClassVar[int] = 402
+    kind: ClassVar[ErrorKind] = "budget"
 
 
 class TooManyRequests(RefusedCall):
     """A limit of this gateway, not the provider's, was reached."""
 
-    status = 429
-    kind = "rate_limit"
+    status: ClassVar[int] = 429
+    kind: ClassVar[ErrorKind] = "rate_limit"
 
 
 class Unavailable(RefusedCall):
     """The gateway cannot take the call now: not started, draining, or its ledger is down."""
 
-    status = 503
-    kind = "unavailable"
+    status: ClassVar[int] = 503
+    kind: ClassVar[ErrorKind] = "unavailable"
 
 
 class ProviderError(Flo2Error):
@@ -270,8 +270,8 @@ class AllAttemptsFailed(Flo2Error):
         last: ProviderError | WireError | None = None,
     ) -> None:
         """Keep each attempt's cause; the last one speaks for all, unless another is named."""
-        self.failures = tuple(failures)
-        self.last = last or self.failures[-1]
+        self.failures: tuple[ProviderError | WireError, ...] = tuple(failures)
+        self.last: ProviderError | WireError = last or self.failures[-1]
         super().__init__(f"all {len(self.failures)} attempts failed; the last: {self.last}")
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["PROJECT", "Register", "hookimpl", "hookspec"]
 
 PROJECT = "flo2"
-hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
+hookspec: pluggy.HookspecMarker = pluggy.HookspecMarker(PROJECT)
+hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker(PROJECT)
 
 
 class Register(Protocol):

@@ -89,12 +89,12 @@ class Inbound:
         request: Request | None = None,
     ) -> None:
         """Keep the parts; `request` only when it was built in Python."""
-        self.dialect = dialect
-        self.body = body
-        self.peek = peek
+        self.dialect: Dialect = dialect
+        self.body: bytes = body
+        self.peek: Peek = peek
         self.headers: Mapping[str, str] = headers or {}
-        self.query = query
-        self.rewritten = request is not None or peek.needs_render
+        self.query: str = query
+        self.rewritten: bool = request is not None or peek.needs_render
         self._request = request
 
     @property

@@ -53,7 +53,7 @@ class Bench:
 
     def __init__(self, state: State, *, config: Config | None = None) -> None:
         self.state = state
-        self.environ = state.overlaid()
+        self.environ: dict[str, str] = state.overlaid()
         self._config = config
         self._opened: Store | None = None
 

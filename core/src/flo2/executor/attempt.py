@@ -67,17 +67,17 @@ class Attempt:
         candidate_id: str,
     ) -> None:
         """Prepare; nothing is written or sent yet."""
-        self.tools = tools
-        self.facts = facts
-        self.call = call
-        self.intent = intent
-        self.candidate_id = candidate_id
+        self.tools: Tools = tools
+        self.facts: Facts = facts
+        self.call: Call = call
+        self.intent: Intent = intent
+        self.candidate_id: str = candidate_id
         self.abandoned: Outcome | None = None
         self.lane: Lane | None = None
         self.reply: Reply | None = None
         self.end: Settle | Pend | Void | None = None
-        self.ended = False
-        self.exhausted = False
+        self.ended: bool = False
+        self.exhausted: bool = False
         self.failure: Failure | RefusedCall | None = None
         self.first_byte_us: int | None = None
         self._opener = opener

@@ -74,7 +74,7 @@ class Lane:
             finishers: Where the result is told.
         """
         self.attempt: Attempt | None = None
-        self.won = False
+        self.won: bool = False
         self.error: Exception | None = None
         self.abandoned: Outcome | None = None
         self._tries = tries

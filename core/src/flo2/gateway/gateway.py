@@ -40,6 +40,7 @@ from flo2.gateway.lifespans import lifespans
 from flo2.gateway.observers import Observers
 from flo2.gateway.owning import issue_key, keep_credential
 from flo2.gateway.receipts import key_of
+from flo2.gateway.resolve import Bound
 from flo2.gateway.runtime import (
     Runtime,
     make_book,
@@ -53,7 +54,8 @@ from flo2.ledger import Journal, Ledger, Receipt, new_writer_id
 from flo2.memory_store import MemoryStore
 from flo2.meter import Meter
 from flo2.plugins import Plugins
-from flo2.protocols import Inbound, ModelInfo
+from flo2.prices import PriceBook
+from flo2.protocols import Inbound, ModelInfo, Strategy
 from flo2.secrets import Secret
 from flo2.services import Services
 from flo2.stored import IssuedKey, SealedCredential
@@ -94,15 +96,23 @@ class Gateway:
         self.config = config
         self.plugins = plugins
         self.store = store
-        self.environ = dict(environ)
-        self.persistent = store.kind != MemoryStore.kind
-        self.data_dir = config.data_dir or (default_data_dir(environ) if self.persistent else None)
+        self.environ: dict[str, str] = dict(environ)
+        self.persistent: bool = store.kind != MemoryStore.kind
+        self.data_dir: Path | None = config.data_dir or (
+            default_data_dir(environ) if self.persistent else None
+        )
         self.wire = wire
-        self.services = Services(wire=self.wire, data_dir=self.data_dir, environ=self.environ)
-        self.book = make_book(config, plugins, self.services)
-        self.providers = make_providers(config, plugins, self.services, self.book)
-        self.strategies = make_strategies(config, plugins, self.services)
-        self.blocking = CapacityLimiter(4)
+        self.services: Services = Services(
+            wire=self.wire, data_dir=self.data_dir, environ=self.environ
+        )
+        self.book: PriceBook = make_book(config, plugins, self.services)
+        self.providers: Mapping[str, Bound] = make_providers(
+            config, plugins, self.services, self.book
+        )
+        self.strategies: Callable[[str, Mapping[str, Any]], Strategy] = make_strategies(
+            config, plugins, self.services
+        )
+        self.blocking: CapacityLimiter = CapacityLimiter(4)
         self._observers = make_observers(config, plugins, self.services)
         self._log = logging.getLogger("flo2.gateway")
         self._runtime: Runtime | None = None

@@ -49,7 +49,7 @@ class DeadJournal:
     def __init__(self, directory: Path, writer: str, lock: FileLock) -> None:
         """Keep the lock."""
         self.writer = writer
-        self.stored = 0
+        self.stored: int = 0
         self.damage: tuple[Damage, ...] = ()
         self._directory = directory
         self._lock = lock

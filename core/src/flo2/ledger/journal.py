@@ -77,10 +77,10 @@ class Journal:
             raise ValueError(
                 f"writer id {writer_id!r} must be 1 to 64 letters, digits, hyphens or underscores"
             )
-        self.directory = Path(directory)
+        self.directory: Path = Path(directory)
         self.writer = writer_id
-        self.salt = secrets.token_bytes(16)
-        self.last_seq = 0
+        self.salt: bytes = secrets.token_bytes(16)
+        self.last_seq: int = 0
         self.damage: tuple[Damage, ...] = ()
         self._fsync = fsync
         self._segment_bytes = segment_bytes

@@ -133,7 +133,7 @@ class PriceBook:
             self._patterns.append(patterns)
         self._compiled: dict[str, re.Pattern[str]] = {}
         self._memo: dict[_Key, Resolved] = {}
-        self.version = _hash(layers, defaults)
+        self.version: str = _hash(layers, defaults)
 
     def _take(self, row: PriceRow) -> None:
         if row.id in self.rows:

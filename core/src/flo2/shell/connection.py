@@ -46,7 +46,7 @@ class ConnectionFactory:
     def __init__(self, limits: ClientLimits) -> None:
         self.limits = limits
         self.per_ip: dict[str, int] = {}
-        self.nowhere = _Nowhere()
+        self.nowhere: _Nowhere = _Nowhere()
         self._open: set[Connection] = set()
         self._timer: asyncio.TimerHandle | None = None
         # A deadline is met within a quarter of the shortest one, and within a second.
@@ -131,7 +131,7 @@ class Connection(HttpToolsProtocol):
         """Start the first deadline, or refuse a connection too many."""
         super().connection_made(transport)
         # uvicorn closes through `self.transport`; the stand-in closes without losing the answer.
-        self.transport = _Closer(transport, self)  # type: ignore[assignment]
+        self.transport: asyncio.Transport = _Closer(transport, self)  # type: ignore[assignment]
         self._begun = self._now()
         self._ip = self.client[0] if self.client else ""
         problem = self._factory.opened(self, self._ip)
@@ -175,7 +175,7 @@ class Connection(HttpToolsProtocol):
         """Start the request; fields after this point are trailers and reach nobody."""
         super().on_headers_complete()
         # Else httptools adds trailer fields to the headers that the guard has already judged.
-        self.headers = self._factory.nowhere
+        self.headers: list[tuple[bytes, bytes]] = self._factory.nowhere
         # uvicorn takes the parser away when the connection is lost; here it is calling us.
         if self.parser.should_upgrade():  # pyright: ignore[reportOptionalMemberAccess]
             # We speak no other protocol: answer as HTTP/1.1 and close, as what follows on this

@@ -90,7 +90,7 @@ class Exchange:
         self._next = 0
         self._over = anyio.Event()
         self._leavers: dict[object, Callable[[], None]] = {}
-        self.hung_up = False
+        self.hung_up: bool = False
         scope["extensions"] = {CLIENT_LEFT: self._on_leave}
 
     async def receive(self) -> Message:

@@ -135,7 +135,9 @@ def linked(*records: Record, writer: str = "w1", head: WriterHead | None = None)
 _words = st.text(max_size=12)
 _surrogates = st.text(st.characters(), max_size=6)
 _maybe = st.none() | _words
-money = st.decimals(min_value=0, max_value=10_000, places=12, allow_nan=False)
+money: st.SearchStrategy[Decimal] = st.decimals(
+    min_value=0, max_value=10_000, places=12, allow_nan=False
+)
 
 
 def attributions() -> st.SearchStrategy[Attribution]:

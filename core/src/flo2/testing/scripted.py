@@ -120,8 +120,8 @@ class ScriptedReply:
     def __init__(self, steps: Sequence[Step]) -> None:
         self.status = 200
         self.headers: Mapping[str, str] = {}
-        self.observed = Observed()
-        self.aborted = False
+        self.observed: Observed = Observed()
+        self.aborted: bool = False
         self._steps = steps
 
     async def chunks(self) -> AsyncIterator[Chunk]:
@@ -236,7 +236,7 @@ class Theatre:
         self.executor: Executor
         self.drains: DrainGroup
         peek = Peek("m", stream=stream, max_output_tokens=100)
-        self.inbound = Inbound(OpenAIChat(), b'{"model":"m"}', peek)
+        self.inbound: Inbound = Inbound(OpenAIChat(), b'{"model":"m"}', peek)
 
     def candidates(self, *names: str) -> list[Candidate]:
         """Give candidates by their scripts' names."""

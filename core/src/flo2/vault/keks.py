@@ -66,7 +66,7 @@ class KekRing:
                 "restore the file from its backup"
             )
         self.source = source
-        self.newest = keks[-1]
+        self.newest: Kek = keks[-1]
         self._by_id = {kek.id: kek for kek in keks}
 
     @classmethod

@@ -34,7 +34,7 @@ class Handler(ResponseHandler):
         super().__init__(loop)
         self.flight: Flight | None = None
         self.uses = 0
-        self.was_reset = False
+        self.was_reset: bool = False
 
     def data_received(self, data: bytes) -> None:
         """Note that an answer has begun."""
@@ -60,7 +60,7 @@ class Course:
     __slots__ = ("flight", "handler")
 
     def __init__(self, flight: Flight) -> None:
-        self.flight = flight
+        self.flight: Flight = flight
         self.handler: Handler | None = None
 
 

@@ -78,9 +78,9 @@ class Wire:
         ca_file: Path | str | None = None,
         lookup: Lookup = system_lookup,
     ) -> None:
-        self.limits = limits or Limits()
-        self.deadlines = Deadlines(clock)
-        self.header_check = HeaderCheck()
+        self.limits: Limits = limits or Limits()
+        self.deadlines: Deadlines = Deadlines(clock)
+        self.header_check: HeaderCheck = HeaderCheck()
         self._given = transport
         self._engine: EngineName = engine
         self._check = DestinationCheck(allow_private, lookup=lookup)

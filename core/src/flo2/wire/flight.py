@@ -62,10 +62,10 @@ class Flight:
         self._interrupted = False
         self.kill: Callable[[], None] | None = None
         self.failure: WireError | None = None
-        self.fresh_only = False
+        self.fresh_only: bool = False
         self.sent_at: float | None = None
-        self.received = False
-        self.reused = False
+        self.received: bool = False
+        self.reused: bool = False
         self.phase: Phase
         self.due: float
         self._set_due("connect", now + timeouts.connect_s)

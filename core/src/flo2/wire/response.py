@@ -46,8 +46,8 @@ class WireResponse:
         resends: int,
         max_body_bytes: int,
     ) -> None:
-        self.status = raw.status
-        self.headers = Headers(raw.raw_headers)
+        self.status: int = raw.status
+        self.headers: Headers = Headers(raw.raw_headers)
         self.sent_at = sent_at
         self.first_byte_at = first_byte_at
         self.resends = resends

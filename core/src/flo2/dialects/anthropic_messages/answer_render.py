@@ -43,10 +43,10 @@ class AnswerWriter:
     """
 
     def __init__(self, origin: str) -> None:
-        self.own = origin == NAME
+        self.own: bool = origin == NAME
         self.losses: list[Loss] = []
-        self.called = False
-        self.refused = False
+        self.called: bool = False
+        self.refused: bool = False
 
     def lose(self, path: str, reason: str) -> None:
         """Note a loss."""

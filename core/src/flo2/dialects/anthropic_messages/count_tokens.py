@@ -65,7 +65,7 @@ class CountDecoder:
     """Gather a count and decode it at its end."""
 
     def __init__(self, read_usage: ReadUsage) -> None:
-        self.observed = Observed()
+        self.observed: Observed = Observed()
         self._read_usage = read_usage
         self._body = bytearray()
 

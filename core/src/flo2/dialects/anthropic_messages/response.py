@@ -29,7 +29,7 @@ class BodyDecoder:
     """
 
     def __init__(self, *, full: bool, read_usage: ReadUsage) -> None:
-        self.observed = Observed()
+        self.observed: Observed = Observed()
         self._full = full
         self._read_usage = read_usage
         self._body = bytearray()

@@ -55,7 +55,7 @@ class StreamDecoder:
     """
 
     def __init__(self, *, full: bool, read_usage: ReadUsage) -> None:
-        self.observed = Observed()
+        self.observed: Observed = Observed()
         self._parser = SSEParser()
         self._full = full
         self._read_usage = read_usage

@@ -39,9 +39,9 @@ class AnswerReader:
     """
 
     def __init__(self, *, full: bool, read_usage: ReadUsage) -> None:
-        self.observed = Observed()
-        self.started = False
-        self.finished = False
+        self.observed: Observed = Observed()
+        self.started: bool = False
+        self.finished: bool = False
         self._full = full
         self._read_usage = read_usage
         self._choices: dict[int, ChoiceReader] = {}

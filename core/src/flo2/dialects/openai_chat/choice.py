@@ -79,8 +79,8 @@ class ChoiceReader:
     __slots__ = ("_calls", "_details", "_last", "_next", "_parts", "finished", "number")
 
     def __init__(self, number: int) -> None:
-        self.number = number
-        self.finished = False
+        self.number: int = number
+        self.finished: bool = False
         self._next = 0
         self._parts: dict[str, int] = {}
         self._calls: dict[object, _Call] = {}

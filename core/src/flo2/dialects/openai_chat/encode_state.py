@@ -16,11 +16,11 @@ class ChoiceState:
     __slots__ = ("arguments", "began", "calls", "chars", "logprobs", "parts", "starts")
 
     def __init__(self) -> None:
-        self.began = False
+        self.began: bool = False
         self.parts: dict[int, Part] = {}
         self.calls: dict[int, int] = {}
         self.arguments: set[int] = set()  # tool calls that have some
-        self.chars = 0
+        self.chars: int = 0
         self.starts: dict[int, int] = {}
         self.logprobs: Mapping[str, Any] | None = None
 

@@ -57,7 +57,7 @@ class Fields:
         if not isinstance(value, dict):
             raise wrong(path, value, "an object")
         self.value: dict[str, Any] = value
-        self.path = path
+        self.path: str = path
         self._known = known
 
     def at(self, key: str) -> str:

@@ -23,7 +23,7 @@ class LossLog:
     def __init__(self, origin: str, essential: frozenset[str] = frozenset()) -> None:
         self.origin = origin
         self.essential = essential
-        self.is_own = origin == DIALECT
+        self.is_own: bool = origin == DIALECT
         self.losses: list[Loss] = []
 
     def add(self, path: str, reason: str, severity: Severity = "drop") -> None:

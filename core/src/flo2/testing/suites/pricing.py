@@ -29,6 +29,7 @@ __all__ = ["PriceSourceSuite"]
 class PriceSourceSuite(PluginSuite):
     """The tests; set `source`, and `options` where its `Config` needs some."""
 
+    package: ClassVar[str]
     source: ClassVar[type[Any]]
     options: ClassVar[Mapping[str, Any]] = {}
 

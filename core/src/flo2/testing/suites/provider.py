@@ -69,6 +69,7 @@ class ProviderSuite(AnswerTests, RequestTests, PluginSuite):
         samples: Samples of dialects of its own, by name.
     """
 
+    package: ClassVar[str]
     provider: ClassVar[type[Any]]
     options: ClassVar[Mapping[str, Any]] = {}
     model: ClassVar[str] = "a-model"

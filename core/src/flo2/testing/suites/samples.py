@@ -21,7 +21,7 @@ __all__ = ["SAMPLES", "UNKNOWN_FIELD", "UNKNOWN_PART", "Sample"]
 
 TEXT = "Grüße 🌍, fertig."
 UNKNOWN_FIELD = "x_invented_last_week"
-UNKNOWN_PART = {"type": "x_hologram", "x_hologram": {"depth": 3}}
+UNKNOWN_PART: dict[str, Any] = {"type": "x_hologram", "x_hologram": {"depth": 3}}
 
 
 @frozen

@@ -108,6 +108,7 @@ def views(given_: Sequence[Candidate]) -> st.SearchStrategy[FakeView]:
 class StrategySuite(PluginSuite):
     """The tests; set `strategy`, and `options` where its `Config` needs some."""
 
+    package: ClassVar[str]
     strategy: ClassVar[type[Any]]
     options: ClassVar[Mapping[str, Any]] = {}
 

@@ -5,12 +5,18 @@ Imports: nothing of flo2.
 
 from __future__ import annotations
 
-try:
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the types are those of httpx2 alone, whether or not httpx is installed too
     import httpcore2 as httpcore
     import httpx2 as httpx
-except ImportError:  # httpx2 continues httpx under another name; the API is the same
-    import httpcore  # type: ignore[import-not-found,no-redef]  # only one of the two is installed
-    import httpx  # type: ignore[import-not-found,no-redef]  # same
+else:
+    try:
+        import httpcore2 as httpcore
+        import httpx2 as httpx
+    except ImportError:  # httpx2 continues httpx under another name; the API is the same
+        import httpcore
+        import httpx
 
 __all__ = ["CONNECT_ERRORS", "LIBRARY_ERRORS", "AsyncBaseTransport", "httpcore", "httpx"]
 

@@ -81,6 +81,8 @@ class SDK:
 
 
 class OpenAISDK(SDK):
+    surface = "openai"
+
     def __init__(self, base_url, key, **options):
         super().__init__()
         self.client = openai.AsyncOpenAI(
@@ -118,6 +120,8 @@ def helped(request) -> bool:
 
 
 class AnthropicSDK(SDK):
+    surface = "anthropic"
+
     def __init__(self, base_url, key, *, beta=False, **options):
         super().__init__()
         self.client = anthropic.AsyncAnthropic(

@@ -38,10 +38,12 @@ class BlockWriter:
 
     Args:
         origin: The dialect the request came from.
+        essential: Top-level extras that must not be left out.
     """
 
-    def __init__(self, origin: str) -> None:
-        self.own = origin == NAME
+    def __init__(self, origin: str, essential: frozenset[str] = frozenset()) -> None:
+        self.own: bool = origin == NAME
+        self.essential = essential
         self.losses: list[Loss] = []
 
     def lose(self, path: str, reason: str, severity: Severity = "drop") -> None:
@@ -53,7 +55,8 @@ class BlockWriter:
         if self.own or not extras:
             return extras
         for key in extras:
-            self.lose(f"{path}.{key}" if path else key, "not a field of this API")
+            severity: Severity = "refuse" if not path and key in self.essential else "drop"
+            self.lose(f"{path}.{key}" if path else key, "not a field of this API", severity)
         return {}
 
     def blocks(self, parts: Iterable[Part], path: str) -> list[Block]:

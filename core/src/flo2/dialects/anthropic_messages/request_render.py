@@ -44,7 +44,7 @@ def render_request(
     Raises:
         InvalidRequest: a tool call's arguments are no JSON object.
     """
-    out = BlockWriter(request.origin)
+    out = BlockWriter(request.origin, request.essential)
     body: Body = {"model": model}
     sampling = request.sampling
     if sampling.max_output_tokens is not None:

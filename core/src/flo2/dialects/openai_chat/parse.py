@@ -66,6 +66,8 @@ _TOP: Final = frozenset(
         "top_logprobs",
     }
 )
+_ESSENTIAL: Final = frozenset({"audio", "functions", "web_search_options"})
+"""Asked for beside `tools`: without it the model cannot do, or does not say, what was asked."""
 _ROLES: Final[dict[str, Role]] = {
     "system": "system",
     "developer": "developer",
@@ -115,6 +117,7 @@ def parse(body: bytes) -> Request:
         end_user=fields.get("user", str),
         metadata=fields.get("metadata", dict),
         extras=extras,
+        essential=frozenset(name for name in _ESSENTIAL if extras.get(name)),
         origin=DIALECT,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -10,10 +11,15 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+
+from flo2.cli.root import run
+from flo2.cli.state import State
 
 FLO2 = (sys.executable, "-c", "from flo2.cli import main; main()")
 PATIENCE_S = 30.0
@@ -42,8 +48,17 @@ def environ(tmp_path):
 
 
 def flo2(environ, *arguments):
+    """Run a command in this process, over the same data folder; a start takes a second."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = run(arguments, State(environ))
+    return code, out.getvalue(), err.getvalue()
+
+
+def flo2_serve(environ, *arguments):
+    """Run `flo2 serve` that does not get to serving."""
     done = subprocess.run(
-        [*FLO2, *arguments],
+        [*FLO2, "serve", *arguments],
         env=environ,
         capture_output=True,
         text=True,
@@ -117,10 +132,15 @@ def test_the_printed_lines_work_as_they_are(environ, tmp_path):
         code, out, err = flo2(environ, "chat", "hi through the gateway")
         assert (code, "hi through the gateway" in out) == (0, True)
         assert f"through http://127.0.0.1:{environ['FLO2__SERVER__PORT']}" in err
+        elsewhere = {**environ, "FLO2_DATA_DIR": str(tmp_path / "other")}
+        code, out, err = flo2(elsewhere, "chat", "hi")
+        assert (code, out) == (1, "")
+        assert "runs over another data folder than this command; give its key in FLO2_KEY" in err
+        assert flo2({**elsewhere, "FLO2_KEY": key}, "chat", "hi")[0] == 0
     code, out, err = flo2(environ, "usage", "--by", "key", "--json")
     told = json.loads(out)
     assert (code, err) == (0, "")
-    assert [row["statuses"] for row in told["data"]] == [{"settled": 3}, {"settled": 1}]
+    assert [row["statuses"] for row in told["data"]] == [{"settled": 4}, {"settled": 1}]
     assert flo2(environ, "ledger", "verify")[0] == 0
     assert flo2(environ, "doctor")[0] == 0
     # The secrets were shown once: no file and no later start has them.
@@ -152,14 +172,14 @@ def test_a_taken_port_is_one_line_and_the_secrets_are_not_lost(environ):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        code, out, err = flo2(environ, "serve", "--port", str(port))
+        code, out, err = flo2_serve(environ, "--port", str(port))
     assert code == 1
     assert err == f"127.0.0.1:{port} is in use; choose another with --port\n"
     assert len(re.findall(r"^flo2_(?:sk|admin)_\w{36}$", out, re.MULTILINE)) == 2
 
 
 def test_another_address_is_refused_before_there_is_an_admin_token(environ):
-    code, out, err = flo2(environ, "serve", "--host", "192.0.2.1")
+    code, out, err = flo2_serve(environ, "--host", "192.0.2.1")
     assert (code, out) == (1, "")
     assert err == (
         "error: flo2 does not listen on '192.0.2.1' before there is an admin token; make one here "
@@ -169,7 +189,7 @@ def test_another_address_is_refused_before_there_is_an_admin_token(environ):
 
 def test_workers_need_a_store_that_they_share(environ):
     environ["FLO2__STORE__KIND"] = "memory"
-    code, out, err = flo2(environ, "serve", "--workers", "2")
+    code, out, err = flo2_serve(environ, "--workers", "2")
     assert (code, out) == (1, "")
     assert err.startswith("error: 2 workers need a store that they share")
 
@@ -181,3 +201,60 @@ def test_a_store_in_memory_serves_and_is_gone_with_the_process(environ, tmp_path
         done = subprocess.run(["bash", "-c", curl], capture_output=True, text=True, check=True)
         assert json.loads(done.stdout)["object"] == "chat.completion"
     assert not Path(tmp_path / "data" / "flo2.db").exists()
+
+
+def test_of_two_first_starts_one_makes_the_secrets(environ):
+    starts = [
+        subprocess.Popen([*FLO2, "init", "--json"], env=environ, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    told = [json.loads(start.communicate(timeout=PATIENCE_S)[0]) for start in starts]
+    assert [start.returncode for start in starts] == [0, 0]
+    assert sorted(each["key"] is None for each in told) == [False, True]
+    assert [each["admin_token"] is None for each in told] == [each["key"] is None for each in told]
+    assert len(json.loads(flo2(environ, "keys", "--json")[1])) == 1
+
+
+class Upstream(BaseHTTPRequestHandler):
+    """A provider's model list, for one key."""
+
+    def do_GET(self):
+        right = self.headers["authorization"] == "Bearer sk-right-0123456789"
+        body = b'{"data": [{"id": "big"}]}' if right else b'{"error": {"message": "no such key"}}'
+        self.send_response(200 if right else 401)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+def test_a_provider_is_tried_with_each_key(environ):
+    server = HTTPServer(("127.0.0.1", 0), Upstream)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        port = server.server_address[1]
+        environ |= {
+            "FLO2__PROVIDERS__ACME__KIND": "openai-compatible",
+            "FLO2__PROVIDERS__ACME__BASE_URL": f"http://127.0.0.1:{port}/v1",
+            "FLO2__NETWORK__ALLOW_PRIVATE": '["127.0.0.0/8"]',
+            "RIGHT": "sk-right-0123456789",
+            "WRONG": "sk-wrong-0123456789",
+        }
+        for name in ("RIGHT", "WRONG"):
+            assert flo2(environ, "providers", "add", "acme", "--env", name)[0] == 0
+        code, out, _ = flo2(environ, "providers", "test", "acme", "--json")
+        assert (code, [each["ok"] for each in json.loads(out)]) == (1, [True, False])
+        assert [each["detail"] for each in json.loads(out)] == [
+            "acme answers; 1 models",
+            "no such key",
+        ]
+        code, out, _ = flo2(environ, "doctor", "--online", "--json")
+        checks = {check["name"]: check for check in json.loads(out)["checks"]}
+        assert (code, checks["reach acme"]["ok"]) == (0, True)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

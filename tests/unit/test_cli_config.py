@@ -9,6 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from flo2.cli.command_docs import command_page
 from flo2.cli.config import effective
 from flo2.cli.config_docs import configuration_page, starter_file
 from flo2.cli.root import run
@@ -83,6 +84,10 @@ def test_a_file_in_the_working_folder_is_not_read(tmp_path, monkeypatch):
 
 def test_the_committed_page_is_the_generated_one():
     assert (DOCS / "configuration.md").read_text(encoding="utf-8") == configuration_page()
+
+
+def test_the_committed_page_of_commands_is_the_generated_one():
+    assert (DOCS / "cli.md").read_text(encoding="utf-8") == command_page()
 
 
 def test_the_page_tells_what_every_setting_is():

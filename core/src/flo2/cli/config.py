@@ -90,9 +90,15 @@ def check(state: State, *, file: Path | None) -> None:
 
 
 @config.command("docs", hidden=True)
-def docs() -> None:
+@click.option("--commands", is_flag=True, help="docs/cli.md instead.")
+def docs(*, commands: bool) -> None:
     """Write docs/configuration.md, generated from the configuration's classes."""
-    click.echo(configuration_page(), nl=False)
+    if commands:
+        from flo2.cli.command_docs import command_page  # noqa: PLC0415  # imports every command
+
+        click.echo(command_page(), nl=False)
+    else:
+        click.echo(configuration_page(), nl=False)
 
 
 def effective(state: State) -> list[Value]:

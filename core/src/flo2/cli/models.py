@@ -68,5 +68,9 @@ def models(state: State, *, contains: str | None, account: str) -> None:
             for row in rows
         ],
         right=["input $/M", "output $/M"],
-        empty="no models; add a provider: flo2 providers add NAME",
+        empty=(
+            "no models; add a provider: flo2 providers add NAME"
+            if contains is None
+            else f"no model with {contains!r} among those of your providers; see: flo2 models"
+        ),
     )

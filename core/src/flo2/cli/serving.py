@@ -5,9 +5,7 @@ Imports: shell, gateway, config.
 
 from __future__ import annotations
 
-import logging
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +13,8 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from flo2.gateway import Gateway
-from flo2.secrets import Redact
 from flo2.shell import create_app
+from flo2.shell.logging import set_up_logging
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -58,9 +56,4 @@ def app() -> ASGIApp:
 
 def log_to_stderr(level: str) -> None:
     """Send log lines to standard error, with what looks like a secret taken out."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(Redact())
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level)
+    set_up_logging(level)

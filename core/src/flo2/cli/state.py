@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from flo2.config import Config
     from flo2.stores import Store
 
-__all__ = ["CONFIG_ENV", "Command", "Group", "State", "command", "group", "toml_text"]
+__all__ = [
+    "CONFIG_ENV",
+    "Command",
+    "Group",
+    "State",
+    "command",
+    "common_options",
+    "group",
+    "toml_text",
+]
 
 CONFIG_ENV: Final = "FLO2_CONFIG"
 """The environment variable that names the configuration file."""
@@ -139,26 +148,26 @@ class Command(click.Command):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Add the options."""
         super().__init__(*args, **kwargs)
-        self.params = [*self.params, *common_options()]
+        self.params: list[click.Parameter] = [*self.params, *common_options()]
 
 
 class Group(click.Group):
     """A group whose commands take the common options; alone it runs its default command."""
 
-    command_class = Command
+    command_class: type[click.Command] | None = Command
 
     def __init__(self, *args: Any, default: str | None = None, **kwargs: Any) -> None:
         """Keep the name of the command that the group alone stands for."""
         kwargs.setdefault("no_args_is_help", default is None)
         super().__init__(*args, **kwargs)
-        self._default = default
+        self.default = default
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the default command in where none is named."""
-        if self._default is not None and not {"--help", "-h"} & set(args[:1]):
+        if self.default is not None and not {"--help", "-h"} & set(args[:1]):
             first = args[0] if args else ""
             if first not in self.commands and (not first or first.startswith("-")):
-                args = [self._default, *args]
+                args = [self.default, *args]
         return super().parse_args(ctx, args)
 
 

@@ -115,7 +115,7 @@ def test_a_first_start_in_a_pipe(capsys, monkeypatch):
     compile("\n".join(openai.splitlines()[1:]), "openai", "exec")
     compile("\n".join(anthropic.splitlines()[1:]), "anthropic", "exec")
     assert rest.splitlines() == [
-        "add a provider   flo2 providers add beta",
+        "add a provider   flo2 providers add NAME   (beta)",
         "another key      flo2 keys create NAME",
         "what it cost     flo2 usage",
     ]

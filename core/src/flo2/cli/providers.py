@@ -71,7 +71,7 @@ def list_(state: State, *, account: str) -> None:
         state,
         ["provider", "host", "key", "credential"],
         lines,
-        empty="no providers are installed; try: pip install flo2[openai]",
+        empty='no providers are installed; try: pip install "flo2[all]"',
     )
 
 

@@ -160,7 +160,7 @@ def _summary(welcome: Welcome) -> list[str]:
     )
     lines = [at]
     heading = "providers  "
-    for line in welcome.providers or ("none installed; try: pip install flo2[openai]",):
+    for line in welcome.providers or ('none installed; try: pip install "flo2[all]"',):
         lines.append(heading + line)
         heading = " " * len(heading)
     lines.append(f"data       {welcome.data_dir}")
@@ -216,7 +216,7 @@ def _next(welcome: Welcome) -> list[str]:
     lines = list(welcome.hints)
     flo2 = program(sys.argv[0], os.environ)
     if welcome.missing:
-        lines.append(f"add a provider   {flo2} providers add {' | '.join(welcome.missing)}")
+        lines.append(f"add a provider   {flo2} providers add NAME   ({', '.join(welcome.missing)})")
     lines.append(f"another key      {flo2} keys create NAME")
     lines.append(f"what it cost     {flo2} usage")
     return lines

@@ -26,6 +26,8 @@ class Answer:
         headers: Headers for the client: what happened (`x-flo2-…`) and the provider's rate limits.
         content_type: Of the body.
         is_stream: Whether the client asked for a stream.
+        told: Whether the client was handed the whole answer.
+        closed: Whether the provider's connection was let go of.
     """
 
     __slots__ = (
@@ -34,10 +36,12 @@ class Answer:
         "_exchange",
         "_losses",
         "body",
+        "closed",
         "content_type",
         "headers",
         "is_stream",
         "status",
+        "told",
     )
 
     def __init__(self, exchange: OpenExchange, attempt: Attempt, dialect: Dialect) -> None:
@@ -46,11 +50,20 @@ class Answer:
         self._attempt = attempt
         self._dialect = dialect
         self._losses: tuple[Loss, ...] = ()
-        self.is_stream = exchange.inbound.peek.stream
-        self.status = 200
+        self.is_stream: bool = exchange.inbound.peek.stream
+        self.status: int = 200
         self.headers: dict[str, str] = {}
-        self.content_type = dialect.stream_content_type if self.is_stream else dialect.content_type
-        self.body = b""
+        self.content_type: str = (
+            dialect.stream_content_type if self.is_stream else dialect.content_type
+        )
+        self.body: bytes = b""
+        self.told: bool = False
+        self.closed: bool = False
+
+    @property
+    def attempt(self) -> Attempt:
+        """The attempt that answers."""
+        return self._attempt
 
     @property
     def request_id(self) -> str:
@@ -73,6 +86,7 @@ class Answer:
         observed = attempt.observed
         attempt.finish("broken" if observed is not None and observed.error else "answered")
         await attempt.close()
+        self.told = self.closed = True
         if attempt.call.passthrough:
             self.body = b"".join(raw)
             return
@@ -80,20 +94,26 @@ class Answer:
         self.body, self._losses = rendered.body, rendered.losses
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Give a stream's bytes as they come; settled after the last one."""
+        """Give a stream's bytes as they come; settled before the last event leaves.
+
+        Clients hang up at the dialect's own last event, not at the end of HTTP's body: whoever has
+        seen that event has an answer that is in the ledger, whatever happens to flo2 then.
+        """
         attempt, dialect = self._attempt, self._dialect
         failed: Failed | None = None
         sent_raw = False
         if attempt.call.passthrough:
             async for chunk in attempt.chunks():
-                failed = failed or _failure(chunk.events)
+                if not self._settle():
+                    failed = failed or _failure(chunk.events)
                 sent_raw = bool(chunk.raw)
                 if sent_raw:
+                    self._note_told()
                     yield chunk.raw
         else:
             encoder = dialect.encoder(include_usage=self._exchange.inbound.peek.wants_usage)
             async for chunk in attempt.chunks():
-                failed = _failure(chunk.events)
+                failed = None if self._settle() else _failure(chunk.events)
                 data = b"".join(
                     encoder.feed(event) for event in chunk.events if not isinstance(event, Failed)
                 )
@@ -102,6 +122,8 @@ class Answer:
                 if failed is not None:
                     break
             if failed is None:
+                attempt.finish("answered")
+                self._note_told()
                 yield encoder.close()
             self._losses = encoder.losses
         attempt.finish("broken" if failed is not None else "answered")
@@ -110,6 +132,19 @@ class Answer:
             yield dialect.encode_stream_error(failed.error)
         if self._exchange.caller.trailer:
             yield b": flo2 " + self._exchange.summary() + b"\n\n"
+        self.told = self.closed = True
+
+    def _settle(self) -> bool:
+        """Write the end record as soon as the answer has shown all; say whether it is written."""
+        attempt = self._attempt
+        observed = attempt.observed
+        if observed is not None and observed.complete and observed.error is None:
+            attempt.finish("answered")
+        return attempt.ended
+
+    def _note_told(self) -> None:
+        """Note that a client which leaves after this piece has what it came for."""
+        self.told = self._attempt.ended and not self._exchange.caller.trailer
 
     async def events(self) -> AsyncIterator[Event]:
         """Give canonical events as they come; for callers without HTTP."""
@@ -121,6 +156,7 @@ class Answer:
                 yield event
         attempt.finish("broken" if broken else "answered")
         await attempt.close()
+        self.told = self.closed = True
 
     async def texts(self) -> AsyncIterator[str]:
         """Give the text of the first choice, piece by piece; for callers without HTTP.

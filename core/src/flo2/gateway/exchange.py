@@ -75,11 +75,11 @@ class OpenExchange:
             canonical: The caller reads events, not bytes.
         """
         self._runtime = runtime
-        self.caller = caller
-        self.inbound = inbound
-        self.canonical = canonical
-        self.started_us = runtime.services.now_us()
-        self.exchange_id = runtime.ids.make(self.started_us)
+        self.caller: Caller = caller
+        self.inbound: Inbound = inbound
+        self.canonical: bool = canonical
+        self.started_us: int = runtime.services.now_us()
+        self.exchange_id: str = runtime.ids.make(self.started_us)
         self.attempts: list[Attempt] = []
         self._planned: Planned | None = None
         self._answer: Answer | None = None
@@ -139,13 +139,13 @@ class OpenExchange:
         answer = self._answer
         if answer is None:
             return
-        left = False
         for attempt in self.attempts:
-            if attempt.reply is not None and not attempt.ended and not attempt.lost:
-                left = True
+            if attempt.ended and (answer.closed or attempt is not answer.attempt):
+                continue
+            if attempt.reply is not None and not attempt.lost:
                 with CancelScope(shield=True):
                     await self._runtime.drains.take(attempt, "disconnected")
-        self._record(answer.status, "disconnected" if left else "served", None)
+        self._record(answer.status, "served" if answer.told else "disconnected", None)
 
     # Called by the executor -------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 import anyio
 import pytest
 
+from flo2.dialects.base import Chunk
 from flo2.errors import (
     AllAttemptsFailed,
     ConnectFailed,
@@ -25,7 +26,18 @@ from flo2.errors import (
 )
 from flo2.plan import Plan, Stage
 from flo2.records import Pend, Settle, Void
-from flo2.testing.scripted import Begin, End, Fail, Raise, Say, Script, Tell, Wait, stage
+from flo2.testing.scripted import (
+    Begin,
+    End,
+    Fail,
+    Raise,
+    Say,
+    Script,
+    ScriptedReply,
+    Tell,
+    Wait,
+    stage,
+)
 from flo2.testing.virtual_time import VirtualTimeLoop
 
 GOOD = Script()
@@ -366,3 +378,23 @@ async def test_finish_and_close_may_be_called_again():
 
     assert t.notes.told() == {"a1": ("primary", "settled", "answered")}
     assert isinstance(attempt.end, Settle)
+
+
+@pytest.mark.parametrize("fails", [None, no(200, "overloaded", retryable=True)])
+async def test_a_plain_answer_is_taken_whole_where_the_provider_can(fails, monkeypatch):
+    asked = []
+
+    async def whole(reply):
+        chunks = [chunk async for chunk in reply.chunks()]
+        asked.append(reply)
+        return Chunk(b"", tuple(event for chunk in chunks for event in chunk.events))
+
+    monkeypatch.setattr(ScriptedReply, "whole", whole, raising=False)
+    steps = [Begin(), Fail(fails)] if fails else [Begin(), Say(), End()]
+    async with stage(stream=False, a=Script(steps), b=GOOD) as t:
+        (chunk,) = await t.serve(Plan.fallback(t.candidates()))
+
+    assert asked == t.replies
+    assert len(chunk.events) == 2
+    outcomes = ["broken", "answered"] if fails else ["answered"]
+    assert [end.outcome for end in t.notes.ends.values()] == outcomes

@@ -83,7 +83,7 @@ async def test_a_reader_that_goes_between_two_pieces_leaves_the_rest_to_the_drai
     assert t.notes.told() == {"a1": ("primary", "settled", "disconnected")}
 
 
-async def test_an_answer_that_was_read_whole_by_its_lane_is_settled_when_it_is_left():
+async def test_an_answer_that_was_read_whole_by_its_runner_is_settled_when_it_is_left():
     async with stage(a=Script(semantics="runs_to_end")) as t:
         attempt = await t.run(Plan.fallback(t.candidates()))
         await anyio.sleep(1)
@@ -107,7 +107,7 @@ async def test_a_slow_client_slows_the_reading_down():
     assert t.open == []
 
 
-async def test_closing_an_attempt_that_ended_early_stops_its_lane():
+async def test_closing_an_attempt_that_ended_early_stops_its_runner():
     async with stage(a=FOR_EVER) as t:
         attempt = await t.run(Plan.fallback(t.candidates()))
         attempt.finish("broken")

@@ -19,7 +19,7 @@ from flo2.protocols import Call, Facts, Reply
 from flo2.records import Intent, Outcome, Pend, Settle, Void
 
 if TYPE_CHECKING:
-    from flo2.executor.lane import Lane
+    from flo2.executor.runner import Runner
 
 __all__ = ["Attempt"]
 
@@ -31,7 +31,7 @@ class Attempt:
 
     Attributes:
         abandoned: Set once nobody waits for it any more: how it will have ended.
-        lane: The task that reads it, where that is not the one that asked for it.
+        runner: The task that reads it, where that is not the one that asked for it.
         exhausted: The answer has been read to its end.
     """
 
@@ -52,8 +52,8 @@ class Attempt:
         "failure",
         "first_byte_us",
         "intent",
-        "lane",
         "reply",
+        "runner",
         "tools",
     )
 
@@ -73,7 +73,7 @@ class Attempt:
         self.intent: Intent = intent
         self.candidate_id: str = candidate_id
         self.abandoned: Outcome | None = None
-        self.lane: Lane | None = None
+        self.runner: Runner | None = None
         self.reply: Reply | None = None
         self.end: Settle | Pend | Void | None = None
         self.ended: bool = False
@@ -111,8 +111,7 @@ class Attempt:
             context = self._opener(self.call)
             self.reply = await context.__aenter__()
             self._context = context
-            self._rest = self.reply.chunks()
-            await self._read_ahead()
+            await self._read_ahead(self.reply)
         except Exception as exc:  # border: a plugin's own code
             failure = self.failure = self._explain(exc)
             self.finish(_how(failure, answered=self.reply is not None))
@@ -137,33 +136,41 @@ class Attempt:
             return exc
         return report_bug(self.intent.provider, exc)
 
-    async def _read_ahead(self) -> None:
-        observed, rest, stream = self.observed, self._rest, self.call.stream
-        assert observed is not None and rest is not None  # noqa: PT018, S101  # narrowing only
-        async for chunk in rest:
-            if self.first_byte_us is None:
-                self.first_byte_us = self.tools.now_us()
-            self._buffer.append(chunk)
-            if (error := observed.error or _failed(chunk)) is not None:
-                if not observed.has_content:
-                    raise error
-                return
-            if stream and observed.has_content:
-                return
-        self.exhausted = True
-        if observed.error is not None and not observed.has_content:
-            raise observed.error
+    async def _read_ahead(self, reply: Reply) -> None:
+        observed, stream = reply.observed, self.call.stream
+        whole = None if stream else getattr(reply, "whole", None)
+        failed: ProviderError | None = None
+        if whole is not None:  # the quicker way, where the provider has it
+            failed = self._keep(await whole())
+            self.exhausted = True
+        else:
+            self._rest = reply.chunks()
+            async for chunk in self._rest:
+                failed = self._keep(chunk) or observed.error
+                if failed is not None or (stream and observed.has_content):
+                    break
+            else:
+                self.exhausted = True
+        failed = failed or observed.error
+        if failed is not None and not observed.has_content:
+            raise failed
+
+    def _keep(self, chunk: Chunk) -> ProviderError | None:
+        if self.first_byte_us is None:
+            self.first_byte_us = self.tools.now_us()
+        self._buffer.append(chunk)
+        return next((event.error for event in chunk.events if isinstance(event, Failed)), None)
 
     async def chunks(self) -> AsyncIterator[Chunk]:
         """Give the answer from its beginning, once; a cut connection becomes a `Failed` event."""
         buffered, self._buffer = self._buffer, []
         for chunk in buffered:
             yield chunk
-        if self.lane is None:
+        if self.runner is None:
             async for chunk in self.read_on():
                 yield chunk
             return
-        async for chunk in self.lane.feed:
+        async for chunk in self.runner.feed:
             yield chunk
         if not self.exhausted and self.failure is None:
             self.failure = ReadFailed("flo2 stopped reading, it is shutting down")
@@ -221,10 +228,10 @@ class Attempt:
 
     async def close(self) -> None:
         """Let go of it, after `finish`; safe at any time, also when cancelled."""
-        if self.lane is None:
+        if self.runner is None:
             await self.shut()
         else:
-            self.lane.release()
+            self.runner.release()
 
     async def shut(self) -> None:
         """Close the connection; for the task that reads it. Never raises, save cancellation."""
@@ -241,10 +248,3 @@ def _how(failure: Failure | RefusedCall, *, answered: bool) -> Outcome:
         if isinstance(failure, RefusedCall) or failure.status is not None:
             return "refused"
     return "broken"
-
-
-def _failed(chunk: Chunk) -> ProviderError | None:
-    for event in chunk.events:
-        if isinstance(event, Failed):
-            return event.error
-    return None

@@ -39,7 +39,7 @@ class DrainLimits:
 
 
 class DrainGroup:
-    """Bounds what is read on after its request; the lanes do the reading."""
+    """Bounds what is read on after its request; the runners do the reading."""
 
     def __init__(self, group: TaskGroup, limits: DrainLimits) -> None:
         """Begin empty.
@@ -60,12 +60,12 @@ class DrainGroup:
         return len(self._running)
 
     async def take(self, attempt: Attempt, outcome: Outcome) -> None:
-        """Take an attempt over whose request is gone: read it on where it has a lane, else end it.
+        """Take an attempt over whose request is gone: its runner reads it on, or it ends here.
 
         Returns at once where it is read on, and within seconds otherwise. Safe to call twice.
         """
-        if attempt.lane is not None:
-            attempt.lane.abandon(outcome)
+        if attempt.runner is not None:
+            attempt.runner.abandon(outcome)
             return
         attempt.abandoned = attempt.abandoned or outcome
         if attempt.reply is not None and not attempt.exhausted:

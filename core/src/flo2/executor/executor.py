@@ -2,7 +2,7 @@
 
 Fallback, race and hedge are one mechanism: stages in turn, contenders within a stage staggered by
 its delay. Knows nothing about HTTP, prices or providers' formats.
-Imports: plan, protocols, attempt, lane, drain.
+Imports: plan, protocols, attempt, runner, drain.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from flo2.executor.attempt import Attempt
 from flo2.executor.closing import Failure
 from flo2.executor.drain import DrainGroup
 from flo2.executor.health import is_callers_fault
-from flo2.executor.lane import Finishers, Lane
+from flo2.executor.runner import Finishers, Runner
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -53,7 +53,7 @@ class MakeAttempt(Protocol):
 
 
 class Executor:
-    """Runs plans; its lanes live in the gateway's task group."""
+    """Runs plans; its runners live in the gateway's task group."""
 
     def __init__(self, group: TaskGroup, drains: DrainGroup, *, sleep: Sleep = anyio.sleep) -> None:
         """Keep the group that owns whatever outlives a request."""
@@ -91,7 +91,7 @@ class Executor:
         """Start the candidates together or staggered; the first content wins."""
         finishers = Finishers()
         waiting = list(stage.candidates)
-        running: list[Lane] = []
+        running: list[Runner] = []
         role: Role = "hedge" if stage.delay_s else ("race" if len(waiting) > 1 else "fallback")
         opening: Role = "primary" if first else role
         outcome: Outcome = "lost"
@@ -100,28 +100,28 @@ class Executor:
                 if waiting:
                     tries = partial(course.tries, waiting.pop(0), stage.retries, opening)
                     opening = role
-                    running.append(lane := Lane(tries, self._drains, finishers))
-                    self._group.start_soon(lane.run)
+                    running.append(runner := Runner(tries, self._drains, finishers))
+                    self._group.start_soon(runner.run)
                     if waiting and stage.delay_s == 0:
                         continue
                 with move_on_after(stage.delay_s if waiting else math.inf):
-                    lane = await finishers.get()
-                    running.remove(lane)
-                    if lane.won:
-                        return lane.attempt
-                    if lane.error is not None:
-                        raise lane.error
+                    runner = await finishers.get()
+                    running.remove(runner)
+                    if runner.won:
+                        return runner.attempt
+                    if runner.error is not None:
+                        raise runner.error
                     if course.fault is not None:
                         waiting.clear()  # the next one would say the same, and may bill it
         except get_cancelled_exc_class():
             outcome = "disconnected"
             raise
         finally:
-            for lane in running:
-                if lane.won and lane.attempt is not None and lane.attempt.lane is None:
-                    self._drains.dismiss(lane.attempt, outcome)  # it came a moment too late
+            for runner in running:
+                if runner.won and runner.attempt is not None and runner.attempt.runner is None:
+                    self._drains.dismiss(runner.attempt, outcome)  # it came a moment too late
                 else:
-                    lane.abandon(outcome)
+                    runner.abandon(outcome)
         return None
 
 
@@ -141,7 +141,7 @@ class _Course:
         return [failure for _, failure in sorted(self._failures.items())]
 
     async def tries(
-        self, candidate: Candidate, retries: int, role: Role, lane: Lane | None = None
+        self, candidate: Candidate, retries: int, role: Role, runner: Runner | None = None
     ) -> Attempt | None:
         """Try a candidate, and again as often as the stage says; None: it failed."""
         for count in range(retries + 1):
@@ -149,8 +149,8 @@ class _Course:
             number = self._begun
             try:
                 attempt = self._make(candidate, role="retry" if count else role)
-                if lane is not None:
-                    lane.attempt = attempt
+                if runner is not None:
+                    runner.attempt = attempt
                 await attempt.open()
             except SecretError as exc:
                 self._failures[number] = _unusable(candidate, exc)
@@ -160,7 +160,7 @@ class _Course:
                 if isinstance(exc, ProviderError) and is_callers_fault(exc):
                     self.fault = self.fault or exc
                 pause = _pause(exc, count)
-                given_up = lane is not None and lane.abandoned is not None
+                given_up = runner is not None and runner.abandoned is not None
                 if count == retries or pause is None or given_up or self.fault is not None:
                     return None
                 await self._sleep(pause)

@@ -38,6 +38,7 @@ __all__ = [
     "Raise",
     "Say",
     "Script",
+    "ScriptedReply",
     "Step",
     "Tell",
     "Theatre",

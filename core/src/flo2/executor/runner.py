@@ -1,6 +1,6 @@
-"""A lane: a task in the gateway's group that tries one candidate, and outlives the request.
+"""A runner: a task in the gateway's group that tries one candidate, and outlives the request.
 
-Races run one lane per candidate. A lane also serves a single candidate whose provider bills to the
+Races have one per candidate. A runner also serves a single candidate whose provider bills to the
 end whatever the client does: it reads the answer and hands it on through a feed, so a request that
 is cancelled, by whatever means, takes nothing away from the settlement. Imports: attempt, drain.
 """
@@ -24,52 +24,52 @@ if TYPE_CHECKING:
     from flo2.executor.drain import DrainGroup
     from flo2.records import Outcome
 
-__all__ = ["Finishers", "Lane"]
+__all__ = ["Finishers", "Runner"]
 
 _AHEAD: Final = 8
-"""Chunks that a lane reads ahead of its client."""
+"""Chunks that a runner reads ahead of its client."""
 
 
 class Finishers:
-    """The lanes that have come to a result, in that order."""
+    """The runners that have come to a result, in that order."""
 
     def __init__(self) -> None:
         """Begin empty."""
-        self._lanes: deque[Lane] = deque()
+        self._runners: deque[Runner] = deque()
         self._more = Event()
 
-    def put(self, lane: Lane) -> None:
+    def put(self, runner: Runner) -> None:
         """Add one."""
-        self._lanes.append(lane)
+        self._runners.append(runner)
         self._more.set()
 
-    async def get(self) -> Lane:
+    async def get(self) -> Runner:
         """Wait for the next one; a wait that is cut short takes none away."""
-        while not self._lanes:
+        while not self._runners:
             self._more = Event()
             await self._more.wait()
-        return self._lanes.popleft()
+        return self._runners.popleft()
 
 
-class Lane:
+class Runner:
     """One candidate's attempts, one after the other, until one answers.
 
     Attributes:
         attempt: The newest one.
         won: It answers; `attempt` is open at its first content or read whole.
-        error: What stopped the lane and is not an attempt's failure, or None.
+        error: What stopped the runner and is not an attempt's failure, or None.
     """
 
     def __init__(
         self,
-        tries: Callable[[Lane], Awaitable[Attempt | None]],
+        tries: Callable[[Runner], Awaitable[Attempt | None]],
         drains: DrainGroup,
         finishers: Finishers,
     ) -> None:
         """Prepare.
 
         Args:
-            tries: Makes and opens attempts, names each to the lane, gives the one that answers.
+            tries: Makes and opens attempts, names each to the runner, gives the one that answers.
             drains: Says whether an abandoned attempt is read on.
             finishers: Where the result is told.
         """
@@ -88,8 +88,8 @@ class Lane:
 
     @property
     def feed(self) -> MemoryObjectReceiveStream[Chunk]:
-        """What it reads for the request, once it has won and says so in `attempt.lane`."""
-        assert self._feed is not None  # noqa: S101  # `attempt.lane` is set together with it
+        """What it reads for the request, once it has won and says so in `attempt.runner`."""
+        assert self._feed is not None  # noqa: S101  # `attempt.runner` is set together with it
         return self._feed
 
     async def run(self) -> None:
@@ -127,7 +127,7 @@ class Lane:
             self._tell()  # whoever asked reads and ends it
         elif self.abandoned is None:
             self._send, self._feed = create_memory_object_stream[Chunk](_AHEAD)
-            attempt.lane = self
+            attempt.runner = self
             self._tell()
             await self._read(attempt, self._send)
         else:

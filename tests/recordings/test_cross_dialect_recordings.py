@@ -86,7 +86,7 @@ def meaning(response):
                 thoughts += part.text
             case ToolCall(kind="function"):
                 calls.append((part.id, part.name, arguments(part.arguments)))
-    told = response.usage
+    told = response.usage and response.usage.as_told
     usage = told and (told.input_total, told.output_total, told.total(("cache_read_tokens",)))
     return response.id, response.model, texts, thoughts, calls, usage
 

@@ -151,6 +151,16 @@ def test_named_hops_are_each_their_own_model():
     assert usage.problem is None
     assert usage.quantities == {}
     assert [sub.model for sub in usage.subcalls] == ["first", "other"]
+    assert usage.as_told.quantities == BASE
+
+
+def test_a_split_that_lags_behind_its_sum_gives_way_to_it():
+    usage = read(
+        cache_creation_input_tokens=9,
+        cache_creation={"ephemeral_5m_input_tokens": 7, "ephemeral_1h_input_tokens": 0},
+    )
+    assert usage.problem == "cache_creation adds up to 7, cache_creation_input_tokens is 9"
+    assert usage.quantities == BASE | {"cache_write_tokens": 9}
 
 
 def test_a_hop_without_a_name_is_not_priced():

@@ -429,7 +429,7 @@ def test_foreign_stream_is_written_and_its_losses_are_named():
     assert deltas(frames) == [
         {"role": "assistant", "content": None, "reasoning_content": "why"},
         {"content": "b"},
-        {"annotations": [NOTE]},
+        {"annotations": [{"index": 0, **NOTE}]},
         {
             "tool_calls": [
                 {

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 __all__ = ["INPUT_METERS", "OUTPUT_METERS", "SubUsage", "Usage"]
 
@@ -35,12 +35,17 @@ OUTPUT_METERS: Final = ("output_tokens", "output_audio_tokens", "output_image_to
 
 @frozen
 class SubUsage:
-    """Usage of another model inside the same answer (compaction, advisor, fallback)."""
+    """Usage of another model inside the same answer (compaction, advisor, fallback).
+
+    Attributes:
+        inside: The provider counts it in the totals of the answer too; a price never does.
+    """
 
     model: str | None
     kind: str
     quantities: Mapping[str, int | Decimal]
     raw: Mapping[str, Any]
+    inside: bool = False
 
 
 @frozen
@@ -73,6 +78,16 @@ class Usage:
         """Add up the named token meters."""
         get = self.quantities.get
         return int(sum(get(meter, 0) for meter in meters))
+
+    @property
+    def as_told(self) -> Usage:
+        """The totals as the provider tells them, for a client: subcalls inside are added back."""
+        quantities = dict(self.quantities)
+        for sub in self.subcalls:
+            if sub.inside:
+                for meter, count in sub.quantities.items():
+                    quantities[meter] = quantities.get(meter, 0) + count
+        return evolve(self, quantities=quantities)
 
     @property
     def input_total(self) -> int:

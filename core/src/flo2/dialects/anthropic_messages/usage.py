@@ -83,6 +83,7 @@ class _Reading:
                     f"cache_creation adds up to {sum(parts.values())}, "
                     f"cache_creation_input_tokens is {written}"
                 )
+                parts = {"cache_write_tokens": written}
             self.unknown(split, _SPLIT, "cache_creation.")
         else:
             # Only answers from before the one-hour cache come without a split, and a write was
@@ -163,7 +164,10 @@ def _iterations(usage: Usage, entries: Any, reading: _Reading) -> Usage:
     total = {meter: own.get(meter, 0) + fallback.get(meter, 0) for meter in {*own, *fallback}}
     others = {m: n for m, n in usage.quantities.items() if not m.endswith("_tokens")}
     if has_fallback and total == top:
-        return evolve(usage, quantities=own | others, subcalls=tuple(subcalls))
+        inside = tuple(
+            evolve(sub, inside=sub.kind in {"message", "fallback_message"}) for sub in subcalls
+        )
+        return evolve(usage, quantities=own | others, subcalls=inside)
     if own != top:
         reading.problems.append("the iterations do not add up to the top-level counts")
     return evolve(usage, subcalls=tuple(subcalls))

@@ -13,7 +13,7 @@ __all__ = ["ChoiceState", "is_constant", "reasoning_delta"]
 class ChoiceState:
     """What a choice's stream has said so far."""
 
-    __slots__ = ("arguments", "began", "calls", "chars", "logprobs", "parts", "starts")
+    __slots__ = ("arguments", "began", "calls", "chars", "logprobs", "notes", "parts", "starts")
 
     def __init__(self) -> None:
         self.began: bool = False
@@ -21,6 +21,7 @@ class ChoiceState:
         self.calls: dict[int, int] = {}
         self.arguments: set[int] = set()  # tool calls that have some
         self.chars: int = 0
+        self.notes: int = 0  # annotations so far
         self.starts: dict[int, int] = {}
         self.logprobs: Mapping[str, Any] | None = None
 

@@ -262,7 +262,14 @@ class StreamEncoder:
         path = f"choices[{event.choice}].parts[{event.index}].citations"
         start = choice.starts.get(event.index, 0)
         note = annotation_of(event.data, start, choice.chars, path, self._losses)
-        return self._chunk(event.choice, {"annotations": [note]}) if note else b""
+        if note is None:
+            return b""
+        if not self._is_own:
+            # Without an index the official SDK's accumulator fails at the second annotation
+            # (openai-python 3.57, lib/streaming/_deltas.py, read 2026-11-25).
+            note = {"index": choice.notes, **note}
+            choice.notes += 1
+        return self._chunk(event.choice, {"annotations": [note]})
 
     def _finish(self, event: Finish) -> bytes:
         choice = self._choice(event.choice)

@@ -137,8 +137,15 @@ def read_usage(raw: Mapping[str, Any]) -> Usage:
     try:
         quantities, informational = _read(raw)
     except _Unsound as exc:
-        return Usage({}, raw=raw, dialect=DIALECT, problem=str(exc))
+        return Usage(_rough(raw), raw=raw, dialect=DIALECT, problem=str(exc))
     return Usage(quantities, informational, raw=raw, dialect=DIALECT)
+
+
+def _rough(raw: Mapping[str, Any]) -> dict[str, int]:
+    """Give the two sums alone: not to be priced, but a client of another dialect reads them."""
+    sums = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
+    found = {meter: raw.get(key) for meter, key in sums.items()}
+    return {meter: n for meter, n in found.items() if type(n) is int and n > 0}
 
 
 def _plain(raw: Mapping[str, Any]) -> dict[str, int] | None:
@@ -221,6 +228,7 @@ def write_usage(usage: Usage) -> dict[str, Any]:
     """Write a usage object: the provider's own one where it is of this dialect."""
     if usage.dialect == DIALECT and usage.raw:
         return dict(usage.raw)
+    usage = usage.as_told
     prompt, completion = usage.input_total, usage.output_total
     info = usage.informational
     return {

@@ -109,6 +109,7 @@ class HttpProvider:
         Attributes:
             base_url: Where it is; empty: the provider's own address.
             headers: Constant headers to send along.
+            connect_s: Longest wait for a connection, in seconds.
             first_byte_s: Longest wait for the first byte of an answer, in seconds.
             idle_s: Longest silence inside an answer, in seconds.
             total_s: Longest time for a whole answer in seconds, or None.
@@ -146,7 +147,8 @@ class HttpProvider:
     def url(self, call: Call) -> str:
         """Give the path (and query) under the base URL."""
         path = self.paths[call.dialect.name]
-        query = call.inbound.query if call.passthrough else ""
+        inbound = call.inbound
+        query = inbound.query if call.dialect.name == inbound.dialect.name else ""
         return f"{path}?{query}" if query else path
 
     def headers(self, call: Call) -> dict[str, str]:

@@ -19,6 +19,7 @@ from flo2.dialects.openai_embeddings import OpenAIEmbeddings
 from flo2.errors import ProviderError
 from flo2.http_provider import HttpProvider
 from flo2.protocols import Call, Credential, Facts, ModelInfo, Reply
+from flo2.services import Services
 
 __all__ = ["CHAT", "EMBEDDINGS", "OpenAICompatible"]
 
@@ -57,10 +58,16 @@ class OpenAICompatible(HttpProvider):
         """Settings of an OpenAI-compatible host.
 
         Attributes:
-            keyless: The host wants no key.
+            keyless: The host wants no key: it serves every account.
         """
 
         keyless: bool = field(default=False)
+
+    def __init__(self, config: Config, services: Services) -> None:
+        """Prepare the endpoint; opens nothing."""
+        super().__init__(config, services)
+        if config.keyless:
+            self.facts: Facts = evolve(self.facts, needs_key=False)
 
     def profile(self, model: str) -> Profile:
         """Give what differs for every model of this host."""

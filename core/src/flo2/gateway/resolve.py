@@ -16,6 +16,7 @@ from attrs import field, frozen
 from flo2.dialects.base import Dialect, Operation, Profile
 from flo2.errors import InvalidRequest, NotFound
 from flo2.gateway.directory import Tenant
+from flo2.money import divide
 from flo2.protocols import CountsTokens, Embeds, KnowsModels, Profiles, Provider
 from flo2.stored import RouteSpec, SealedCredential
 
@@ -131,6 +132,9 @@ def _resolve(model: str, tenant: Tenant, providers: Mapping[str, Bound]) -> Reso
     head, slash, rest = model.partition("/")
     if slash and rest and head in providers and _serves(tenant, providers[head]):
         return Resolved(tuple(_targets(providers[head], rest, tenant)))
+    if slash and head in providers and not rest:
+        msg = f"model {model!r} names a provider and no model; write {head}/MODEL"
+        raise NotFound(msg, code="model_not_found", param="model")
     if slash and head in providers:
         msg = f"no credential for provider {head!r} in this account; run: flo2 providers add {head}"
         raise NotFound(msg, code="model_not_found", param="model")
@@ -163,10 +167,12 @@ def _targets(
     credentials: Sequence[SealedCredential | None] = tenant.credentials.get(bound.name, ())
     if not bound.provider.facts.needs_key and not credentials:
         credentials = (None,)
+    if only is not None:
+        credentials = [c for c in credentials if c is not None and only in {c.id, c.name}]
+    if weight is not None and credentials:
+        # Several credentials share the weight of their target.
+        weight = divide(weight, Decimal(len(credentials)))[0]
     for credential in credentials:
-        named = set() if credential is None else {credential.id, credential.name}
-        if only is not None and only not in named:
-            continue
         credential_id = "-" if credential is None else credential.id
         yield Target(
             f"{bound.name}/{model}@{credential_id}", bound, model, credential, profile, weight

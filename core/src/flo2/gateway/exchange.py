@@ -106,10 +106,14 @@ class OpenExchange:
             self._record(error.status or 502, "failed", str(error))
             raise error from exc
         except StoreError as exc:
-            # Why names files of the server; it is for the operator.
-            self._runtime.log.error("the ledger cannot be written: %s", exc)  # noqa: TRY400
-            msg = "the ledger cannot be written, so nothing was sent; the server's log says why"
-            raise Unavailable(msg, code="ledger_unavailable", retry_after_s=1) from exc
+            # Why names files of the server; the ledger has logged it, once.
+            self.attempts = [one for one in self.attempts if one.ended or one.lost or one.reply]
+            told = "nothing more" if self.attempts else "nothing"
+            msg = f"the ledger cannot be written, so {told} was sent; the server's log says why"
+            self._record(503, "failed" if self.attempts else "refused", msg)
+            refusal = Unavailable(msg, code="ledger_unavailable", retry_after_s=1)
+            refusal.request_id = self.exchange_id
+            raise refusal from exc
         except Flo2Error as exc:
             self._record(500, "failed", str(exc))
             raise

@@ -292,14 +292,21 @@ class Gateway:
 
     async def _keep_fresh(self) -> None:
         """Take over changes of keys, credentials and routes within a second."""
+        told = False
         while True:
             await anyio.sleep(_REFRESH_S)
             if not self.started:
                 return
             try:
                 await self.refresh()
-            except StoreError:
-                self._log.exception("the store could not be read; going on with what is known")
+            except StoreError as exc:
+                if not told:  # once, not every second
+                    self._log.error("going on with the keys and routes that are known: %s", exc)
+                told = True
+            else:
+                if told:
+                    self._log.warning("keys and routes can be read again")
+                told = False
 
     async def refresh(self, *, force: bool = False) -> None:
         """Take over what changed in the store since the last look."""
@@ -332,7 +339,14 @@ class Gateway:
         )
 
     async def _look_up(self, digest: str) -> IssuedKey | None:
-        return await self.blocking_call(lambda: self.store.key_by_hash(digest))
+        try:
+            return await self.blocking_call(lambda: self.store.key_by_hash(digest))
+        except StoreError as exc:  # why names files of the server; it is for the operator
+            msg = (
+                "the store cannot be read, so it is not known whether this key was made just now; "
+                "the server's log says why"
+            )
+            raise Unavailable(msg, code="store_unavailable", retry_after_s=1) from exc
 
     def call(
         self,

@@ -42,7 +42,10 @@ def make_plan(runtime: Runtime, caller: Caller, inbound: Inbound) -> Planned:
         PluginError: the strategy raised, or planned what is no candidate.
     """
     if not runtime.ledger.healthy:
-        msg = "the ledger is too far behind to take calls; try again"
+        msg = (
+            "the ledger cannot be written or is too far behind, so nothing was sent; try again, or "
+            "see the server's log"
+        )
         raise Unavailable(msg, code="ledger_unavailable", retry_after_s=1)
     model = caller.route or inbound.peek.model
     check_access(caller.key, model)

@@ -83,14 +83,21 @@ class DeadJournal:
         self.damage = tuple(damage)
 
     def remove(self) -> None:
-        """Remove the files, all stored now; a corrupt one is kept under another name."""
+        """Remove the files, all stored now; a corrupt one is kept under another name.
+
+        Files that cannot be removed stay, with their lock file, for the next adopter.
+        """
         corrupt = {each.path for each in self.damage if each.cause == "corrupt"}
-        for path in segment_paths(self._directory, self.writer):
-            if path in corrupt:
-                path.rename(path.with_suffix(".damaged"))
-            else:
-                path.unlink()
-        self._lock.release(remove=True)
+        removed = True
+        try:
+            for path in segment_paths(self._directory, self.writer):
+                if path in corrupt:
+                    path.rename(path.with_suffix(".damaged"))
+                else:
+                    path.unlink()
+        except OSError:
+            removed = False
+        self._lock.release(remove=removed)
 
     def release(self) -> None:
         """Let go; what was not removed is adopted by the next worker."""

@@ -25,6 +25,8 @@ from flo2.records import Record
 __all__ = ["Journal", "new_writer_id", "segment_paths"]
 
 _WRITER: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_PROBE: Final = b"\xff" * 8192
+"""A frame that cannot end: whoever reads it sees a torn write. Larger than a usual record."""
 _FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
@@ -128,6 +130,25 @@ class Journal:
         self.last_seq += len(records)
         return range(first, self.last_seq + 1)
 
+    def probe(self) -> None:
+        """See whether it would take a record: write something, and cut it off again.
+
+        Raises:
+            StoreError: it would not.
+        """
+        if self._size >= self._full or self._unsound:
+            self._prepare()
+        if self._fd is None:
+            return
+        try:
+            written = os.write(self._fd, _PROBE)
+        except OSError as exc:
+            self._undo()
+            raise StoreError(self._trouble(exc.strerror)) from exc
+        self._undo()
+        if written != len(_PROBE):
+            raise StoreError(self._trouble(f"{written} of {len(_PROBE)} bytes fitted"))
+
     @property
     def first_seq(self) -> int:
         """Sequence number of the oldest record in the files, or of the next one."""
@@ -180,14 +201,20 @@ class Journal:
         return [each.path for each in done]
 
     def close(self, *, remove: bool = False) -> None:
-        """Close; with `remove` (everything in it is stored) the files go too."""
+        """Close; with `remove` (everything in it is stored) the files go too.
+
+        Files that cannot be removed stay, with their lock file, for an adopter.
+        """
         if self._fd is None:
             return
         os.close(self._fd)
         self._fd = None
         if remove:
-            for path in segment_paths(self.directory, self.writer):
-                path.unlink()
+            try:
+                for path in segment_paths(self.directory, self.writer):
+                    path.unlink()
+            except OSError:
+                remove = False
         self._lock.release(remove=remove)
 
     def _acquire(self) -> FileLock:

@@ -8,6 +8,7 @@ from one event loop. Imports: ledger, records, stores, errors.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
@@ -36,6 +37,7 @@ _ADOPTION_LOCK: Final = "adoption.flock"
 _ADOPTION_WAIT_S: Final = 30.0
 _CLOSE_WAIT_S: Final = 10.0
 _BACKOFF_S: Final = (0.1, 5.0)
+_JOURNAL_BACKOFF_S: Final = 1.0
 
 
 @frozen
@@ -61,6 +63,8 @@ class Ledger:
 
     Attributes:
         trouble: Why the store did not take the last batch, or None.
+        journal_trouble: Why the journal did not take the last record, or None. While there is one,
+            no call is begun; `run` looks every second whether it has passed.
     """
 
     def __init__(
@@ -75,6 +79,8 @@ class Ledger:
         backlog_limit: int = 2_000_000,
     ) -> None:
         self.trouble: str | None = None
+        self.journal_trouble: str | None = None
+        self._log = logging.getLogger("flo2.ledger")
         self._journal = journal
         self._store = store
         self._now_us = now_us
@@ -112,14 +118,20 @@ class Ledger:
                 f"{self.lag} ledger records wait for the store ({self.trouble}); "
                 "no call is begun until it takes them"
             )
-        self._queue(self._journal.append(record), (record,))
+        try:
+            seqs = self._journal.append(record)
+        except StoreError as exc:
+            self._note_journal(exc)
+            raise
+        self._queue(seqs, (record,))
         self._open.add(record.entry_id)
 
     def end(self, *records: Record) -> None:
         """Write down how attempts and the exchange ended, in one write.
 
         Never raises: the money is spent. A record that the journal does not take is kept in memory
-        and tried again; until then `healthy` is False and no new call is begun.
+        and tried again; until then `healthy` is False and no new call is begun. Only of calls that
+        were refused, and so cost nothing, no more than `memory_limit` are kept.
         """
         for record in records:
             if isinstance(record, Intent):
@@ -127,16 +139,15 @@ class Ledger:
             elif isinstance(record, Settle | Pend | Void):
                 self._open.discard(record.entry_id)
         if self._deferred:
-            self._deferred.append(records)
+            self._defer(records)
             with contextlib.suppress(StoreError):
                 self._write_deferred()
             return
         try:
             seqs = self._journal.append(*records)
         except StoreError as exc:
-            self.trouble = str(exc)
-            self._deferred.append(records)
-            self._signal()
+            self._note_journal(exc)
+            self._defer(records)
         else:
             self._queue(seqs, records)
 
@@ -148,7 +159,8 @@ class Ledger:
     @property
     def healthy(self) -> bool:
         """Whether new calls can be taken."""
-        return not self._deferred and self.lag < self._backlog_limit
+        whole = self.journal_trouble is None and not self._deferred
+        return whole and self.lag < self._backlog_limit
 
     @property
     def open_entries(self) -> int:
@@ -168,6 +180,28 @@ class Ledger:
     def _signal(self) -> None:
         self._asleep = False
         self._wake.set()
+
+    def _defer(self, records: tuple[Record, ...]) -> None:
+        if len(self._deferred) < self._memory_limit or not all(map(_is_refusal, records)):
+            self._deferred.append(records)
+
+    def _note_journal(self, exc: StoreError) -> None:
+        if self.journal_trouble is None:
+            self._log.error("calls are refused: %s", exc)
+        self.journal_trouble = str(exc)
+        self._signal()
+
+    def _try_journal(self) -> None:
+        """Write what the journal did not take; see whether it takes anything again."""
+        try:
+            self._write_deferred()
+            if self.journal_trouble is not None:
+                self._journal.probe()
+                self.journal_trouble = None
+                self._log.warning("the journal takes records again; calls are taken")
+        except StoreError as exc:
+            self._note_journal(exc)
+            raise
 
     def _write_deferred(self) -> None:
         while self._deferred:
@@ -189,9 +223,12 @@ class Ledger:
             try:
                 await self._drain_batch()
             except StoreError as exc:
+                journal = self.journal_trouble is not None
+                if not journal and self.trouble is None:
+                    self._log.error("the store takes no records, they wait: %s", exc)
                 self.trouble = str(exc)
                 await anyio.sleep(delay)
-                delay = min(delay * 2, _BACKOFF_S[1])
+                delay = min(delay * 2, _JOURNAL_BACKOFF_S if journal else _BACKOFF_S[1])
             else:
                 delay = _BACKOFF_S[0]
 
@@ -221,7 +258,7 @@ class Ledger:
 
     async def _work(self) -> None:
         """Wait until there is something to store, and a little longer for company."""
-        if not self.lag:
+        if not self.lag and self.journal_trouble is None:
             self._wake = anyio.Event()
             self._asleep = True
             await self._wake.wait()
@@ -233,14 +270,16 @@ class Ledger:
     async def _drain_batch(self) -> None:
         async with self._drain:
             try:
-                self._write_deferred()
+                self._try_journal()
             finally:  # a journal that takes nothing is no reason not to store what is in it
                 if self._journal.last_seq > self._stored:
                     records = await self._next_batch()
                     self._advance(
                         await anyio.to_thread.run_sync(self._append, records, limiter=self._writes)
                     )
-            self.trouble = None
+            if self.trouble is not None:
+                self.trouble = None
+                self._log.warning("the store takes records again")
 
     def _advance(self, head: WriterHead) -> None:
         self._head = head
@@ -275,7 +314,8 @@ class Ledger:
             self._store.append(links)
             head = WriterHead(head.writer, links[-1].seq, links[-1].hash)
         for path in self._done_paths:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # it is stored: `close` or an adopter removes it
+                path.unlink()
         return head
 
     # Adoption ---------------------------------------------------------------------------------
@@ -394,6 +434,10 @@ class Ledger:
         self, function: Callable[[*_Arguments], _Result], *args: *_Arguments
     ) -> _Result:
         return await anyio.to_thread.run_sync(function, *args, limiter=self._reads)
+
+
+def _is_refusal(record: Record) -> bool:
+    return isinstance(record, Exchange) and not record.attempts
 
 
 def _belongs(record: Record, exchange_id: str) -> bool:

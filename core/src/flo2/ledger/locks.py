@@ -70,7 +70,7 @@ class FileLock:
         if self._fd is None:
             return
         if remove:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):  # gone already, or the folder is not ours any more
                 self.path.unlink()
         os.close(self._fd)
         self._fd = None

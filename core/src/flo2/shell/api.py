@@ -19,6 +19,8 @@ from flo2.errors import (
     NotFound,
     PermissionRefused,
     RefusedCall,
+    StoreError,
+    Unavailable,
 )
 from flo2.gateway import entry_json, receipt_json, timestamp
 from flo2.gateway.usage import usage_json
@@ -53,13 +55,17 @@ async def check_admin_token(gateway: Gateway, token: str) -> None:
 
     Raises:
         AuthenticationFailed, PermissionRefused: it is none, or not this gateway's.
+        Unavailable: the store cannot be read.
     """
     vault = gateway.runtime.vault
     if not checksum_ok(token):
         # No such token can exist: said without asking the store, which anybody could make busy.
         check_admin(token, None, pepper=b"")
-    pepper = await gateway.blocking_call(vault.pepper)
-    expected = await gateway.blocking_call(lambda: gateway.store.setting(ADMIN_SETTING))
+    try:
+        pepper = await gateway.blocking_call(vault.pepper)
+        expected = await gateway.blocking_call(lambda: gateway.store.setting(ADMIN_SETTING))
+    except StoreError as exc:
+        raise _store_is_down() from exc
     check_admin(token, expected, pepper=pepper)
 
 
@@ -68,6 +74,7 @@ def refusal(exc: RefusedCall) -> Response:
     kind = {
         AuthenticationFailed: "authentication_error",
         PermissionRefused: "permission_error",
+        Unavailable: "server_error",
     }.get(type(exc), "invalid_request_error")
     error = {"message": exc.message, "type": kind, "param": exc.param, "code": exc.code}
     return JSONResponse({"error": error}, exc.status)
@@ -164,8 +171,16 @@ def _told(endpoint: Endpoint) -> Endpoint:
             return await endpoint(request)
         except RefusedCall as exc:
             return refusal(exc)
+        except StoreError:
+            return refusal(_store_is_down())
 
     return answered
+
+
+def _store_is_down() -> Unavailable:
+    # Why names files of the server; the gateway, which asks every second, has logged it once.
+    msg = "the store cannot be asked now; calls go on, the server's log says why"
+    return Unavailable(msg, code="store_unavailable", retry_after_s=1)
 
 
 def page_size(text: str, most: int) -> int:

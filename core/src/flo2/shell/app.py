@@ -60,8 +60,13 @@ def create_app(gateway: Gateway, *, lifespan: bool = True) -> ASGIApp:
     async def readyz(_: Request) -> Response:
         if not gateway.started:
             return JSONResponse({"status": "not started"}, 503)
-        if not gateway.runtime.ledger.healthy:
+        ledger = gateway.runtime.ledger
+        if ledger.journal_trouble is not None:
+            return JSONResponse({"status": "the ledger cannot be written"}, 503)
+        if not ledger.healthy:
             return JSONResponse({"status": "ledger is behind"}, 503)
+        if ledger.trouble is not None:  # calls go on, so this is no reason to send none
+            return JSONResponse({"status": "ready", "store": "down", "waiting": ledger.lag})
         return JSONResponse({"status": "ready"})
 
     @asynccontextmanager

@@ -27,7 +27,10 @@ from flo2.canonical import (
     UsageUpdate,
     fold,
 )
+from flo2.dialects.base import Observed
 from flo2.dialects.openai_chat import OpenAIChat
+from flo2.dialects.openai_chat.light import glance
+from flo2.dialects.openai_chat.usage import read_usage
 from flo2.errors import ProviderError
 
 DIALECT = OpenAIChat()
@@ -509,3 +512,40 @@ def test_own_fields_of_the_start_are_written_again():
     assert [json.loads(each)["service_tier"] for each in frames[:-1]] == ["flex", "flex"]
     foreign, _ = encode(Start("c", "m", 0, extras, "other"), Finish("stop"))
     assert json.loads(foreign[0]).keys() == {"id", "object", "created", "model", "choices"}
+
+
+def test_a_plain_answer_of_the_common_shape_is_only_glanced_at() -> None:
+    answer = {
+        "id": "c",
+        "model": "m",
+        "choices": [
+            {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}
+        ],
+        "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
+        "service_tier": "default",
+    }
+    observed = Observed()
+
+    usage = glance(json.dumps(answer).encode(), observed, read_usage)
+
+    assert usage is not None
+    assert usage.quantities == {"input_tokens": 3, "output_tokens": 2}
+    assert usage.context == {"service_tier": "default"}
+    assert (observed.complete, observed.has_content, observed.finish) == (True, True, "stop")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"error": {"message": "no"}}, {"choices": []}, {"usage": None}, {"id": ""}, {"choices": [{}]}],
+)
+def test_what_is_odd_is_left_to_the_full_reader(change: dict[str, object]) -> None:
+    answer = {
+        "id": "c",
+        "model": "m",
+        "choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
+    }
+    observed = Observed()
+
+    assert glance(json.dumps({**answer, **change}).encode(), observed, read_usage) is None
+    assert observed == Observed()

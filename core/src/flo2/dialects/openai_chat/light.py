@@ -18,8 +18,8 @@ __all__ = ["glance"]
 
 
 class _Message(msgspec.Struct):
-    content: msgspec.Raw | None = None
-    tool_calls: msgspec.Raw | None = None
+    content: str | None = None
+    tool_calls: list[Any] | None = None
 
 
 class _Choice(msgspec.Struct):

@@ -13,7 +13,7 @@ from flo2.canonical import Failed
 from flo2.errors import Unavailable
 from flo2.executor import DrainLimits
 from flo2.plan import Plan
-from flo2.testing.scripted import Begin, End, Say, Script, Tell, Wait, stage
+from flo2.testing.scripted import Begin, End, Raise, Say, Script, ScriptedReply, Tell, Wait, stage
 from flo2.testing.virtual_time import VirtualTimeLoop
 
 TALK = [Begin(), *([Say(), Wait(1)] * 30), End()]
@@ -238,3 +238,51 @@ async def test_a_call_that_waits_for_its_race_learns_it_too():
 
     assert {status for _, status, _ in t.notes.told().values()} == {"pend"}
     assert t.open == []
+
+
+async def test_closing_goes_on_for_one_that_is_cancelled_before_its_first_content(caplog):
+    script = Script([Begin(), Wait(math.inf)], closing=[Wait(1), Raise(RuntimeError("late"))])
+    async with stage(a=script) as t:
+        with anyio.move_on_after(5.5):
+            await t.serve(Plan.fallback(t.candidates()))
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "provider 'a' raised RuntimeError"
+    ]
+    assert t.notes.told() == {"a1": ("primary", "pend", "disconnected")}
+
+
+async def test_an_unread_answer_is_aborted_first():
+    async with stage(a=STOPS) as t:
+        attempt = await t.run(Plan.fallback(t.candidates()))
+        await t.drains.take(attempt, "disconnected")
+
+    assert t.replies[0].aborted
+
+
+async def test_an_iterator_that_takes_its_time_is_closed_before_its_connection(monkeypatch):
+    order = []
+    steps = ScriptedReply.chunks
+
+    class Iterator:
+        def __init__(self, reply):
+            self.steps = steps(reply)
+
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            return await anext(self.steps)
+
+        async def aclose(self):
+            await self.steps.aclose()
+            await anyio.sleep(1)
+            order.append("iterator")
+
+    monkeypatch.setattr(ScriptedReply, "chunks", lambda reply: Iterator(reply))  # noqa: PLW0108  # a class would not be bound
+    async with stage(a=Script([Begin(), Wait(math.inf)])) as t:
+        with anyio.move_on_after(2):
+            await t.run(Plan.fallback(t.candidates()))
+        order.append("call")
+
+    assert order == ["iterator", "call"]

@@ -300,3 +300,28 @@ async def test_a_loser_that_fails_inside_its_answer_while_drained_is_pending():
     end = t.notes.ends["b2"]
     assert isinstance(end, Pend)
     assert (end.outcome, end.reason, end.low) == ("lost", "no", Decimal("0.00006"))
+
+
+async def test_a_hedge_that_falls_due_with_the_answer_is_not_sent():
+    # Within the resolution of the clock: the loop sees both in one turn, the answer first.
+    async with stage(a=content_at(3 - 5e-10), b=Script()) as t:
+        await t.serve(Plan.race(t.candidates(), delay_s=3))
+
+    assert t.notes.told() == {"a1": ("primary", "settled", "answered")}
+
+
+async def test_contenders_whose_intents_were_refused_have_no_end():
+    async with stage(refuse=0, a=Script(), b=Script()) as t:
+        with pytest.raises(StoreError):
+            await t.run(Plan.race(t.candidates()))
+
+    assert (t.opened, t.notes.records) == ([], [])
+
+
+async def test_a_loser_that_fails_while_it_is_drained_is_not_tried_again():
+    loser = Script(opening=[Wait(5), Raise(OVERLOADED)], semantics="runs_to_end")
+    async with stage(a=content_at(1), b=loser) as t:
+        await t.serve(Plan((Stage(tuple(t.candidates()), retries=3),)))
+        await anyio.sleep(100)
+
+    assert t.opened == ["a", "b"]

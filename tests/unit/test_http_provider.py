@@ -95,11 +95,17 @@ def provider(transport, *, cls=Acme, limits=None, **config):
     return cls(cls.Config(**config), Services(Wire(transport, limits=limits)))
 
 
-def call(*, stream=False, passthrough=True, full=False, secret=KEY, headers=None, query=""):
+class Foreign(OpenAIChat):
+    """Another dialect, as far as names tell."""
+
+    name = "acme.chat"
+
+
+def call(*, stream=False, passthrough=True, secret=KEY, headers=None, query="", dialect=CHAT):
     body = BODY[:-1] + (b',"stream":true}' if stream else b"}")
-    inbound = Inbound(CHAT, body, CHAT.peek(body), headers=headers, query=query)
+    inbound = Inbound(dialect, body, CHAT.peek(body), headers=headers, query=query)
     credential = Credential("cred_1", None if secret is None else Secret(secret))
-    return Call(inbound, CHAT, "m", credential, passthrough=passthrough, full=full)
+    return Call(inbound, CHAT, "m", credential, passthrough=passthrough, full=False)
 
 
 async def read(acme, given):
@@ -134,7 +140,9 @@ async def test_the_clients_bytes_go_out_with_the_model_replaced():
 
 async def test_a_translated_call_carries_no_query_and_a_keyless_one_no_key():
     transport = Transport(ANSWER)
-    await read(provider(transport), call(passthrough=False, secret=None, query="a=b"))
+    await read(
+        provider(transport), call(passthrough=False, secret=None, query="a=b", dialect=Foreign())
+    )
 
     ((_, _, target, headers, body),) = transport.sent
     assert target == "/v1/chat/completions"

@@ -34,15 +34,17 @@ class AnswerReader:
     """What has been read of one answer.
 
     Args:
+        whole: It comes in one piece, not as a stream.
         full: Read all content; else the first piece alone, which says that content has begun.
         read_usage: Turns a usage object into meters.
     """
 
-    def __init__(self, *, full: bool, read_usage: ReadUsage) -> None:
+    def __init__(self, *, full: bool, whole: bool, read_usage: ReadUsage) -> None:
         self.observed: Observed = Observed()
         self.started: bool = False
         self.finished: bool = False
         self._full = full
+        self._whole = whole
         self._read_usage = read_usage
         self._choices: dict[int, ChoiceReader] = {}
         self._early: dict[str, Any] = {}
@@ -113,7 +115,8 @@ class AnswerReader:
             reader = self._choices[number] = ChoiceReader(number)
         before = len(out)
         wanted = self._full or not self.observed.has_content
-        reader.take(choice, self.observed.response_id or "", out, deltas=wanted)
+        known = self.observed.response_id or ""
+        reader.take(choice, known, out, deltas=wanted, whole=self._whole)
         for event in out[before:]:
             if isinstance(event, Finish):
                 self.finished = True

@@ -87,7 +87,9 @@ class ChoiceReader:
         self._last: _Call | None = None
         self._details: list[Any] = []
 
-    def take(self, choice: _JSON, response_id: str, out: list[Event], *, deltas: bool) -> None:
+    def take(
+        self, choice: _JSON, response_id: str, out: list[Event], *, deltas: bool, whole: bool
+    ) -> None:
         """Read one entry of `choices`.
 
         Args:
@@ -95,11 +97,14 @@ class ChoiceReader:
             response_id: For the id of a tool call whose host gives none.
             out: Where events go.
             deltas: False leaves the content out and reads the finish alone.
+            whole: It is a plain answer's, so `message` holds the content. Perplexity sends both
+                `delta` and `message` in either kind (recordings/perplexity).
         """
         if deltas:
             if isinstance(logprobs := choice.get("logprobs"), dict):
                 out.append(LogprobsDelta(logprobs, self.number))
-            delta = choice.get("delta") or choice.get("message")
+            first, second = ("message", "delta") if whole else ("delta", "message")
+            delta = choice.get(first) or choice.get(second)
             if isinstance(delta, dict):
                 self._delta(delta, out)
         reason = choice.get("finish_reason")

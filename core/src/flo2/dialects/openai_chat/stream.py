@@ -58,7 +58,7 @@ class StreamDecoder:
 
     def __init__(self, *, full: bool, hide_usage: bool, read_usage: ReadUsage) -> None:
         self._parser = SSEParser()
-        self._reader = AnswerReader(full=full, read_usage=read_usage)
+        self._reader = AnswerReader(full=full, whole=False, read_usage=read_usage)
         self.observed = self._reader.observed
         self._full = full
         self._hide_usage = hide_usage
@@ -166,7 +166,7 @@ class BodyDecoder:
     observed: Observed
 
     def __init__(self, *, full: bool, read_usage: ReadUsage) -> None:
-        self._reader = AnswerReader(full=full, read_usage=read_usage)
+        self._reader = AnswerReader(full=full, whole=True, read_usage=read_usage)
         self.observed = self._reader.observed
         self._pieces: list[bytes] = []
         self._full = full

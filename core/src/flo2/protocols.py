@@ -38,6 +38,7 @@ __all__ = [
     "Reply",
     "Revealable",
     "Strategy",
+    "WholeReply",
 ]
 
 CancelSemantics = Literal["stops", "runs_to_end", "unknown"]
@@ -178,6 +179,14 @@ class Reply(Protocol):
 
     def abort(self) -> None:
         """Close the connection at once; a pending `chunks` then raises `ReadFailed`."""
+        ...
+
+
+class WholeReply(Reply, Protocol):
+    """A reply that can also give a plain answer in one piece: quicker, and in place of `chunks`."""
+
+    async def whole(self) -> Chunk:
+        """Give the whole answer; errors as `chunks`."""
         ...
 
 

@@ -16,7 +16,7 @@ from flo2.errors import ProviderError, ReadFailed, RefusedCall, WireError
 from flo2.executor.closing import Failure, cut_off, leave, report_bug
 from flo2.executor.tools import Tools
 from flo2.protocols import Call, Facts, Reply
-from flo2.records import Intent, Outcome, Pend, Settle, Void
+from flo2.records import Exchange, Intent, Outcome, Pend, Settle, Void
 
 if TYPE_CHECKING:
     from flo2.executor.runner import Runner
@@ -176,6 +176,13 @@ class Attempt:
             self.failure = ReadFailed("flo2 stopped reading, it is shutting down")
             yield cut_off(self.intent.provider, self.failure)
 
+    def taken(self) -> list[Chunk] | None:
+        """Give an answer that was read whole, in place of `chunks`; None when it was not."""
+        if not self.exhausted or self.runner is not None:
+            return None
+        buffered, self._buffer = self._buffer, []
+        return buffered
+
     async def read_on(self) -> AsyncIterator[Chunk]:
         """Give what has not been read yet, from the provider itself; for its one reader."""
         if self.exhausted or self._rest is None:
@@ -191,8 +198,13 @@ class Attempt:
             yield cut_off(self.intent.provider, self.failure)
         self.exhausted = True
 
-    def finish(self, outcome: Outcome) -> None:
-        """Write the end record, once, of an attempt that began; it follows from what was seen."""
+    def finish(self, outcome: Outcome, *, beside: Callable[[], Exchange] | None = None) -> None:
+        """Write the end record, once, of an attempt that began; it follows from what was seen.
+
+        Args:
+            outcome: How it ended.
+            beside: Makes the exchange's own record, to be written in the same go.
+        """
         if self.ended or self._started is None:
             return
         self.ended = True
@@ -207,7 +219,10 @@ class Attempt:
             first_byte_us=self.first_byte_us,
             inbound=self.call.inbound,
         )
-        self.tools.write_end(end)
+        if beside is None:
+            self.tools.write_end(end)
+        else:
+            self.tools.write_end(end, beside())
         self._report(outcome)
 
     def _report(self, outcome: Outcome) -> None:

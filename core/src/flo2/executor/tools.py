@@ -10,7 +10,7 @@ from attrs import frozen
 
 from flo2.executor.booking import Booking
 from flo2.executor.health import HealthModel
-from flo2.records import Pend, Settle, Void
+from flo2.records import Exchange, Pend, Settle, Void
 
 if TYPE_CHECKING:
     from flo2.ledger import Ledger
@@ -35,11 +35,16 @@ class Tools:
     clock: Callable[[], float]
     now_us: Callable[[], int]
 
-    def write_end(self, end: Settle | Pend | Void) -> None:
-        """Write an end record; one that has no JSON form (a plugin's doing) becomes pending."""
+    def write_end(self, end: Settle | Pend | Void, *beside: Exchange) -> None:
+        """Write an end record; one that has no JSON form (a plugin's doing) becomes pending.
+
+        Args:
+            end: The record.
+            beside: What is written with it, in one go.
+        """
         try:
-            self.ledger.end(end)
+            self.ledger.end(end, *beside)
         except (TypeError, ValueError) as exc:
             _log.exception("entry %s cannot be written as it is", end.entry_id)
             reason = f"what the answer told cannot be written down: {type(exc).__name__}"
-            self.ledger.end(Pend(end.entry_id, end.ended_us, end.outcome, reason))
+            self.ledger.end(Pend(end.entry_id, end.ended_us, end.outcome, reason), *beside)

@@ -5,11 +5,12 @@ Imports: canonical, dialects, executor.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import TYPE_CHECKING
 
 from flo2.canonical import Event, Failed, Loss, PartDelta, PartStart, Response, Text, fold
 from flo2.dialects.base import Dialect
+from flo2.records import Outcome
 
 if TYPE_CHECKING:
     from flo2.executor import Attempt
@@ -78,22 +79,23 @@ class Answer:
     async def read(self) -> None:
         """Take a plain answer whole into `body`, and settle it."""
         attempt = self._attempt
-        events: list[Event] = []
-        raw: list[bytes] = []
-        async for chunk in attempt.chunks():
-            raw.append(chunk.raw)
-            events.extend(chunk.events)
+        chunks = attempt.taken()
+        if chunks is None:
+            chunks = [chunk async for chunk in attempt.chunks()]
         observed = attempt.observed
-        attempt.finish("broken" if observed is not None and observed.error else "answered")
+        outcome: Outcome = "broken" if observed is not None and observed.error else "answered"
+        if attempt.call.passthrough:
+            self.body = b"".join([chunk.raw for chunk in chunks])
+        else:
+            events = [event for chunk in chunks for event in chunk.events]
+            whole = fold(events, origin=attempt.call.dialect.name)
+            rendered = self._dialect.encode_response(whole)
+            self.body, self._losses = rendered.body, rendered.losses
+        attempt.finish(outcome, beside=self._exchange.served)
         await attempt.close()
         self.told = self.closed = True
-        if attempt.call.passthrough:
-            self.body = b"".join(raw)
-            return
-        rendered = self._dialect.encode_response(fold(events, origin=attempt.call.dialect.name))
-        self.body, self._losses = rendered.body, rendered.losses
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    async def stream(self) -> AsyncGenerator[bytes, None]:
         """Give a stream's bytes as they come; settled before the last event leaves.
 
         Clients hang up at the dialect's own last event, not at the end of HTTP's body: whoever has

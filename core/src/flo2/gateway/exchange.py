@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenExchange", "as_provider_error"]
 
+ClientEnd = Literal["served", "disconnected", "refused", "failed"]
+
 _ERROR_CHARS = 2000
 """How much of an error is kept; a provider's may be a whole page."""
 
@@ -264,17 +266,23 @@ class OpenExchange:
         }
         return json.dumps(facts).encode()
 
-    def _record(
-        self,
-        status: int,
-        client: Literal["served", "disconnected", "refused", "failed"],
-        error: str | None,
-    ) -> None:
+    def _record(self, status: int, client: ClientEnd, error: str | None) -> None:
         if self._recorded:
             return
+        exchange = self._exchange(status, client, error)
+        self._runtime.ledger.end(exchange)
+        self._runtime.observe(exchange)
+
+    def served(self) -> Exchange:
+        """Make the record of a plain answer, to be written with its attempt's, before it leaves."""
+        exchange = self._exchange(200, "served", None)
+        self._runtime.observe(exchange)
+        return exchange
+
+    def _exchange(self, status: int, client: ClientEnd, error: str | None) -> Exchange:
         self._recorded = True
         runtime, caller, planned = self._runtime, self.caller, self._planned
-        exchange = Exchange(
+        return Exchange(
             exchange_id=self.exchange_id,
             account=caller.key.account,
             key_id=caller.key.id,
@@ -294,8 +302,6 @@ class OpenExchange:
             error=None if error is None else redact(error[:_ERROR_CHARS]),
             attribution=caller.attribution,
         )
-        runtime.ledger.end(exchange)
-        runtime.observe(exchange)
 
 
 def as_provider_error(failure: ProviderError | WireError) -> ProviderError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from anyio import CancelScope, create_task_group
@@ -144,8 +145,9 @@ def _internal(message: str) -> ProviderError:
 async def _send_stream(call: OpenExchange, send: Send) -> None:
     async with call as answer:
         await _start(send, answer.status, answer.content_type, answer.headers, None)
-        async for data in answer.stream():
-            await send({"type": "http.response.body", "body": data, "more_body": True})
+        async with aclosing(answer.stream()) as stream:
+            async for data in stream:
+                await send({"type": "http.response.body", "body": data, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -159,9 +161,11 @@ async def _send(
 async def _start(
     send: Send, status: int, content_type: str, headers: Mapping[str, str], length: int | None
 ) -> None:
-    pairs = [
-        (_field(name), _field(value)) for name, value in headers.items() if name not in _NOT_PASSED
-    ]
+    given = {name: value for name, value in headers.items() if name not in _NOT_PASSED}
+    # All of them are looked at together: nearly always there is nothing to mend.
+    seen = "".join(given) + "".join(given.values())
+    field = str.encode if seen.isascii() and seen.isprintable() else _field
+    pairs = [(field(name), field(value)) for name, value in given.items()]
     pairs.append((b"content-type", content_type.encode()))
     if length is None:
         # nginx and its like hold streams back unless told (X-Accel-Buffering, nginx documentation

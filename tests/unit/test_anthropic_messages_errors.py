@@ -35,6 +35,7 @@ def envelope(kind: str, message: str = "m", **inner) -> bytes:
         (400, envelope("invalid_request_error"), "invalid_request", False),
         (400, envelope("invalid_request_error", "Your credit balance is too low"), "budget", False),
         (401, envelope("authentication_error"), "authentication", False),
+        (401, envelope("invalid_request_error"), "authentication", False),
         (402, envelope("billing_error"), "budget", False),
         (403, envelope("permission_error"), "permission", False),
         (404, envelope("not_found_error"), "not_found", False),

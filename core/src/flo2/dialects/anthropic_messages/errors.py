@@ -90,7 +90,8 @@ def _build(
     message = _text(inner.get("message"))
     kind, retryable = kind_of_status(status)
     in_stream = status < 400
-    if error_type is not None and error_type in _KIND_OF:
+    # A 401 is about the key, whatever its body says: its words may quote it.
+    if error_type is not None and error_type in _KIND_OF and status != 401:
         kind = _KIND_OF[error_type]
         retryable = kind in _RETRYABLE if in_stream else retryable
     elif in_stream:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import logging
@@ -10,6 +11,7 @@ import pickle
 import subprocess
 import sys
 import traceback
+import urllib.parse
 
 import attrs
 import msgspec
@@ -25,6 +27,9 @@ from flo2.secrets import (
     looks_like_provider_key,
     redact,
     resolve,
+    scrub,
+    scrub_bytes,
+    spellings,
 )
 
 CANARY = "sk-canary-0123456789abcdefghij"
@@ -421,3 +426,38 @@ def test_an_uncaught_error_of_a_refused_key_prints_no_key():
     assert done.returncode == 1
     assert "U+200B" in done.stderr
     assert "canary" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "secret", ["sk-test-0123456789abcdef", "Zx7/opaque+provider=key.9f", "a.b-another!key?6d0e%"]
+)
+@pytest.mark.parametrize("around", ["", "u:", "Bearer ", "abc"])
+def test_a_known_secret_is_taken_out_in_every_spelling(secret, around):
+    raw = (around + secret + "!").encode()
+    texts = [
+        around + secret,
+        urllib.parse.quote(secret, safe=""),
+        json.dumps(secret),
+        secret[::-1],
+        secret.encode().hex(),
+        base64.b64encode(raw).decode(),
+        base64.urlsafe_b64encode(raw).decode(),
+    ]
+    clean = scrub(" | ".join(texts), secret)
+    assert clean.count("***") == len(texts)
+    # Of the base64 one group at each end is shared with what stands beside the secret.
+    assert not any(secret[i : i + 6] in clean for i in range(len(secret) - 5))
+    assert max(len(word) for word in clean.split(" | ")) <= 20
+    assert scrub_bytes(" | ".join(texts).encode(), secret) == clean.encode()
+
+
+def test_a_secret_that_an_excerpt_cut_off_is_taken_out():
+    secret = "sk-test-0123456789abcdef"
+    assert scrub("'key sk-test-01234567' is wrong; key sk-test-99", secret) == (
+        "'key ***' is wrong; key sk-test-99"
+    )
+
+
+def test_what_is_too_short_for_a_secret_stays():
+    assert (scrub("a key", "key"), spellings("key")) == ("a key", ())
+    assert scrub_bytes(b"\xff\x00 other bytes", "long-enough-key") == b"\xff\x00 other bytes"

@@ -6,8 +6,10 @@ first byte, cancellation and redaction are the driver's. Imports: protocols, wir
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from types import TracebackType
 from typing import ClassVar
 
@@ -16,13 +18,14 @@ from attrs import evolve, field, frozen
 from flo2.canonical import Failed
 from flo2.dialects.base import Chunk, Decoder, Observed, ReadUsage
 from flo2.errors import ProviderError
-from flo2.protocols import Call, Facts, Reply, Revealable
+from flo2.protocols import Call, Facts, Reply
 from flo2.secrets import scrub, scrub_bytes
 from flo2.services import Services
 from flo2.wire import Endpoint, Timeouts, WireResponse
 
 __all__ = ["HttpProvider", "HttpReply"]
 
+_SECRET_HEADER = re.compile(r"auth|cookie|key|secret|token")
 _OK = range(200, 300)
 _ERROR_BODY_LIMIT = 1 << 20
 
@@ -30,18 +33,18 @@ _ERROR_BODY_LIMIT = 1 << 20
 class HttpReply:
     """An open HTTP answer, decoded as it comes."""
 
-    __slots__ = ("_decoder", "_response", "_secret", "headers", "status")
+    __slots__ = ("_decoder", "_response", "_secrets", "headers", "status")
 
     def __init__(
         self,
         response: WireResponse,
         decoder: Decoder,
         headers: Mapping[str, str],
-        secret: Revealable | None = None,
+        secrets: Callable[[], Sequence[str]] | None = None,
     ) -> None:
-        """Take over an answered exchange; an error inside it is told without the secret."""
+        """Take over an answered exchange; an error inside it is told without the secrets."""
         self._response = response
-        self._secret = secret
+        self._secrets = secrets
         self._decoder = decoder
         self.status: int = response.status
         self.headers: Mapping[str, str] = headers
@@ -57,12 +60,12 @@ class HttpReply:
         async for data in self._response.chunks():
             chunk = feed(data)
             if observed.error is not None:
-                chunk = self._without_secret(chunk)
+                chunk = self._without_secrets(chunk)
             if chunk.raw or chunk.events:
                 yield chunk
         chunk = self._decoder.close()
         if observed.error is not None:
-            chunk = self._without_secret(chunk)
+            chunk = self._without_secrets(chunk)
         if chunk.raw or chunk.events:
             yield chunk
 
@@ -71,18 +74,16 @@ class HttpReply:
         data = await self._response.read()
         self._decoder.feed(data)
         chunk = self._decoder.close()
-        return chunk if self.observed.error is None else self._without_secret(chunk)
+        return chunk if self.observed.error is None else self._without_secrets(chunk)
 
-    def _without_secret(self, chunk: Chunk) -> Chunk:
-        """Take the credential out of an error inside an answer that began with 200."""
-        if self._secret is None:
-            return chunk
-        secret = self._secret.reveal()
+    def _without_secrets(self, chunk: Chunk) -> Chunk:
+        """Take the request's secrets out of an error inside an answer that began with 200."""
+        secrets = () if self._secrets is None else self._secrets()
         errors = [event.error for event in chunk.events if isinstance(event, Failed)]
         for error in (*errors, self.observed.error):
             if error is not None:
-                _scrub_error(error, secret)
-        return evolve(chunk, raw=scrub_bytes(chunk.raw, secret))
+                _scrub_error(error, secrets)
+        return evolve(chunk, raw=scrub_bytes(chunk.raw, *secrets))
 
     def abort(self) -> None:
         """Close the connection at once."""
@@ -189,6 +190,13 @@ class HttpProvider:
         """Open one attempt."""
         return _Opened(self, call)
 
+    def secrets(self, call: Call) -> tuple[str, ...]:
+        """Give what the request holds and no error may repeat; for the moment of looking only."""
+        secret = call.credential.secret
+        constant = self._constant.items()
+        hidden = [value for name, value in constant if _SECRET_HEADER.search(name)]
+        return tuple(hidden) if secret is None else (secret.reveal(), *hidden)
+
     def passed_on(self, response: WireResponse) -> dict[str, str]:
         """Pick the answer headers that may reach the client."""
         prefixes = ("retry-after", "x-ratelimit-", *self.reply_headers)
@@ -199,24 +207,23 @@ class HttpProvider:
         }
 
 
-def _scrub_error(error: ProviderError, secret: str) -> None:
-    """Take a secret out of everything an error says."""
-    error.message = scrub(error.message, secret)
+def _scrub_error(error: ProviderError, secrets: Sequence[str]) -> None:
+    """Take secrets out of everything an error says."""
+    error.message = scrub(error.message, *secrets)
     error.args = (error.message,)
-    error.body = scrub_bytes(error.body, secret)
+    error.body = scrub_bytes(error.body, *secrets)
     error.code, error.error_type, error.param = (
-        None if text is None else scrub(text, secret)
+        None if text is None else scrub(text, *secrets)
         for text in (error.code, error.error_type, error.param)
     )
-    error.headers = {name: scrub(value, secret) for name, value in error.headers.items()}
+    error.headers = {name: scrub(value, *secrets) for name, value in error.headers.items()}
 
 
-def _without(secret: Revealable, headers: dict[str, str]) -> dict[str, str]:
-    """Take a secret out of the headers of a good answer; nearly always there is nothing to do."""
-    plain = secret.reveal()
-    if not any(plain in value for value in headers.values()):
+def _without(secrets: Sequence[str], headers: dict[str, str]) -> dict[str, str]:
+    """Take secrets out of the headers of a good answer; nearly always there is nothing to do."""
+    if not any(secret in value for value in headers.values() for secret in secrets):
         return headers
-    return {name: scrub(value, plain) for name, value in headers.items()}
+    return {name: scrub(value, *secrets) for name, value in headers.items()}
 
 
 class _Opened:
@@ -231,16 +238,16 @@ class _Opened:
 
     async def __aenter__(self) -> Reply:
         provider, call = self._provider, self._call
-        secret = call.credential.secret
+        secrets = partial(provider.secrets, call)
         response = await provider.endpoint.send(
             "POST", provider.url(call), list(provider.headers(call).items()), provider.body(call)
         )
         if response.status in _OK:
             try:
                 passed = provider.passed_on(response)
-                if secret is not None and passed:
-                    passed = _without(secret, passed)
-                reply = HttpReply(response, provider.decoder(call), passed, secret)
+                if passed:
+                    passed = _without(secrets(), passed)
+                reply = HttpReply(response, provider.decoder(call), passed, secrets)
             except BaseException:  # nobody leaves what was never entered
                 response.abort()
                 raise
@@ -251,10 +258,9 @@ class _Opened:
         finally:
             await response.aclose()
         headers = {name.lower(): value for name, value in response.headers}
-        if secret is not None:
-            # Before anybody reads them: what cuts or decodes them could hide the key from us.
-            body = scrub_bytes(body, secret.reveal())
-            headers = {name: scrub(value, secret.reveal()) for name, value in headers.items()}
+        # Before anybody reads them: what cuts or decodes them could hide a key from us.
+        body = scrub_bytes(body, *secrets())
+        headers = {name: scrub(value, *secrets()) for name, value in headers.items()}
         raise provider.error(call, response.status, headers, body)
 
     async def __aexit__(

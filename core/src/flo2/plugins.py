@@ -303,7 +303,8 @@ class Plugins:
         return register
 
     def _fail(self, name: str, error: str, cause: BaseException | None = None) -> None:
-        self._loaded[name] = evolve(self._loaded[name], error=error, cause=cause)
+        # The words are the plugin's own, and the admin API and logs show them.
+        self._loaded[name] = evolve(self._loaded[name], error=redact(error), cause=cause)
 
 
 def _unfit(plugin: object) -> str | None:

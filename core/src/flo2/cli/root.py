@@ -135,11 +135,13 @@ def run(args: Sequence[str] | None = None, state: State | None = None) -> int:
     state = State(os.environ) if state is None else state
     from flo2.cli.output import tell_error  # noqa: PLC0415
     from flo2.errors import Flo2Error  # noqa: PLC0415
+    from flo2.secrets import redact  # noqa: PLC0415
 
     try:
         code = cli.main(args, prog_name="flo2", obj=state, standalone_mode=False)
     except click.UsageError as exc:
-        exc.show()
+        # A click error repeats what was typed, and a key pasted into the wrong place is typed too.
+        click.UsageError(redact(exc.message), exc.ctx).show()
         return exc.exit_code
     except click.ClickException as exc:
         tell_error(state, exc.format_message())

@@ -45,7 +45,7 @@ class State:
         settings: `[server] port` and the like as given by flags, by dotted path.
     """
 
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)  # it holds keys
     store: Store | None = None
     config_path: Path | None = None
     data_dir: Path | None = None

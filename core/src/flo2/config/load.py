@@ -64,9 +64,11 @@ def structure(data: object, to: type[T], where: str) -> T:
     try:
         return _converter().structure(data, to)
     except BaseValidationError as exc:
-        raise ConfigError(_problems(exc, where)) from exc
+        problems = _problems(exc, where)
     except (TypeError, ValueError, LookupError, AttributeError) as exc:
-        raise ConfigError([f"{exc} @ {where}"]) from exc
+        problems = [f"{exc} @ {where}"]
+    # Raised out here, so that what a validator said of a key in the wrong place is not its cause.
+    raise ConfigError([redact(problem) for problem in problems])
 
 
 def structure_table(table: Mapping[str, Any], to: type[T], where: str) -> T:
@@ -125,8 +127,7 @@ def _strict(value: object, kind: type[Any]) -> Any:
 
 
 def _shown(value: object) -> str:
-    # A key in the wrong place must not end up in a terminal's history or a log.
-    return f"{type(value).__name__} {redact(repr(value))}"
+    return f"{type(value).__name__} {value!r}"
 
 
 def _problems(exc: BaseException, path: str) -> list[str]:

@@ -16,6 +16,8 @@ __all__ = ["scrub", "scrub_bytes", "spellings"]
 _HIDDEN = "***"
 # Shorter texts occur by chance, and taking them out would garble what is said.
 _SHORTEST = 8
+# So much of a spelling is taken for the secret cut off; fewer characters are its issuer's prefix.
+_BEGINNING = 12
 # Of the base64 of a longer text, the characters that depend on the secret alone: how many to leave
 # out at the beginning for each place where the secret may begin within three bytes.
 _LEFT_OUT = (0, 2, 3)
@@ -51,15 +53,34 @@ def spellings(secret: str) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda text: (-len(text), text)))
 
 
-def scrub(text: str, secret: str) -> str:
-    """Replace every spelling of a secret in a text by `***`."""
-    for spelling in spellings(secret):
-        text = text.replace(spelling, _HIDDEN)
+def scrub(text: str, *secrets: str) -> str:
+    """Replace every spelling of secrets in a text by `***`, cut off ones too."""
+    for secret in secrets:
+        spelled = spellings(secret)
+        # Whole ones first: two spellings may begin alike, and the rest of one would be left.
+        for spelling in spelled:
+            text = text.replace(spelling, _HIDDEN)
+        for spelling in spelled:
+            text = _without_beginning(text, spelling)
     return text
 
 
-def scrub_bytes(data: bytes, secret: str) -> bytes:
-    """Replace every spelling of a secret in bytes by `***`."""
-    for spelling in spellings(secret):
-        data = data.replace(spelling.encode("utf-8", "surrogatepass"), _HIDDEN.encode())
-    return data
+def scrub_bytes(data: bytes, *secrets: str) -> bytes:
+    """Replace every spelling of secrets in bytes by `***`, cut off ones too."""
+    # Latin-1 maps each byte to one character and back; all spellings of a key are ASCII.
+    return scrub(data.decode("latin-1"), *secrets).encode("latin-1")
+
+
+def _without_beginning(text: str, spelling: str) -> str:
+    """Take out what begins like a spelling: an excerpt may end in the middle of a key."""
+    begins = spelling[:_BEGINNING]
+    at = text.find(begins)
+    while at >= 0:
+        end = at + len(begins)
+        for char in spelling[_BEGINNING:]:
+            if text[end : end + 1] != char:
+                break
+            end += 1
+        text = text[:at] + _HIDDEN + text[end:]
+        at = text.find(begins, at + len(_HIDDEN))
+    return text

@@ -176,3 +176,53 @@ def stop_reason(choice):
     if choice["message"]["tool_calls"] and choice["finish_reason"] == "stop":
         return "tool_use"
     return STOP_REASON[choice["finish_reason"]]
+
+
+BROKEN = [
+    trace
+    for trace in (
+        *golden_traces("anthropic_messages"),
+        *golden_traces("openai_chat"),
+        *recorded_traces("anthropic"),
+        *recorded_traces("openai"),
+    )
+    if trace.name in BROKEN_OFF
+]
+
+
+@named(BROKEN)
+async def test_the_other_sdk_raises_where_an_answer_breaks_off(
+    trace, stage, openai_sdk, anthropic_sdk, count_replay
+):
+    count_replay("sdk replays")
+    before = len(stage.arrived())
+    stage.play(trace)
+    if trace.endpoint == "/v1/messages":
+        sdk, model = openai_sdk, "anthropic/claude-sonnet-4-5"
+    else:
+        sdk, model = anthropic_sdk, "openai/gpt-4o"
+    told = await sdk.result({**ASK, "model": model, "stream": True})
+    assert isinstance(told, tuple), told
+    name, status, _, message = told
+    # An error before any content is an error status; later it is the last frame of the stream.
+    assert (name, status) in {
+        ("InternalServerError", 503),
+        ("APIError", None),
+        ("APIStatusError", 200),
+    }
+    assert message
+    assert len(stage.arrived(before)) == 1
+    call = await stage.call(sdk.request_id)
+    assert [(entry.status, entry.end.outcome) for entry in call.entries] == [("pending", "broken")]
+
+
+async def test_usage_is_told_in_a_foreign_stream_only_when_asked_for(stage, openai_sdk):
+    request = {**ASK, "model": "anthropic/claude-sonnet-4-5", "stream": True}
+    golden = {trace.name: trace for trace in golden_traces("anthropic_messages")}
+    for asked, times in ((False, 0), (True, 1)):
+        stage.play(golden["data_lines_only"])
+        options = {"stream_options": {"include_usage": True}} if asked else {}
+        body, error = await openai_sdk.raw(request | options)
+        assert (error, body.count(b'"prompt_tokens"')) == (None, times)
+        call = await stage.call(openai_sdk.request_id)
+        assert [entry.status for entry in call.entries] == ["settled"]

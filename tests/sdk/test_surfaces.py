@@ -14,7 +14,7 @@ import openai
 import pytest
 
 from flo2.keys import issue
-from flo2.testing.traces import golden_traces, recorded_traces
+from flo2.testing.traces import Trace, golden_traces, recorded_traces
 
 pytestmark = pytest.mark.anyio
 
@@ -25,9 +25,24 @@ COUNTS = [
     for trace in (*golden_traces("anthropic_messages"), *recorded_traces("anthropic"))
     if trace.endpoint == "/v1/messages/count_tokens"
 ]
+OWN_EMBEDDING = Trace(
+    name="two_vectors",
+    kind="golden traces",
+    endpoint="/v1/embeddings",
+    request={"model": "text-embedding-3-small", "input": ["a", "b"], "dimensions": 2},
+    status=200,
+    headers={"content-type": "application/json"},
+    body=(
+        b'{"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5, 1]},\n'
+        b'{"object": "embedding", "index": 1, "embedding": [-1e-3, 0], "new_field": {}}],\n'
+        b'"model": "text-embedding-3-small", "usage": {"prompt_tokens": 2, "total_tokens": 2}}\n'
+    ),
+    stream=False,
+    tags=frozenset(),
+)
 EMBEDDINGS = [
     trace
-    for trace in recorded_traces("openai")
+    for trace in (OWN_EMBEDDING, *recorded_traces("openai"))
     if trace.endpoint == "/v1/embeddings" and trace.request
 ]
 HELLO = [{"role": "user", "content": "Hello"}]

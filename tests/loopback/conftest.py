@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import importlib.util
 import json
 import os
@@ -148,9 +149,13 @@ class House:
         return process.returncode, out.decode(), err.decode()
 
     def run(self, *arguments):
-        """Run another command over the same folder; gives its exit code."""
-        command = [sys.executable, "-c", COMMAND, *arguments, "--config", str(self.file)]
-        return subprocess.run(command, check=False, capture_output=True).returncode
+        """Run another command over the same folder; gives what it says, parsed.
+
+        Raises:
+            CalledProcessError: it fails.
+        """
+        command = [sys.executable, "-c", COMMAND, *arguments, "--config", str(self.file), "--json"]
+        return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
     @contextlib.contextmanager
     def store(self):
@@ -176,6 +181,55 @@ class House:
         for process in tuple(self._running):
             process.kill()
             self._over(process)
+
+
+class Client:
+    """One connection to a gateway, kept alive."""
+
+    def __init__(self, port, key):
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+        self._connection.connect()
+        self.key = key
+        self.here = self._connection.sock.getsockname()
+
+    def get(self, path, key=None):
+        """Ask; gives status and body, parsed."""
+        self._connection.request(
+            "GET", path, headers={"authorization": f"Bearer {key or self.key}"}
+        )
+        answer = self._connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+    def begin(self, token, path="/v1/chat/completions", key=None):
+        """Call; gives the answer, unread."""
+        body = {
+            "model": "acme/m1",
+            "messages": [{"role": "user", "content": token}],
+            "max_tokens": 9,
+            "stream": token.startswith("s"),
+        }
+        headers = {"authorization": f"Bearer {key or self.key}", "x-flo2-feature": token}
+        self._connection.request("POST", path, json.dumps(body), headers)
+        return self._connection.getresponse()
+
+    def call(self, token, path="/v1/chat/completions", key=None):
+        """Call and read the answer; gives status, body and request id."""
+        answer = self.begin(token, path, key)
+        return answer.status, answer.read(), answer.getheader("x-flo2-request-id")
+
+    def close(self):
+        self._connection.close()
+
+
+@pytest.fixture
+def connect(make_house):
+    """Open connections that are closed at the end, before the gateway is."""
+    with contextlib.ExitStack() as stack:
+
+        def open_one(port, key):
+            return stack.enter_context(contextlib.closing(Client(port, key)))
+
+        yield open_one
 
 
 @pytest.fixture

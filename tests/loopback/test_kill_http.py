@@ -141,7 +141,7 @@ def check(house, provider, seen):
     process, _ = house.serve()  # it adopts what the dead have left
     assert house.stop(process)[0] == 0
     assert house.left() == ["adoption.flock"]
-    assert house.run("ledger", "verify") == 0
+    assert house.run("ledger", "verify")["ok"]
     with house.store() as store:
         entries = list(store.entries(EntryFilter("default")))
         exchanges = {each.exchange_id: each for each in store.exchanges(EntryFilter("default"))}

@@ -36,7 +36,7 @@ from flo2.gateway.catalogue import list_models
 from flo2.gateway.chat import Chat
 from flo2.gateway.directory import Snapshot, read_snapshot
 from flo2.gateway.exchange import OpenExchange
-from flo2.gateway.lifespans import lifespans
+from flo2.gateway.lifespans import lifespans, only_error
 from flo2.gateway.observers import Observers
 from flo2.gateway.owning import issue_key, keep_credential
 from flo2.gateway.receipts import key_of
@@ -187,9 +187,13 @@ class Gateway:
             )
             raise Unavailable(msg, code="gateway_entered_twice")
         self._entered = True
-        async with AsyncExitStack() as stack:
-            await self._open(stack)
-            self._stack = stack.pop_all()
+        try:
+            async with AsyncExitStack() as stack:
+                await self._open(stack)
+                self._stack = stack.pop_all()
+        except BaseExceptionGroup as group:  # what is opened within our task group comes in one
+            error = only_error(group)
+            raise error from error.__cause__
         return self
 
     async def _open(self, stack: AsyncExitStack) -> None:

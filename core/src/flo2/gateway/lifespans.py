@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flo2.gateway.gateway import Gateway
 
-__all__ = ["lifespans"]
+__all__ = ["lifespans", "only_error"]
 
 _log = logging.getLogger("flo2.gateway")
 
@@ -41,6 +41,14 @@ async def lifespans(gateway: Gateway) -> AsyncIterator[None]:
             else:
                 stack.push_async_exit(_Leaving(name, context).leave)
         yield
+
+
+def only_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Give the one error that groups around it hold, else the group."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 class _Leaving:

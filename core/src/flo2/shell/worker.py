@@ -239,7 +239,7 @@ class _Terse(logging.Filter):
             while isinstance(exc, BaseExceptionGroup) and len(exc.exceptions) == 1:
                 exc = exc.exceptions[0]
             _replace(record, _one_line(exc))
-        elif text.startswith("Traceback (most recent call last)"):
+        elif "Traceback (most recent call last)" in text.partition("\n")[0]:  # of a group, too
             # Starlette reports a failed lifespan as a whole traceback.
             _replace(record, text.strip().rpartition("\n")[2].strip(" |+-"))
         return True

@@ -18,7 +18,7 @@ from flo2.dialects.openai_chat import OpenAIChat
 from flo2.dialects.openai_embeddings import OpenAIEmbeddings
 from flo2.errors import ProviderError
 from flo2.http_provider import HttpProvider
-from flo2.protocols import Call, Credential, Facts, ModelInfo, Reply
+from flo2.protocols import Call, CancelSemantics, Credential, Facts, ModelInfo, Reply
 from flo2.services import Services
 
 __all__ = ["CHAT", "EMBEDDINGS", "OpenAICompatible"]
@@ -59,15 +59,22 @@ class OpenAICompatible(HttpProvider):
 
         Attributes:
             keyless: The host wants no key: it serves every account.
+            cancel_semantics: What closing the connection does at the host: it `stops` working and
+                billing, or `runs_to_end` and bills all. Not said: as its kind declares.
         """
 
         keyless: bool = field(default=False)
+        cancel_semantics: CancelSemantics | None = None
 
     def __init__(self, config: Config, services: Services) -> None:
         """Prepare the endpoint; opens nothing."""
         super().__init__(config, services)
-        if config.keyless:
-            self.facts: Facts = evolve(self.facts, needs_key=False)
+        changes: dict[str, Any] = {"needs_key": False} if config.keyless else {}
+        if config.cancel_semantics is not None:
+            changes["cancel_semantics"] = config.cancel_semantics
+            changes["cancel_source"] = "the operator's configuration"
+        if changes:
+            self.facts: Facts = evolve(self.facts, **changes)
 
     def profile(self, model: str) -> Profile:
         """Give what differs for every model of this host."""

@@ -1,18 +1,28 @@
 """What the store says of accounts, kept in memory so that a request never asks the store.
 
-A snapshot is replaced whole when the store's revision changes. Imports: stored, stores.
+A snapshot is replaced whole when the store's revision changes. Imports: stored, stores, errors.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
+import anyio
 from attrs import field, frozen
 
+from flo2.errors import StoreError
 from flo2.stored import IssuedKey, RouteSpec, SealedCredential
 from flo2.stores import Store
 
-__all__ = ["Snapshot", "Tenant", "read_snapshot"]
+if TYPE_CHECKING:
+    from flo2.gateway.gateway import Gateway
+
+__all__ = ["Snapshot", "Tenant", "keep_fresh", "read_snapshot"]
+
+_REFRESH_S: Final = 1.0
+_log = logging.getLogger("flo2.gateway")
 
 
 @frozen
@@ -69,3 +79,22 @@ def read_snapshot(store: Store) -> Snapshot:
         for name in names
     }
     return Snapshot(revision, tenants, tuple(store.keys()))
+
+
+async def keep_fresh(gateway: Gateway) -> None:
+    """Take over changes of keys, credentials and routes within a second, while it runs."""
+    told = False
+    while True:
+        await anyio.sleep(_REFRESH_S)
+        if not gateway.started:
+            return
+        try:
+            await gateway.refresh()
+        except StoreError as exc:
+            if not told:  # once, not every second
+                _log.error("going on with the keys and routes that are known: %s", exc)
+            told = True
+        else:
+            if told:
+                _log.warning("keys and routes can be read again")
+            told = False

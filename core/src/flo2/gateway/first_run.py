@@ -31,6 +31,7 @@ from flo2.vault import KekRing, Vault, generate_kek_file
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from flo2.secrets import ReferenceResolver
     from flo2.stores import Store
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "DEFAULT_ACCOUNT",
     "Prepared",
     "credential_name",
+    "default_data_dir",
     "has_admin",
     "make_folder",
     "open_keks",
@@ -160,7 +162,20 @@ def suggest_model(bound: Bound, book: PriceBook, at_us: int) -> str | None:
     return f"{bound.name}/{min(priced)[1]}" if priced else None
 
 
-def open_keks(config: Config, folder: Path, environ: Mapping[str, str]) -> KekRing:
+def default_data_dir(environ: Mapping[str, str]) -> Path:
+    """Say where a user's flo2 keeps its data: `$FLO2_DATA_DIR`, else the XDG data folder."""
+    if given := environ.get("FLO2_DATA_DIR"):
+        return Path(given).expanduser()
+    base = environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base).expanduser() / "flo2"
+
+
+def open_keks(
+    config: Config,
+    folder: Path,
+    environ: Mapping[str, str],
+    resolver: ReferenceResolver | None = None,
+) -> KekRing:
     """Read the key-encryption keys; make the file in the data folder where none is configured.
 
     Raises:
@@ -176,7 +191,7 @@ def open_keks(config: Config, folder: Path, environ: Mapping[str, str]) -> KekRi
                 if not path.exists():  # else another process that started with us was quicker
                     raise
         reference = f"file:{path.absolute()}"
-    return KekRing.from_reference(reference, environ=environ)
+    return KekRing.from_reference(reference, environ=environ, resolver=resolver)
 
 
 def make_folder(folder: Path) -> None:

@@ -20,9 +20,8 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
-import anyio
 from anyio import CapacityLimiter, create_task_group, to_thread
 
 from flo2 import builtins
@@ -34,8 +33,9 @@ from flo2.executor import DrainGroup, DrainLimits, Executor, HealthModel
 from flo2.gateway.caller import Caller, attribute, without_keys
 from flo2.gateway.catalogue import list_models
 from flo2.gateway.chat import Chat
-from flo2.gateway.directory import Snapshot, read_snapshot
+from flo2.gateway.directory import Snapshot, keep_fresh, read_snapshot
 from flo2.gateway.exchange import OpenExchange
+from flo2.gateway.first_run import default_data_dir, open_keks
 from flo2.gateway.lifespans import lifespans, only_error
 from flo2.gateway.observers import Observers
 from flo2.gateway.owning import issue_key, keep_credential
@@ -60,25 +60,13 @@ from flo2.secrets import Secret
 from flo2.services import Services
 from flo2.stored import IssuedKey, SealedCredential
 from flo2.stores import Store
-from flo2.vault import KekRing, Vault, generate_kek_file
+from flo2.vault import Vault
 from flo2.wire import Wire
-
-if TYPE_CHECKING:
-    from flo2.secrets import ReferenceResolver
 
 __all__ = ["Gateway", "default_data_dir"]
 
 T = TypeVar("T")
-_REFRESH_S = 1.0
 _GRACE_S = 30.0
-
-
-def default_data_dir(environ: Mapping[str, str]) -> Path:
-    """Say where a user's flo2 keeps its data: `$FLO2_DATA_DIR`, else the XDG data folder."""
-    if given := environ.get("FLO2_DATA_DIR"):
-        return Path(given).expanduser()
-    base = environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base).expanduser() / "flo2"
 
 
 class Gateway:
@@ -202,7 +190,8 @@ class Gateway:
         await self.blocking_call(self.store.open)
         stack.callback(self.store.close)
         resolver = self.plugins.resolver()
-        keks = await self.blocking_call(lambda: self._keks(folder, resolver))
+        opening = partial(open_keks, self.config, folder, self.environ, resolver)
+        keks = await self.blocking_call(opening)
         vault = Vault(self.store, keks, self.environ, resolver=resolver)
         for problem in await self.blocking_call(vault.open):
             self._log.warning("%s", problem)
@@ -244,7 +233,7 @@ class Gateway:
         # What stands above takes no more calls from here on, and what plugins hold open is left
         # before: they may use the gateway until they are closed.
         stack.callback(self._stop)
-        group.start_soon(self._keep_fresh)
+        group.start_soon(keep_fresh, self)
         await stack.enter_async_context(lifespans(self))
 
     async def __aexit__(
@@ -284,33 +273,6 @@ class Gateway:
     async def blocking_call(self, function: Callable[[], T]) -> T:
         """Run a blocking function (the store's, mostly) off the event loop, one at a time."""
         return await to_thread.run_sync(function, limiter=self._storing)
-
-    def _keks(self, folder: Path, resolver: ReferenceResolver) -> KekRing:
-        reference = self.config.secrets.kek
-        if not reference:
-            path = folder / "kek"
-            if not path.exists():
-                generate_kek_file(path)
-            reference = f"file:{path.absolute()}"
-        return KekRing.from_reference(reference, environ=self.environ, resolver=resolver)
-
-    async def _keep_fresh(self) -> None:
-        """Take over changes of keys, credentials and routes within a second."""
-        told = False
-        while True:
-            await anyio.sleep(_REFRESH_S)
-            if not self.started:
-                return
-            try:
-                await self.refresh()
-            except StoreError as exc:
-                if not told:  # once, not every second
-                    self._log.error("going on with the keys and routes that are known: %s", exc)
-                told = True
-            else:
-                if told:
-                    self._log.warning("keys and routes can be read again")
-                told = False
 
     async def refresh(self, *, force: bool = False) -> None:
         """Take over what changed in the store since the last look."""

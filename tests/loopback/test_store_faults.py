@@ -84,6 +84,23 @@ def test_a_locked_database_delays_the_ledger_and_no_call(make_house, connect):
     assert settled(house) == ["s-1", "p-2", "s-3", "p-4"]
 
 
+def test_a_database_locked_through_a_stop_gets_all_at_the_next_start(make_house, connect):
+    house = make_house(IMPATIENT)
+    process, port = house.serve()
+    with contextlib.closing(sqlite3.connect(house.folder / "flo2.db")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        call_all(connect(port, house.key), ["s-1", "p-2"])
+        assert house.stop(process)[0] == 0
+        refused = house.start()  # it could not store what the journal holds
+        assert refused.wait(PATIENCE_S) == 1
+        assert "database is locked; another process holds it" in refused.stderr.read().decode()
+        other.rollback()
+    process, _ = house.serve()
+    assert house.stop(process)[0] == 0
+    assert house.left() == ["adoption.flock"]
+    assert settled(house) == ["s-1", "p-2"]
+
+
 def test_a_full_disk_refuses_calls_before_they_are_sent(make_house, provider, connect):
     house = make_house()
     process, port = house.serve()

@@ -50,7 +50,7 @@ def receipt_json(receipt: Receipt) -> dict[str, Any]:
         "id": exchange.exchange_id if exchange is not None else first and first.exchange_id,
         "account": exchange.account if exchange is not None else first and first.account,
         "key": key_of(receipt),
-        "state": "ended" if exchange is not None else "running",
+        "state": "ended" if exchange is not None else _unended(receipt),
     }
     if exchange is not None:
         facts |= {
@@ -73,6 +73,12 @@ def receipt_json(receipt: Receipt) -> dict[str, Any]:
     facts["cost"] = _cost(receipt.entries)
     facts["attempts"] = attempts
     return facts
+
+
+def _unended(receipt: Receipt) -> str:
+    """Say of a call without its exchange record: `running`, or `crashed` together with flo2."""
+    ends = [entry.end for entry in receipt.entries]
+    return "crashed" if any(e is not None and e.outcome == "crashed" for e in ends) else "running"
 
 
 def attribution_json(attribution: Attribution) -> dict[str, Any]:

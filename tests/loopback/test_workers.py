@@ -108,6 +108,7 @@ def test_what_a_killed_worker_was_doing_is_taken_over_by_its_successor(pair):
     (entry,) = house.entries()
     receipt = other.get(f"/api/calls/{entry.intent.exchange_id}")[1]
     assert (receipt["state"], receipt["cost"]["total_usd"]) == ("crashed", None)
+    assert house.run("calls", "show", entry.intent.exchange_id) == receipt
     assert other.call("p-2")[0] == 200
     code, err = house.stop(process)
     assert code == 0

@@ -109,7 +109,9 @@ def receipt_lines(receipt: Mapping[str, Any], rows: Mapping[str, PriceRow]) -> I
         rows: Price rows by id, for their sources; one that is not here is named only.
     """
     yield f"call       {receipt['id']}"
-    if receipt["state"] == "running":
+    if receipt["state"] == "crashed":
+        yield "state      cut off: flo2 ended before it did"
+    elif receipt["state"] == "running":
         yield "state      running, or cut off; it has not ended"
     else:
         yield f"asked for  {receipt['model_requested']} ({receipt['surface']}" + (

@@ -61,8 +61,13 @@ class Executor:
         self._drains = drains
         self._sleep = sleep
 
-    async def run(self, plan: Plan, make: MakeAttempt) -> Attempt:
+    async def run(self, plan: Plan, make: MakeAttempt, *, may_be_gone: bool = True) -> Attempt:
         """Run a plan until an attempt answers.
+
+        Args:
+            plan: What to try.
+            make: Makes the attempts.
+            may_be_gone: The caller may be cancelled already; then nothing is begun.
 
         Returns:
             The winning attempt, open at its first content (a stream) or read whole. The caller
@@ -73,7 +78,8 @@ class Executor:
             RefusedCall: the request itself cannot be sent.
             StoreError: the ledger cannot be written; nothing more was sent.
         """
-        await checkpoint_if_cancelled()  # for a client that is gone already, nothing is begun
+        if may_be_gone:
+            await checkpoint_if_cancelled()
         course = _Course(make, self._sleep)
         for number, stage in enumerate(plan.stages):
             only = stage.candidates[0]

@@ -73,7 +73,7 @@ def attribute(
     )
 
 
-def without_keys(headers: Mapping[str, str], query: str = "") -> dict[str, str]:
+def without_keys(headers: Mapping[str, str], query: str = "") -> Mapping[str, str]:
     """Give request headers (lower-case names) without what proves who the client is.
 
     Plugins read the rest, and providers get some of it.
@@ -84,6 +84,8 @@ def without_keys(headers: Mapping[str, str], query: str = "") -> dict[str, str]:
     if query and (KEY_PREFIX in query or ADMIN_PREFIX in query):
         msg = "a key of flo2 is in the URL's query; send it in the Authorization header only"
         raise InvalidRequest(msg, code="key_in_query")
+    if CREDENTIAL_HEADERS.isdisjoint(headers):
+        return headers
     return {name: value for name, value in headers.items() if name not in CREDENTIAL_HEADERS}
 
 

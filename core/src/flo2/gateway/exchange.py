@@ -26,7 +26,8 @@ from flo2.errors import (
 from flo2.executor import Attempt
 from flo2.gateway.answer import Answer
 from flo2.gateway.caller import Caller
-from flo2.gateway.planning import Planned, make_plan
+from flo2.gateway.lanes import Planned
+from flo2.gateway.planning import make_plan
 from flo2.money import add, text
 from flo2.plan import Candidate
 from flo2.protocols import Call, Inbound
@@ -126,11 +127,11 @@ class OpenExchange:
     async def _begin(self) -> Answer:
         runtime, inbound = self._runtime, self.inbound
         self._planned = planned = make_plan(runtime, self.caller, inbound)
-        before = runtime.services.now_us()
-        attempt = await runtime.executor.run(planned.plan, self)
-        self._waited_us = runtime.services.now_us() - before
+        stream = inbound.peek.stream
+        attempt = await runtime.executor.run(planned.plan, self, may_be_gone=stream)
+        self._waited_us = runtime.services.now_us() - self.attempts[0].intent.started_us
         self._answer = answer = Answer(self, attempt, inbound.dialect)
-        if not answer.is_stream and not self.canonical:
+        if not stream and not self.canonical:
             await answer.read()
         answer.headers = self._headers(attempt)
         return answer
@@ -247,11 +248,11 @@ class OpenExchange:
         answered = () if self._answer is None else self._answer.losses
         return (*asked, *(str(loss) for loss in answered)) if answered else asked
 
-    def _overhead(self) -> int:
+    def _overhead(self, now_us: int | None = None) -> int:
         """Microseconds up to the answer's first byte that were not spent at the provider."""
         if self._overhead_us is None:
-            took = self._runtime.services.now_us() - self.started_us
-            self._overhead_us = max(took - self._waited_us, 0)
+            now = self._runtime.services.now_us() if now_us is None else now_us
+            self._overhead_us = max(now - self.started_us - self._waited_us, 0)
         return self._overhead_us
 
     def summary(self) -> bytes:
@@ -281,18 +282,19 @@ class OpenExchange:
 
     def _exchange(self, status: int, client: ClientEnd, error: str | None) -> Exchange:
         self._recorded = True
-        runtime, caller, planned = self._runtime, self.caller, self._planned
+        caller, planned, peek = self.caller, self._planned, self.inbound.peek
+        now = self._runtime.services.now_us()
         return Exchange(
             exchange_id=self.exchange_id,
             account=caller.key.account,
             key_id=caller.key.id,
             surface=self.inbound.dialect.name,
-            model_requested=self.inbound.peek.model,
-            stream=self.inbound.peek.stream,
+            model_requested=peek.model,
+            stream=peek.stream,
             status=status,
             started_us=self.started_us,
-            ended_us=runtime.services.now_us(),
-            overhead_us=self._overhead(),
+            ended_us=now,
+            overhead_us=self._overhead(now),
             attempts=len(self.attempts),
             client=client,
             route=None if planned is None else planned.resolved.route,

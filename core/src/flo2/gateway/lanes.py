@@ -6,7 +6,7 @@ Pure. Imports: resolve, protocols, plan.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 
 from attrs import field, frozen
@@ -17,7 +17,7 @@ from flo2.gateway.resolve import Resolved, Target
 from flo2.plan import Candidate, Plan
 from flo2.protocols import Call, Reply
 
-__all__ = ["Lane", "Lanes", "lanes_for"]
+__all__ = ["Lane", "Lanes", "Planned", "lanes_for"]
 
 Opener = Callable[[Call], AbstractAsyncContextManager[Reply]]
 _METHODS = {"chat": "chat", "embed": "embed", "count_tokens": "count_tokens"}
@@ -44,16 +44,26 @@ class Lane:
 
 
 @frozen
+class Planned:
+    """A plan, and what its candidates stand for."""
+
+    plan: Plan
+    resolved: Resolved
+    lanes: Mapping[str, Lane]
+
+
+@frozen
 class Lanes:
     """All lanes of a resolved model.
 
     Attributes:
-        sole: The plan, where there is nothing to choose or to check: no route, one target, no
-            translation.
+        by_id: The lanes by their candidates' ids.
+        sole: What is planned where there is nothing to choose or to check: no route, one target,
+            no translation.
     """
 
-    lanes: tuple[Lane, ...]
-    sole: Plan | None
+    by_id: Mapping[str, Lane]
+    sole: Planned | None
 
 
 def lanes_for(resolved: Resolved, surface: Dialect) -> Lanes:
@@ -72,10 +82,12 @@ def lanes_for(resolved: Resolved, surface: Dialect) -> Lanes:
         names = " and ".join(sorted({target.bound.name for target in resolved.targets}))
         msg = f"{names} cannot serve {surface.name} calls; choose another model"
         raise UnsupportedCall(msg, param="model")
+    by_id = {lane.candidate.id: lane for lane in lanes}
     sole = None
     if len(lanes) == 1 and lanes[0].same and not lanes[0].checked and resolved.route is None:
-        sole = Plan.fallback([lanes[0].candidate], why="the only target of this model")
-    made = resolved.memo[surface.name] = Lanes(lanes, sole)
+        plan = Plan.fallback([lanes[0].candidate], why="the only target of this model")
+        sole = Planned(plan, resolved, by_id)
+    made = resolved.memo[surface.name] = Lanes(by_id, sole)
     return made
 
 

@@ -5,33 +5,23 @@ Imports: lanes, resolve, caller, runtime.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from flo2.canonical import Loss
 from flo2.dialects.base import unsupported
 from flo2.errors import Flo2Error, PluginError, Unavailable, UnsupportedCall
 from flo2.gateway.caller import Caller, check_access
-from flo2.gateway.lanes import Lane, Lanes, lanes_for
-from flo2.gateway.resolve import Resolved, resolve
+from flo2.gateway.lanes import Lanes, Planned, lanes_for
+from flo2.gateway.resolve import resolve
 from flo2.plan import Candidate, Plan
 from flo2.protocols import Inbound, Strategy
 
 if TYPE_CHECKING:
     from flo2.gateway.runtime import Runtime
 
-__all__ = ["Planned", "make_plan"]
-
-
-@frozen
-class Planned:
-    """A plan, and what its candidates stand for."""
-
-    plan: Plan
-    resolved: Resolved
-    lanes: Mapping[str, Lane]
+__all__ = ["make_plan"]
 
 
 def make_plan(runtime: Runtime, caller: Caller, inbound: Inbound) -> Planned:
@@ -52,9 +42,9 @@ def make_plan(runtime: Runtime, caller: Caller, inbound: Inbound) -> Planned:
     tenant = runtime.snapshot.tenant(caller.key.account)
     resolved = resolve(model, tenant, runtime.providers)
     lanes = lanes_for(resolved, inbound.dialect)
-    by_id = {lane.candidate.id: lane for lane in lanes.lanes}
+    by_id = lanes.by_id
     if lanes.sole is not None and not inbound.rewritten:
-        return Planned(lanes.sole, resolved, by_id)
+        return lanes.sole
     candidates = _candidates(runtime, lanes, inbound)
     if len(candidates) == 1 and resolved.route is None:
         plan = Plan.fallback(candidates, why="the only target of this model")
@@ -67,7 +57,7 @@ def _candidates(runtime: Runtime, lanes: Lanes, inbound: Inbound) -> list[Candid
     """Give each lane the bounds and losses of this call; those that would lose too much go."""
     candidates: list[Candidate] = []
     refused: list[Loss] = []
-    for lane in lanes.lanes:
+    for lane in lanes.by_id.values():
         losses: tuple[Loss, ...] = ()
         if not lane.same:
             inbound.request  # noqa: B018  # parses, or refuses before any attempt is made

@@ -16,7 +16,7 @@ from anyio import CancelScope, create_task_group
 
 from flo2.dialects.base import Dialect
 from flo2.errors import Flo2Error, ProviderError, RefusedCall
-from flo2.keys import presented
+from flo2.keys import CREDENTIAL_HEADERS, presented
 from flo2.shell.body import CLIENT_LEFT, ClientDisconnected, read_body
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ _NOT_PASSED = frozenset(
         "www-authenticate",
     }
 )
+_CREDENTIALS = frozenset(name.encode() for name in CREDENTIAL_HEADERS)
 _log = logging.getLogger("flo2.shell")
 
 
@@ -64,7 +65,9 @@ class Surface:
             key = await gateway.authenticate(presented(raw_headers))
             body = await read_body(scope, receive, self._limit)
             headers = {
-                name.decode("latin-1"): value.decode("latin-1") for name, value in raw_headers
+                name.decode("latin-1"): value.decode("latin-1")
+                for name, value in raw_headers
+                if name not in _CREDENTIALS
             }
             query = scope["query_string"].decode("latin-1")
             call = gateway.call(key, dialect, body, headers=headers, query=query)

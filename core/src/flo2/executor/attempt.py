@@ -159,7 +159,10 @@ class Attempt:
         if self.first_byte_us is None:
             self.first_byte_us = self.tools.now_us()
         self._buffer.append(chunk)
-        return next((event.error for event in chunk.events if isinstance(event, Failed)), None)
+        for event in chunk.events:
+            if isinstance(event, Failed):
+                return event.error
+        return None
 
     async def chunks(self) -> AsyncIterator[Chunk]:
         """Give the answer from its beginning, once; a cut connection becomes a `Failed` event."""
@@ -208,13 +211,15 @@ class Attempt:
         if self.ended or self._started is None:
             return
         self.ended = True
+        reply = self.reply
+        observed = None if reply is None else reply.observed
         end = self.end = self.tools.booking.end(
             intent=self.intent,
             facts=self.facts,
             outcome=outcome,
-            observed=self.observed,
+            observed=observed,
             failure=self.failure,
-            http_status=self._http_status(),
+            http_status=self._refusing_status() if reply is None else reply.status,
             ended_us=self.tools.now_us(),
             first_byte_us=self.first_byte_us,
             inbound=self.call.inbound,
@@ -223,10 +228,10 @@ class Attempt:
             self.tools.write_end(end)
         else:
             self.tools.write_end(end, beside())
-        self._report(outcome)
+        self._report(outcome, observed)
 
-    def _report(self, outcome: Outcome) -> None:
-        health, observed = self.tools.health, self.observed
+    def _report(self, outcome: Outcome, observed: Observed | None) -> None:
+        health = self.tools.health
         failure = self.failure or (observed and observed.error)
         if isinstance(failure, ProviderError | WireError):
             health.failed(self.candidate_id, failure)
@@ -236,9 +241,7 @@ class Attempt:
             first_s = self._took_to_content if self.call.stream else None
             health.succeeded(self.candidate_id, first_s, took)
 
-    def _http_status(self) -> int | None:
-        if self.reply is not None:
-            return self.reply.status
+    def _refusing_status(self) -> int | None:
         return self.failure.status if isinstance(self.failure, ProviderError) else None
 
     async def close(self) -> None:

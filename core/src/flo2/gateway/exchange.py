@@ -217,23 +217,30 @@ class OpenExchange:
     # What is told and kept --------------------------------------------------------------------
 
     def _headers(self, attempt: Attempt) -> dict[str, str]:
-        intent, end, observed = attempt.intent, attempt.end, attempt.observed
-        headers = dict(attempt.reply.headers) if attempt.reply is not None else {}
-        headers["x-flo2-request-id"] = self.exchange_id
-        headers["x-flo2-provider"] = intent.provider
-        headers["x-flo2-model"] = (observed and observed.model) or intent.model
-        headers["x-flo2-attempts"] = str(len(self.attempts))
+        intent, end, reply = attempt.intent, attempt.end, attempt.reply
+        told = {} if reply is None else reply.headers
+        model = None if reply is None else reply.observed.model
+        overhead = self._overhead()
+        headers = {
+            **told,
+            "x-flo2-request-id": self.exchange_id,
+            "x-flo2-provider": intent.provider,
+            "x-flo2-model": model or intent.model,
+            "x-flo2-attempts": str(len(self.attempts)),
+            "x-flo2-cost-status": _status(end),
+            "x-flo2-cache": "off",
+            "x-flo2-overhead-ms": f"{overhead // 1000}.{overhead % 1000:03d}",
+        }
         if end is not None and (total := self._total()) is not None:
             headers["x-flo2-cost-usd"] = total
-        headers["x-flo2-cost-status"] = _status(end)
-        headers["x-flo2-cache"] = "off"
-        headers["x-flo2-overhead-ms"] = f"{self._overhead() / 1000:.3f}"
         if losses := self._losses():
             headers["x-flo2-losses"] = "; ".join(losses)[:1024].encode("ascii", "replace").decode()
         return headers
 
     def _total(self) -> str | None:
         """The booked cost of all attempts, or None while any of them is not known."""
+        if len(self.attempts) == 1 and isinstance(end := self.attempts[0].end, Settle):
+            return None if end.total is None else text(end.total)
         total = Decimal(0)
         for attempt in self.attempts:
             end = attempt.end
@@ -335,12 +342,8 @@ def as_provider_error(failure: ProviderError | WireError) -> ProviderError:
 
 
 def _status(end: Settle | Pend | Void | None) -> str:
-    match end:
-        case Settle():
-            return end.status
-        case Pend():
-            return "pending"
-        case Void():
-            return "void"
-        case None:
-            return "open"
+    if isinstance(end, Settle):
+        return end.status
+    if isinstance(end, Pend):
+        return "pending"
+    return "open" if end is None else "void"

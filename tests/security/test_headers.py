@@ -246,6 +246,26 @@ async def test_no_provider_can_open_what_is_closed_to_all(status: int) -> None:
     assert len(set(names)) == len(names)
 
 
+async def test_what_a_host_hands_over_in_python_is_held_back_too() -> None:
+    """A host that embeds flo2 may pass its own client's headers on as they came."""
+    upstream = FakeUpstream()
+    wire = Wire(transport=upstream.transport())
+    plugins = {"opening": Opening()}
+    config = {"providers": {"open": {}}}
+    given = {"Cookie": "session=secret", "X-Api-Key": "secret", "DNT": "1", "Authorization": "x"}
+    async with running(config, credentials=["open"], wire=wire, plugins=plugins) as house:
+        upstream.reply(json=ANSWER)
+        ask = {"model": "open/m", "messages": HELLO}
+        async with house.gateway.chat(ask, key=house.key, headers=given) as answer:
+            await answer.response()
+    assert dict(upstream.last.headers) == {
+        "content-type": "application/json",
+        "accept-encoding": "identity",
+        "authorization": f"Bearer {CANARY}",
+        "dnt": "1",
+    }
+
+
 @pytest.mark.parametrize("own", ["connection", "expect", "te", "trailer", "upgrade", "keep-alive"])
 async def test_a_header_of_the_connection_is_refused_not_passed_on(own: str) -> None:
     upstream = FakeUpstream()

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from flo2.cli.bench import Bench
-from flo2.cli.output import say_json, table
+from flo2.cli.output import harmless, say_json, table
 from flo2.cli.parse import instant_us
 from flo2.cli.state import State, group
 from flo2.errors import NotFound
@@ -98,7 +98,7 @@ def show(state: State, *, id_: str | None, account: str) -> None:
         say_json(receipt)
         return
     for line in receipt_lines(receipt, rows):
-        click.echo(line)
+        click.echo(harmless(line))
 
 
 def receipt_lines(receipt: Mapping[str, Any], rows: Mapping[str, PriceRow]) -> Iterable[str]:

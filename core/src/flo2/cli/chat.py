@@ -14,7 +14,7 @@ import anyio
 import click
 
 from flo2.cli.bench import Bench
-from flo2.cli.output import say, say_json
+from flo2.cli.output import harmless, say, say_json
 from flo2.cli.state import State, command
 from flo2.cli.talk import Said, temporary_key, through_gateway, within
 from flo2.errors import ConfigError, NotFound
@@ -83,7 +83,7 @@ async def _say(
 def _shower(*, quiet: bool) -> Callable[[str], None]:
     def show(text: str) -> None:
         if not quiet:
-            click.echo(text, nl=False)
+            click.echo(harmless(text), nl=False)
 
     return show
 

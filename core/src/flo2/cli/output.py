@@ -11,7 +11,7 @@ import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -22,12 +22,34 @@ if TYPE_CHECKING:
 
     from flo2.cli.state import State
 
-__all__ = ["ask_console", "program", "say", "say_json", "secret_line", "table", "tell_error"]
+__all__ = [
+    "ask_console",
+    "harmless",
+    "program",
+    "say",
+    "say_json",
+    "secret_line",
+    "table",
+    "tell_error",
+]
+
+# Names of models, tags and errors are written by clients and providers; a terminal that is shown
+# their escape sequences obeys them.
+_CONTROL: Final = {
+    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in {9, 10}
+}
+_CONTROL_IN_JSON: Final = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+_LINE_END: Final = {10: "\\n"}
+
+
+def harmless(text: str) -> str:
+    """Give a text without what a terminal would obey; line ends and tabs stay."""
+    return text.translate(_CONTROL)
 
 
 def tell_error(state: State, message: str) -> None:
     """Say what went wrong on standard error; what looks like a key is hidden."""
-    message = redact(message)
+    message = harmless(redact(message))
     if state.as_json:
         click.echo(json.dumps({"error": {"message": message}}), err=True)
         return
@@ -40,12 +62,12 @@ def tell_error(state: State, message: str) -> None:
 
 def say(text: str = "") -> None:
     """Say something for people, beside the data."""
-    click.echo(text, err=True)
+    click.echo(harmless(text), err=True)
 
 
 def say_json(value: object) -> None:
     """Write a value as JSON, two blanks of indent; money is a string in it already."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False).translate(_CONTROL_IN_JSON))
 
 
 def secret_line(text: str) -> None:
@@ -70,7 +92,7 @@ def table(
         right: Headings of the columns that are aligned to the right.
         empty: What to say when there are no rows.
     """
-    lines = [list(row) for row in rows]
+    lines = [[harmless(cell).translate(_LINE_END) for cell in row] for row in rows]
     if not lines:
         say(empty)
         return

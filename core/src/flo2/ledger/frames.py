@@ -8,7 +8,7 @@ number of the first record and the writer's salt. Imports: ledger.codec.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, Literal
 from zlib import crc32
@@ -17,11 +17,12 @@ import msgspec
 from attrs import frozen
 
 from flo2.ledger import codec
-from flo2.records import Record
+from flo2.records import Adjust, Exchange, Intent, Pend, Record, Settle, Void
 
-__all__ = ["Damage", "Header", "Segment", "frame", "header_frame", "read_segment"]
+__all__ = ["Damage", "Header", "Segment", "frames", "header_frame", "read_segment"]
 
 _HEAD: Final = struct.Struct("<II")
+_BEGIN: Final = struct.Struct("<IIc")
 _HEADER_KIND: Final = b"H"
 _KINDS: Final[Mapping[bytes, str]] = {
     b"I": "intent",
@@ -31,7 +32,11 @@ _KINDS: Final[Mapping[bytes, str]] = {
     b"A": "adjust",
     b"X": "exchange",
 }
-_BYTES: Final = {kind: byte for byte, kind in _KINDS.items()}
+_MARKS: Final[Mapping[type[Record], tuple[bytes, int]]] = {
+    cls: (byte, crc32(byte))
+    for byte, cls in zip(_KINDS, (Intent, Settle, Pend, Void, Adjust, Exchange), strict=True)
+}
+"""Record type → its kind byte, and the checksum that goes on from that byte."""
 
 
 @frozen
@@ -78,17 +83,19 @@ class Segment:
 _HEADER_DECODER: Final = msgspec.json.Decoder(Header)
 
 
-def frame(record: Record) -> bytes:
-    """Lay one record into a frame."""
-    return _wrap(_BYTES[codec.kind_of(record)] + codec.encode(record))
+def frames(records: Iterable[Record]) -> bytes:
+    """Lay records into frames, one after the other; each is copied once."""
+    parts: list[bytes] = []
+    for record in records:
+        mark, begun = _MARKS[type(record)]
+        content = codec.encode(record)
+        parts += _BEGIN.pack(len(content) + 1, crc32(content, begun), mark), content
+    return b"".join(parts)
 
 
 def header_frame(header: Header) -> bytes:
     """Lay a segment's header into a frame."""
-    return _wrap(_HEADER_KIND + msgspec.json.encode(header))
-
-
-def _wrap(content: bytes) -> bytes:
+    content = _HEADER_KIND + msgspec.json.encode(header)
     return _HEAD.pack(len(content), crc32(content)) + content
 
 

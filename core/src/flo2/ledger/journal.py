@@ -18,7 +18,7 @@ from typing import Final
 from attrs import define, field
 
 from flo2.errors import StoreError
-from flo2.ledger.frames import Damage, Header, Segment, frame, header_frame, read_segment
+from flo2.ledger.frames import Damage, Header, Segment, frames, header_frame, read_segment
 from flo2.ledger.locks import FileLock
 from flo2.records import Record
 
@@ -109,7 +109,7 @@ class Journal:
             StoreError: nothing was written: the disk is full or failing, or the journal is closed.
                 The journal stays readable, and a later append tries again.
         """
-        data = b"".join(map(frame, records)) if len(records) != 1 else frame(records[0])
+        data = frames(records)
         if self._size >= self._full or self._unsound:
             self._prepare()
         fd = self._fd

@@ -37,6 +37,7 @@ _ADOPTION_LOCK: Final = "adoption.flock"
 _ADOPTION_WAIT_S: Final = 30.0
 _CLOSE_WAIT_S: Final = 10.0
 _BACKOFF_S: Final = (0.1, 5.0)
+_ENDS: Final = (Settle, Pend, Void)
 _JOURNAL_BACKOFF_S: Final = 1.0
 
 
@@ -136,7 +137,7 @@ class Ledger:
         for record in records:
             if isinstance(record, Intent):
                 self._open.add(record.entry_id)
-            elif isinstance(record, Settle | Pend | Void):
+            elif isinstance(record, _ENDS):
                 self._open.discard(record.entry_id)
         if self._deferred:
             self._defer(records)

@@ -221,6 +221,13 @@ def test_garbage_for_usage_is_pending_and_never_raises(quantities, complete):
         (b'{"type":"image_url"}', None),
         (b'{"type":"input_audio"}', None),
         (b'{"previous_response_id":"r"}', None),
+        (b'{"vector_store_ids":["v"]}', None),
+        (b'{"tools":[{"container":"auto"}]}', None),
+        (b'{"type":"own_container"}', None),
+        (b'{"type":"file"}', None),
+        (b'{"type":"document"}', None),
+        (b'{"url":"u"}', None),
+        (b'{"content":"a container for an image, a file, an idea, a url_"}', 4096 + 63),
     ],
 )
 def test_the_prompts_bound_is_its_bytes_where_bytes_bound_it(body, bound):
@@ -255,6 +262,18 @@ def test_a_call_is_bounded_before_it_runs():
 def test_targets_are_compared_by_a_usual_call(dialect, call, expected):
     got = BOOKING.expected("sandbox", dialect, "acme-small-1", 0, call)
     assert got == Decimal(expected)
+
+
+@pytest.mark.parametrize(
+    ("model", "call"),
+    [
+        ("unknown", inbound()),
+        ("acme-small-1", inbound(bound=None)),
+        ("acme-small-1", inbound(b'{"type":"image_url"}')),
+    ],
+)
+def test_what_nothing_bounds_has_no_bound(model, call):
+    assert BOOKING.bounds("sandbox", "chat", model, 0, call) == Bounds(Decimal(0), None)
 
 
 def test_an_unpriced_target_has_no_expected_cost():

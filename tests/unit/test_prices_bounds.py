@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from flo2.prices import Bounds, Layer, PriceRow, PricingContext, Tier, build
+from flo2.prices.bounds import ceiling
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -65,6 +66,17 @@ def usd(low, high):
 )
 def test_bounds_take_the_cheapest_and_the_dearest_way(asked, expected):
     assert bounds(*asked) == expected
+
+
+THIRDS = (row("input_tokens", "1", per=3), row("output_tokens", "2"))
+
+
+@pytest.mark.parametrize("rows", [FLAT, TIERED, THIRDS, FLAT[:3], FLAT[3:]])
+@pytest.mark.parametrize(("high", "out"), [(0, 0), (5, 0), (100, 10), (101, 10), (5000, 700)])
+def test_the_quick_ceiling_is_the_bound(rows, high, out):
+    book = build([Layer("test", rows)])
+    resolved = book.resolve("acme", "m", {})
+    assert ceiling(resolved, AT, high, out) == bounds(rows, 0, high, out)
 
 
 def test_meters_that_cannot_occur_are_left_out():

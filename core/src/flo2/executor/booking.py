@@ -12,9 +12,10 @@ from flo2.canonical import Usage
 from flo2.dialects.base import Dialect, Observed
 from flo2.errors import ProviderError, RefusedCall, WireError
 from flo2.executor.bounding import input_bound, instant, output_bound
-from flo2.meter import Meter, is_final, outcome, pricing_context
-from flo2.money import add
+from flo2.meter import Meter, Status, is_final, outcome, pricing_context
+from flo2.money import ZERO, add
 from flo2.prices import Bounds, Cost
+from flo2.prices.bounds import ceiling
 from flo2.prices.context import PricingContext
 from flo2.protocols import Facts, Inbound
 from flo2.records import Intent, Outcome, Pend, Settle, Void
@@ -37,12 +38,18 @@ class Booking:
         """Keep the meter."""
         self.meter = meter
 
-    def bounds(self, provider_kind: str, api: str, model: str, at_us: int, call: Inbound) -> Bounds:
+    def bounds(
+        self, provider_kind: str, _api: str, model: str, at_us: int, call: Inbound
+    ) -> Bounds:
         """Bound what a call may cost before it runs."""
-        context = PricingContext(provider_kind, api, model, model, instant(at_us))
-        return self.meter.bounds(
-            context, 0, input_bound(call), output_bound(call), undecided=_UNDECIDED
-        )
+        resolved = self.meter.book.resolve(provider_kind, model, {}, _UNDECIDED)
+        answer = output_bound(call)
+        # The prompt is searched last, and only where that can make a bound.
+        if resolved.problem is None and answer is not None:
+            prompt = input_bound(call)
+            if prompt is not None:
+                return ceiling(resolved, instant(at_us), prompt, answer)
+        return Bounds(ZERO, None, resolved.currency)
 
     def expected(
         self, provider_kind: str, dialect: Dialect, model: str, at_us: int, call: Inbound
@@ -89,66 +96,51 @@ class Booking:
             first_byte_us: When its first byte came, or None.
             inbound: The request, to bound a pending one.
         """
-        try:
-            return self._end(
-                intent=intent,
-                facts=facts,
-                outcome=outcome,
-                observed=observed,
-                failure=failure,
-                http_status=http_status,
-                ended_us=ended_us,
-                first_byte_us=first_byte_us,
-                inbound=inbound,
-            )
-        except Exception as exc:  # border: a plugin's usage; no attempt stays open  # noqa: BLE001
-            return Pend(
-                entry_id=intent.entry_id,
-                ended_us=ended_us,
-                outcome=outcome,
-                reason=f"what the answer told cannot be booked: {type(exc).__name__}",
-                low=Decimal(0),
-                first_byte_us=first_byte_us,
-                http_status=http_status,
-            )
-
-    def _end(
-        self,
-        *,
-        intent: Intent,
-        facts: Facts,
-        outcome: Outcome,
-        observed: Observed | None,
-        failure: _Failure | None,
-        http_status: int | None,
-        ended_us: int,
-        first_byte_us: int | None,
-        inbound: Inbound | None,
-    ) -> Settle | Pend | Void:
-        context = pricing_context(
-            provider=intent.provider_kind,
-            api=intent.api,
-            model_requested=intent.model,
-            observed=observed,
-            started_at=instant(intent.started_us),
-        )
-        final = observed is not None and is_final(observed)
         usage = observed.usage if observed is not None else None
-        cost = self.meter.cost(usage, context) if final else None
-        code = failure.code if isinstance(failure, ProviderError) else None
-        status = _status(failure, http_status, facts, final=final, cost=cost, code=code)
-        seen = observed or _NOTHING
-        if status == "void":
-            return Void(
-                entry_id=intent.entry_id,
-                ended_us=ended_us,
-                outcome=outcome,
-                reason=_reason(failure, "it never reached the provider"),
-                source=facts.error_rule if http_status is not None else "nothing was sent",
-                http_status=http_status,
-                first_byte_us=first_byte_us,
+        try:
+            context = pricing_context(
+                provider=intent.provider_kind,
+                api=intent.api,
+                model_requested=intent.model,
+                observed=observed,
+                started_at=instant(intent.started_us),
             )
-        if status == "pending" or cost is None:
+            final = observed is not None and is_final(observed)
+            cost = self.meter.cost(usage, context) if final else None
+            status = _status(failure, http_status, facts, final=final, cost=cost)
+            if status == "void":
+                return Void(
+                    entry_id=intent.entry_id,
+                    ended_us=ended_us,
+                    outcome=outcome,
+                    reason=_reason(failure, "it never reached the provider"),
+                    source=facts.error_rule if http_status is not None else "nothing was sent",
+                    http_status=http_status,
+                    first_byte_us=first_byte_us,
+                )
+            seen = observed or _NOTHING
+            if status != "pending" and cost is not None and usage is not None:
+                return Settle(
+                    entry_id=intent.entry_id,
+                    ended_us=ended_us,
+                    status="settled" if cost.status == "settled" else "unpriced",
+                    outcome=outcome,
+                    meters=usage.quantities,
+                    lines=cost.lines,
+                    total=cost.total,
+                    list_total=None if cost.total is None else _list_total(cost),
+                    currency=cost.currency,
+                    book=cost.book,
+                    model_billed=seen.model,
+                    provider_request_id=seen.response_id,
+                    informational=usage.informational,
+                    raw_usage=usage.raw,
+                    context=usage.context,
+                    first_byte_us=first_byte_us,
+                    finish=seen.finish,
+                    http_status=http_status,
+                    reason=cost.reason,
+                )
             bounds = self.meter.pending_bounds(
                 usage,
                 context,
@@ -168,31 +160,23 @@ class Booking:
                 first_byte_us=first_byte_us,
                 http_status=http_status,
             )
-        assert usage is not None  # noqa: S101  # narrowing: a cost without pending has a usage
-        listed = Decimal(0)
-        for line in cost.lines:
-            listed = add(listed, line.list_amount)
-        return Settle(
-            entry_id=intent.entry_id,
-            ended_us=ended_us,
-            status="settled" if cost.status == "settled" else "unpriced",
-            outcome=outcome,
-            meters=usage.quantities,
-            lines=cost.lines,
-            total=cost.total,
-            list_total=None if cost.total is None else listed,
-            currency=cost.currency,
-            book=cost.book,
-            model_billed=seen.model,
-            provider_request_id=seen.response_id,
-            informational=usage.informational,
-            raw_usage=usage.raw,
-            context=usage.context,
-            first_byte_us=first_byte_us,
-            finish=seen.finish,
-            http_status=http_status,
-            reason=cost.reason,
-        )
+        except Exception as exc:  # border: a plugin's usage; no attempt stays open  # noqa: BLE001
+            return Pend(
+                entry_id=intent.entry_id,
+                ended_us=ended_us,
+                outcome=outcome,
+                reason=f"what the answer told cannot be booked: {type(exc).__name__}",
+                low=Decimal(0),
+                first_byte_us=first_byte_us,
+                http_status=http_status,
+            )
+
+
+def _list_total(cost: Cost) -> Decimal:
+    listed = ZERO
+    for line in cost.lines:
+        listed = add(listed, line.list_amount)
+    return listed
 
 
 def _status(
@@ -202,15 +186,16 @@ def _status(
     *,
     final: bool,
     cost: Cost | None,
-    code: str | None,
-) -> str:
+) -> Status:
+    if failure is None:
+        return outcome(status=http_status, sent=True, final=final, cost=cost)
     sent = failure.sent if isinstance(failure, WireError) else not isinstance(failure, RefusedCall)
     return outcome(
         status=http_status,
         sent=sent,
         final=final,
         cost=cost,
-        error_code=code,
+        error_code=failure.code if isinstance(failure, ProviderError) else None,
         billed_errors=facts.billed_errors,
     )
 

@@ -13,7 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from attrs import field, frozen
 
@@ -31,6 +31,8 @@ __all__ = ["Explanation", "Layer", "PriceBook", "build"]
 
 _MEMO_SIZE: Final = 4096
 """Resolved (provider, model, context) triples kept; names come from answers, so it is bounded."""
+
+_NOTHING: Final[frozenset[Any]] = frozenset()
 
 _Key = tuple[str, str, frozenset[tuple[str, str]], frozenset[str]]
 
@@ -203,7 +205,7 @@ class PriceBook:
         label: str,
     ) -> tuple[Literal["unpriced", "pending"], PricingContext, str] | None:
         """Append a line per meter; give the problem instead when there is one."""
-        resolved = self._resolve(context.provider, model, context.context)
+        resolved = self.resolve(context.provider, model, context.context)
         if resolved.problem is not None:
             return "unpriced", context, resolved.problem
         table = resolved.span(context.at).table(input_total)
@@ -273,7 +275,7 @@ class PriceBook:
             The cheapest way to bill the least, the dearest to bill the most, all tiers in reach
             included. (0, None) for what the book does not know.
         """
-        resolved = self._resolve(
+        resolved = self.resolve(
             context.provider, context.model_billed, context.context, frozenset(undecided)
         )
         if resolved.problem is not None:
@@ -339,14 +341,16 @@ class PriceBook:
                 f"price row {exc.args[0]!r} of book {cost.book!r} is not in book {self.version!r}"
             ) from exc
 
-    def _resolve(
+    def resolve(
         self,
         provider: str,
         model: str,
         context: Mapping[str, str],
-        undecided: frozenset[str] = frozenset(),
+        undecided: frozenset[str] = _NOTHING,
     ) -> Resolved:
-        key = (provider, model, frozenset(context.items()), undecided)
+        """Give a model's rates in a context, compiled; kept, so that a second time is cheap."""
+        stated = frozenset(context.items()) if context else _NOTHING
+        key = (provider, model, stated, undecided)
         found = self._memo.get(key)
         if found is None:
             if len(self._memo) >= _MEMO_SIZE:

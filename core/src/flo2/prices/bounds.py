@@ -1,6 +1,6 @@
 """The least and the most that a call can cost before it runs.
 
-Pure. Imports: money, prices.tables.
+Pure. Imports: canonical, money, prices.tables.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from flo2.canonical.usage import INPUT_METERS, OUTPUT_METERS
 from flo2.money import QUANTUM, ZERO, add, divide, multiply
 from flo2.prices.cost import Bounds
 from flo2.prices.tables import Rate, Resolved
 
-__all__ = ["bound"]
+__all__ = ["bound", "ceiling"]
 
 
 def bound(
@@ -49,6 +50,23 @@ def bound(
         else:
             high = max(high, add(most_in, most_out))
     return Bounds(low or ZERO, high if finite else None, resolved.currency)
+
+
+def ceiling(resolved: Resolved, at: datetime, input_high: int, output_high: int) -> Bounds:
+    """Bound a call of at most so many tokens, from none; as `bound` does, quicker where it can."""
+    dearest = resolved.span(at).dearest
+    if dearest is None:
+        return bound(
+            resolved,
+            at,
+            input_low=0,
+            input_high=input_high,
+            output_high=output_high,
+            input_meters=INPUT_METERS,
+            output_meters=OUTPUT_METERS,
+        )
+    high = add(multiply(input_high, dearest[0]), multiply(output_high, dearest[1]))
+    return Bounds(ZERO, high, resolved.currency)
 
 
 def _least(a: int | None, b: int | None) -> int | None:

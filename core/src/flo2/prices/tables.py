@@ -1,17 +1,18 @@
 """One model's rows in one context, compiled: at an instant and a total, one dict lookup per meter.
 
-Pure. Imports: money, prices.rows.
+Pure. Imports: canonical, money, prices.rows.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from attrs import frozen
 
+from flo2.canonical.usage import INPUT_METERS, OUTPUT_METERS
 from flo2.money import divide, text
 from flo2.prices.rows import PriceRow
 
@@ -38,10 +39,13 @@ class Span:
     Attributes:
         cuts: Totals at which the tables change, ascending.
         tables: Meter → rates that match, one table more than cuts. More than one rate: ambiguous.
+        dearest: The most that a token of the prompt and one of the answer can cost; None where that
+            takes more than a look: by tier, without a row, or with a price that does not terminate.
     """
 
     cuts: tuple[int, ...]
     tables: tuple[dict[str, tuple[Rate, ...]], ...]
+    dearest: tuple[Decimal, Decimal] | None = None
 
     def table(self, total: int) -> dict[str, tuple[Rate, ...]]:
         """Give the rates that hold at this total of input tokens."""
@@ -108,7 +112,18 @@ def _span(rows: Sequence[PriceRow]) -> Span:
             if tier is None or (tier.start <= low and (tier.stop is None or low < tier.stop)):
                 table[row.dimension] = (*table.get(row.dimension, ()), _rate(row))
         tables.append(table)
-    return Span(cuts, tuple(tables))
+    return Span(cuts, tuple(tables), None if cuts else _dearest(tables[0]))
+
+
+def _dearest(table: Mapping[str, tuple[Rate, ...]]) -> tuple[Decimal, Decimal] | None:
+    found: list[Decimal] = []
+    for meters in (INPUT_METERS, OUTPUT_METERS):
+        prices = [rate.each for meter in meters for rate in table.get(meter, ())]
+        exact = [price for price in prices if price is not None]
+        if not exact or len(exact) != len(prices):
+            return None
+        found.append(max(exact))
+    return found[0], found[1]
 
 
 def _rate(row: PriceRow) -> Rate:

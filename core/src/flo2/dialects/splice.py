@@ -17,11 +17,14 @@ from flo2.errors import InvalidRequest
 
 __all__ = ["splice"]
 
+_KEY: Final = re.compile(rb'"model"')
 _MODEL: Final = re.compile(rb'"model"[ \t\n\r]*:[ \t\n\r]*("(?:[^"\\]|\\.)*")')
 # A key may hide behind escapes ("mod\u0065l"): every letter of our keys escapes as \u006x, \u007x
 # or \u005f. Few bodies hold one of these, so their absence lets us trust a plain byte search.
 _HIDDEN: Final = re.compile(rb"\\u00(?:[67]|5[fF])")
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
+_encode: Final = msgspec.json.Encoder().encode
+_decode_text: Final = msgspec.json.Decoder(str).decode
 # Numbers stay text: nothing is computed from them, and a long one must not be refused.
 _scan: Final = JSONDecoder(parse_int=str, parse_float=str).raw_decode
 
@@ -40,43 +43,45 @@ def splice(body: bytes, *, old: str, new: str, ask_usage: bool = False) -> bytes
     Raises:
         InvalidRequest: the body is no JSON object that can be walked (never so after `peek`).
     """
-    if old == new and not ask_usage and not _may_hold_two(body):
+    value = _only_value(body)
+    if value is None:
+        return _splice_walk(body, new, ask_usage=ask_usage)
+    if old == new and not ask_usage:
         return body
-    fast = _splice_one(body, old, new, ask_usage=ask_usage)
-    return fast if fast is not None else _splice_walk(body, new, ask_usage=ask_usage)
+    start, end = value
+    if _text(body[start:end]) != old:
+        return _splice_walk(body, new, ask_usage=ask_usage)
+    written = _encode(new)
+    if ask_usage:
+        if b'"stream_options"' in body:
+            return _splice_walk(body, new, ask_usage=ask_usage)
+        written += b',"stream_options":{"include_usage":true}'
+    return b"".join((body[:start], written, body[end:]))
 
 
-def _may_hold_two(body: bytes) -> bool:
-    """Say whether `model` may be there twice: a host might follow the one that was not checked."""
-    if body.count(b'"model"') > 1:
-        return True
-    return b"\\" in body and b"\\u00" in body and _HIDDEN.search(body) is not None
+def _only_value(body: bytes) -> tuple[int, int] | None:
+    """Find the extent of the value of `model`; None when it may be there twice, or not as a key.
 
-
-def _splice_one(body: bytes, old: str, new: str, *, ask_usage: bool) -> bytes | None:
-    """Splice at the one place that can be the key; None when that is not certain."""
-    # One byte is found at memchr speed, a longer text is not (2 against 8 µs in 18 kB).
+    A host might follow the second one, which was not checked.
+    """
+    # One byte is found at memchr speed, a longer text is not (2 against 8 µs in 18 kB), and a
+    # pattern in between, where it begins with a fixed text (6 µs).
     if b"\\" in body and b"\\u00" in body and _HIDDEN.search(body):
         return None
-    if body.count(b'"model"') != 1 or (ask_usage and b'"stream_options"' in body):
+    start = body.find(b'"model"')
+    if start < 0 or _KEY.search(body, start + 7):
         return None
     # The top-level key exists (peek), no form of it is escaped, and the text `"model"` occurs once:
     # so this is it, whatever its depth looks like.
-    found = _MODEL.search(body)
-    if found is None or (found.start() and body[found.start() - 1] == 0x5C):
+    found = _MODEL.match(body, start)
+    if found is None or (start and body[start - 1] == 0x5C):
         return None
-    start, end = found.span(1)
-    if body[start:end] != msgspec.json.encode(old) and _text(body[start:end]) != old:
-        return None
-    value = msgspec.json.encode(new)
-    if ask_usage:
-        value += b',"stream_options":{"include_usage":true}'
-    return body[:start] + value + body[end:]
+    return found.span(1)
 
 
 def _text(raw: bytes) -> str | None:
     try:
-        return msgspec.json.decode(raw, type=str)
+        return _decode_text(raw)
     except msgspec.MsgspecError:
         return None
 
@@ -90,7 +95,7 @@ def _splice_walk(body: bytes, new: str, *, ask_usage: bool) -> bytes:
         raise InvalidRequest(
             "the request body is no JSON object that flo2 can edit; send plain JSON"
         ) from exc
-    model = msgspec.json.encode(new).decode()
+    model = _encode(new).decode()
     edits: list[_Edit] = []
     asked = False
     last_model = 0

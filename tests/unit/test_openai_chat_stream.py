@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import attrs
 import pytest
 
 from flo2.canonical import (
@@ -21,6 +22,7 @@ from flo2.canonical import (
     Refusal,
     Response,
     Start,
+    SubUsage,
     Text,
     ToolCall,
     Usage,
@@ -532,6 +534,30 @@ def test_a_plain_answer_of_the_common_shape_is_only_glanced_at() -> None:
     assert usage.quantities == {"input_tokens": 3, "output_tokens": 2}
     assert usage.context == {"service_tier": "default"}
     assert (observed.complete, observed.has_content, observed.finish) == (True, True, "stop")
+
+
+def test_the_tier_is_added_to_all_that_a_reader_gave() -> None:
+    given = Usage(
+        {"input_tokens": 1},
+        {"reasoning_tokens": 1},
+        {"raw": 1},
+        "d",
+        {"region": "eu"},
+        "odd",
+        (SubUsage("m", "k", {}, {}),),
+    )
+    assert all(getattr(given, each.name) for each in attrs.fields(Usage))
+    answer = {
+        "id": "c",
+        "model": "m",
+        "choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 3},
+        "service_tier": "flex",
+    }
+
+    usage = glance(json.dumps(answer).encode(), Observed(), lambda _: given)
+
+    assert usage == attrs.evolve(given, context={"service_tier": "flex", "region": "eu"})
 
 
 @pytest.mark.parametrize(

@@ -37,10 +37,18 @@ class AnswerReader:
         whole: It comes in one piece, not as a stream.
         full: Read all content; else the first piece alone, which says that content has begun.
         read_usage: Turns a usage object into meters.
+        observed: What to fill, where it is there already.
     """
 
-    def __init__(self, *, full: bool, whole: bool, read_usage: ReadUsage) -> None:
-        self.observed: Observed = Observed()
+    def __init__(
+        self,
+        *,
+        full: bool,
+        whole: bool,
+        read_usage: ReadUsage,
+        observed: Observed | None = None,
+    ) -> None:
+        self.observed: Observed = observed or Observed()
         self.started: bool = False
         self.finished: bool = False
         self._full = full

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from attrs import evolve
 
 from flo2.canonical import Usage
 from flo2.dialects.base import Observed, ReadUsage
@@ -58,7 +57,7 @@ def glance(raw: bytes, observed: Observed, read_usage: ReadUsage) -> Usage | Non
         return None
     usage = read_usage(answer.usage)
     if answer.service_tier is not None:
-        usage = evolve(usage, context={"service_tier": answer.service_tier, **usage.context})
+        usage = _at_tier(usage, answer.service_tier)
     observed.response_id = answer.id
     observed.model = answer.model
     observed.finish = first.finish_reason
@@ -66,3 +65,16 @@ def glance(raw: bytes, observed: Observed, read_usage: ReadUsage) -> Usage | Non
     observed.has_content = True
     observed.complete = True
     return usage
+
+
+def _at_tier(usage: Usage, tier: str) -> Usage:
+    """Add the tier to what the answer said; every field named, as `evolve` would take 3 µs."""
+    return Usage(
+        usage.quantities,
+        usage.informational,
+        usage.raw,
+        usage.dialect,
+        {"service_tier": tier, **usage.context},
+        usage.problem,
+        usage.subcalls,
+    )

@@ -20,6 +20,7 @@ from flo2.errors import ProviderError, ResponseTooLarge
 
 __all__ = ["BodyDecoder", "StreamDecoder"]
 
+_NOTHING: Final = Chunk(b"")
 _decode: Final = msgspec.json.Decoder().decode
 _GARBAGE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -78,7 +79,7 @@ class StreamDecoder:
         ):
             return Chunk(data)
         if self._broken:
-            return Chunk(b"")
+            return _NOTHING
         try:
             frames = self._parser.feed(data)
         except ResponseTooLarge as exc:
@@ -86,7 +87,7 @@ class StreamDecoder:
             self._broken = True
             self._reader.fail(_broke(exc.message, retryable=False), out)
             return Chunk(b"", tuple(out))
-        return self._take(frames) if frames else Chunk(b"")
+        return self._take(frames) if frames else _NOTHING
 
     def close(self) -> Chunk:
         """Take the end of the body; without the terminator the answer has failed.
@@ -166,8 +167,7 @@ class BodyDecoder:
     observed: Observed
 
     def __init__(self, *, full: bool, read_usage: ReadUsage) -> None:
-        self._reader = AnswerReader(full=full, whole=True, read_usage=read_usage)
-        self.observed = self._reader.observed
+        self.observed = Observed()
         self._pieces: list[bytes] = []
         self._full = full
         self._read_usage = read_usage
@@ -175,7 +175,7 @@ class BodyDecoder:
     def feed(self, data: bytes) -> Chunk:
         """Keep the bytes."""
         self._pieces.append(data)
-        return Chunk(b"")
+        return _NOTHING
 
     def close(self) -> Chunk:
         """Read the whole body."""
@@ -184,19 +184,22 @@ class BodyDecoder:
             usage = glance(raw, self.observed, self._read_usage)
             if usage is not None:
                 return Chunk(raw, (UsageUpdate(usage),))
+        reader = AnswerReader(
+            full=self._full, whole=True, read_usage=self._read_usage, observed=self.observed
+        )
         out: list[Event] = []
         try:
             payload = _decode(raw)
         except _GARBAGE:
             payload = None
         if not isinstance(payload, dict):
-            self._reader.fail(_broke(f"the answer is no JSON object: {_text(raw)!r}"), out)
+            reader.fail(_broke(f"the answer is no JSON object: {_text(raw)!r}"), out)
             return Chunk(raw, tuple(out))
-        self._reader.take(payload, raw, out)
-        self._reader.flush(out)
+        reader.take(payload, raw, out)
+        reader.flush(out)
         if self.observed.error is None:
             if payload.get("choices"):
                 self.observed.complete = True
             else:
-                self._reader.fail(_broke("the answer holds no choices"), out)
+                reader.fail(_broke("the answer holds no choices"), out)
         return Chunk(raw, tuple(out))

@@ -122,7 +122,8 @@ class Null:
         """Answer; the arguments are those of `flo2.wire.Transport.send`."""
         body, flight = arguments[4], arguments[5]
         flight.connected(reused=True)
-        return Answered(STREAM if b'"stream":true' in body.replace(b" ", b"") else [PLAIN])
+        ends = (body[:200] + body[-200:]).replace(b" ", b"")  # all of 20 kB would take 35 µs
+        return Answered(STREAM if b'"stream":true' in ends else [PLAIN])
 
     async def aclose(self) -> None:
         """Nothing is open."""

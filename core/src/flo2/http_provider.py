@@ -74,7 +74,7 @@ class HttpReply:
         data = await self._response.read()
         self._decoder.feed(data)
         chunk = self._decoder.close()
-        return chunk if self.observed.error is None else self._without_secrets(chunk)
+        return chunk if self._decoder.observed.error is None else self._without_secrets(chunk)
 
     def _without_secrets(self, chunk: Chunk) -> Chunk:
         """Take the request's secrets out of an error inside an answer that began with 200."""
@@ -127,7 +127,14 @@ class HttpProvider:
         """Prepare the endpoint; opens nothing."""
         self.config = config
         self.services = services
-        self._constant = {name.lower(): value for name, value in config.headers.items()}
+        constant = {name.lower(): value for name, value in config.headers.items()}
+        self._headers = {"content-type": "application/json", **constant}
+        self._hidden = tuple(
+            value for name, value in constant.items() if _SECRET_HEADER.search(name)
+        )
+        self._passed = tuple(
+            prefix.encode() for prefix in ("retry-after", "x-ratelimit-", *self.reply_headers)
+        )
         timeouts = Timeouts(
             connect_s=config.connect_s,
             first_byte_s=config.first_byte_s,
@@ -147,14 +154,14 @@ class HttpProvider:
 
     def url(self, call: Call) -> str:
         """Give the path (and query) under the base URL."""
-        path = self.paths[call.dialect.name]
-        inbound = call.inbound
-        query = inbound.query if call.dialect.name == inbound.dialect.name else ""
-        return f"{path}?{query}" if query else path
+        dialect, inbound = call.dialect.name, call.inbound
+        path = self.paths[dialect]
+        query = inbound.query
+        return f"{path}?{query}" if query and dialect == inbound.dialect.name else path
 
     def headers(self, call: Call) -> dict[str, str]:
         """Give the request headers; authentication included."""
-        headers = {"content-type": "application/json", **self._constant}
+        headers = self._headers.copy()
         forwarded = self.forward_headers
         if forwarded:
             given = call.inbound.headers
@@ -193,18 +200,16 @@ class HttpProvider:
     def secrets(self, call: Call) -> tuple[str, ...]:
         """Give what the request holds and no error may repeat; for the moment of looking only."""
         secret = call.credential.secret
-        constant = self._constant.items()
-        hidden = [value for name, value in constant if _SECRET_HEADER.search(name)]
-        return tuple(hidden) if secret is None else (secret.reveal(), *hidden)
+        return self._hidden if secret is None else (secret.reveal(), *self._hidden)
 
     def passed_on(self, response: WireResponse) -> dict[str, str]:
         """Pick the answer headers that may reach the client."""
-        prefixes = ("retry-after", "x-ratelimit-", *self.reply_headers)
-        return {
-            lower: value
-            for name, value in response.headers
-            if (lower := name.lower()).startswith(prefixes)
-        }
+        passed, prefixes = {}, self._passed
+        for name, value in response.headers.raw:
+            lower = name.lower()
+            if lower.startswith(prefixes):
+                passed[lower.decode("latin-1")] = value.decode("latin-1")
+        return passed
 
 
 def _scrub_error(error: ProviderError, secrets: Sequence[str]) -> None:
@@ -221,9 +226,11 @@ def _scrub_error(error: ProviderError, secrets: Sequence[str]) -> None:
 
 def _without(secrets: Sequence[str], headers: dict[str, str]) -> dict[str, str]:
     """Take secrets out of the headers of a good answer; nearly always there is nothing to do."""
-    if not any(secret in value for value in headers.values() for secret in secrets):
-        return headers
-    return {name: scrub(value, *secrets) for name, value in headers.items()}
+    for value in headers.values():
+        for secret in secrets:
+            if secret in value:
+                return {name: scrub(each, *secrets) for name, each in headers.items()}
+    return headers
 
 
 class _Opened:

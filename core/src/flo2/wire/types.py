@@ -96,6 +96,11 @@ class Headers:
             self._index = index
         return index.get(name.lower(), default)
 
+    @property
+    def raw(self) -> RawHeaders:
+        """The fields as bytes, names in the upstream's case."""
+        return self._raw
+
     def __iter__(self) -> Iterator[tuple[str, str]]:
         for key, value in self._raw:
             yield key.decode("latin-1"), value.decode("latin-1")

@@ -223,7 +223,7 @@ class Endpoint:
 
     def _response(self, raw: RawResponse, flight: Flight, resends: int) -> WireResponse:
         flight.kill = raw.kill
-        first_byte_at = flight.answered()
+        first_byte_at = self._wire.deadlines.clock()
         limits = self._wire.limits
         if sum(map(len, chain.from_iterable(raw.raw_headers))) > limits.max_header_bytes:
             raise ResponseTooLarge(

@@ -53,10 +53,8 @@ class Flight:
     )
 
     def __init__(self, deadlines: Deadlines, timeouts: Timeouts) -> None:
-        now = deadlines.clock()
         self._deadlines = deadlines
         self._timeouts = timeouts
-        self._total_due = math.inf if timeouts.total_s is None else now + timeouts.total_s
         self.task: asyncio.Task[object] | None = None
         self._cancelling = 0
         self._interrupted = False
@@ -68,42 +66,41 @@ class Flight:
         self.reused: bool = False
         self.phase: Phase
         self.due: float
-        self._set_due("connect", now + timeouts.connect_s)
-        deadlines.add(self)
+        self._total_due = math.inf
+        now = self._watch("connect", timeouts.connect_s)
+        if timeouts.total_s is not None:
+            self._total_due = now + timeouts.total_s
+            self._watch("connect", timeouts.connect_s)
+        deadlines.flights.add(self)
 
-    def _set_due(self, phase: Phase, due: float) -> None:
-        if due < self._total_due:
-            self.phase, self.due = phase, due
-        else:
-            self.phase, self.due = "total", self._total_due
+    def _watch(self, phase: Phase, within_s: float) -> float:
+        """Let a phase begin now; give the clock. One method, as it runs three times a call."""
+        deadlines = self._deadlines
+        now = deadlines.clock()
+        due = now + within_s
+        if due >= self._total_due:
+            phase, due = "total", self._total_due
+        self.phase = phase
+        self.due = due
+        if due < deadlines.rings_at:
+            deadlines.arm(due)
+        return now
 
     def connecting(self) -> None:
         """Start over, on a new connection."""
         self.fresh_only = True
         self.sent_at = None
         self.received = self.reused = False
-        self._set_due("connect", self._deadlines.clock() + self._timeouts.connect_s)
-        self._deadlines.arm(self.due)
+        self._watch("connect", self._timeouts.connect_s)
 
     def connected(self, *, reused: bool) -> None:
         """Note that the request is about to be written: from here on it may be billed."""
         self.reused = reused
-        self.sent_at = now = self._deadlines.clock()
-        self._set_due("first_byte", now + self._timeouts.first_byte_s)
-        self._deadlines.arm(self.due)
+        self.sent_at = self._watch("first_byte", self._timeouts.first_byte_s)
 
     def since_sent(self) -> float:
         """Give the seconds since the request began to be written; 0 before that."""
         return 0.0 if self.sent_at is None else self._deadlines.clock() - self.sent_at
-
-    def answered(self) -> float:
-        """Note that the head is complete; only the total deadline runs until somebody reads.
-
-        Returns:
-            The clock, in seconds.
-        """
-        self._set_due("total", math.inf)
-        return self._deadlines.clock()
 
     def wait(self) -> None:
         """Name the current task as the one that waits, so that it can be interrupted."""
@@ -116,18 +113,18 @@ class Flight:
     def wait_for_piece(self) -> None:
         """Wait with the idle deadline running."""
         self.wait()
-        self._set_due("idle", self._deadlines.clock() + self._timeouts.idle_s)
-        self._deadlines.arm(self.due)
+        self._watch("idle", self._timeouts.idle_s)
 
     def resume(self) -> bool:
-        """Stop waiting.
+        """Stop waiting; only the total deadline runs until somebody waits again.
 
         Returns:
             True when this flight, and nobody else, interrupted the wait: the caller then raises
             `failure` in place of what came out of the wait.
         """
         task, self.task = self.task, None
-        self.phase, self.due = "total", self._total_due
+        self.phase = "total"
+        self.due = self._total_due
         if not self._interrupted or task is None:
             return False
         self._interrupted = False
@@ -171,7 +168,7 @@ class Flight:
 
     def finish(self) -> None:
         """Watch no deadline any more."""
-        self._deadlines.discard(self)
+        self._deadlines.flights.discard(self)
 
 
 class Deadlines:
@@ -182,50 +179,45 @@ class Deadlines:
 
     Args:
         clock: Seconds, monotonic; deadlines and `sent_at` are read from it.
+
+    Attributes:
+        flights: Those that are watched; a flight adds and removes itself.
+        rings_at: When the timer rings, in clock seconds; infinity while it is not set.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
-        self._flights: set[Flight] = set()
+        self.flights: set[Flight] = set()
+        self.rings_at = math.inf
         self._handle: asyncio.TimerHandle | None = None
-        self._rings_at = math.inf
 
     def __len__(self) -> int:
-        return len(self._flights)
-
-    def add(self, flight: Flight) -> None:
-        """Watch a flight."""
-        self._flights.add(flight)
-        self.arm(flight.due)
-
-    def discard(self, flight: Flight) -> None:
-        """Stop watching a flight."""
-        self._flights.discard(flight)
+        return len(self.flights)
 
     def arm(self, due: float) -> None:
         """See to it that the timer rings no later than `due` (clock seconds)."""
-        if due < self._rings_at:
+        if due < self.rings_at:
             if self._handle is not None:
                 self._handle.cancel()
-            self._rings_at = due
+            self.rings_at = due
             loop = asyncio.get_running_loop()
             self._handle = loop.call_later(max(0.0, due - self.clock()), self._ring)
 
     def _ring(self) -> None:
         self._handle = None
-        self._rings_at = math.inf
+        self.rings_at = math.inf
         now = self.clock()
-        for flight in [one for one in self._flights if one.due <= now]:
+        for flight in [one for one in self.flights if one.due <= now]:
             flight.expire()
-        nearest = min((one.due for one in self._flights), default=math.inf)
+        nearest = min((one.due for one in self.flights), default=math.inf)
         if nearest < math.inf:
             self.arm(nearest)
 
     def close(self) -> None:
         """Stop the timer and interrupt what still runs."""
-        for flight in list(self._flights):
+        for flight in list(self.flights):
             flight.interrupt(ReadFailed("the wire was closed", sent=flight.sent_at is not None))
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
-        self._rings_at = math.inf
+        self.rings_at = math.inf

@@ -117,9 +117,9 @@ class WireResponse:
 
     async def aclose(self) -> None:
         """Give the connection back to the pool if the body is finished, close it otherwise."""
-        self._flight.finish()
         if self._state == "finished":
             return  # the engine took the connection back with the last byte
+        self._flight.finish()
         if self._state == "open":
             self._state = "closed"
             self._flight.failure = ReadFailed("the response is closed")
@@ -151,7 +151,7 @@ class WireResponse:
         else:
             flight.resume()
         failure = flight.failure or failure
-        if failure is None and self._decoder is None:
+        if failure is None and piece and self._decoder is None:
             failure = self._overflow(piece)
         if failure is not None:
             # Raised out here so that no library exception, which may hold a URL, stays attached.

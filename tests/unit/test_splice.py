@@ -129,3 +129,16 @@ def test_law_bytes_before_and_after_the_model_stay(others, names):
     spliced = splice(body, old=old, new=new)
     assert spliced.startswith(head.encode())
     assert spliced.endswith(tail.encode())
+
+
+@pytest.mark.parametrize("first", [b'"model"', b'"mod\\u0065l"', b'"\\u006dodel"'])
+def test_a_second_model_is_not_passed_on_though_nothing_else_changes(first):
+    """The last one was checked; a host that follows the first one must find the same there."""
+    body = b"{" + first + b':"dear","x":1,"model":"cheap"}'
+    spliced = splice(body, old="cheap", new="cheap")
+    assert spliced == body.replace(b'"dear"', b'"cheap"')
+
+
+def test_a_body_that_needs_no_change_and_holds_one_model_stays_the_same_object():
+    body = b'{"model":"m","x":"model \\u00e4"}'
+    assert splice(body, old="m", new="m") is body

@@ -52,10 +52,10 @@ class Clients:
 
     def gateway_is_at(self, port):
         self._port = port
-        if port is None:
-            self._there = anyio.Event()
-        else:
+        if port is not None:
             self._there.set()
+        elif self._there.is_set():  # else they wait for this one already
+            self._there = anyio.Event()
 
     async def run(self, number):
         count = 0

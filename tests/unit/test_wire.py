@@ -877,6 +877,23 @@ async def test_any_httpx_transport_plugs_in():
     assert seen == [("POST", "https://api.vendor.example/v1/chat", KEY)]
 
 
+async def test_only_good_paths_without_a_query_are_remembered_and_few():
+    def handler(request):
+        return httpx.Response(200, content=b"ok")
+
+    async with Wire(httpx.MockTransport(handler)) as wire:
+        endpoint = wire.endpoint("https://api.vendor.example/v1")
+        for _ in range(2):
+            for path in ("/../admin", "chat", "/a b"):
+                with pytest.raises(InvalidHeader):
+                    await endpoint.send("POST", path, HEADERS, b"{}")
+        for path in ("/chat", "/chat?key=1", *(f"/models/{n}" for n in range(100))):
+            async with await endpoint.send("POST", path, HEADERS, b"{}"):
+                pass
+        kept = {"/chat": "/v1/chat", **{f"/models/{n}": f"/v1/models/{n}" for n in range(63)}}
+        assert endpoint._targets == kept
+
+
 async def test_failing_httpx_transport_is_mapped():
     def handler(request):
         raise httpx.ConnectError("secret inside")

@@ -44,6 +44,7 @@ __all__ = ["Endpoint", "Wire"]
 # A keep-alive race shows within a round trip. An upstream that worked for longer before it hung up
 # has perhaps produced, and bills, an answer: sending again would pay twice.
 _STALE_WITHIN_S = 1.0
+_REMEMBERED = 64
 
 
 class Wire:
@@ -152,6 +153,7 @@ class Endpoint:
         self.address = address
         self._wire = wire
         self._timeouts = timeouts
+        self._targets: dict[str, str] = {}  # paths that passed; bounded, and without queries
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.address.origin}{self.address.prefix}>"
@@ -191,15 +193,9 @@ class Endpoint:
         wire = self._wire
         if not wire.header_check.check(headers):
             headers = [*headers, ("accept-encoding", "identity")]
-        if not is_target(path):
-            # Not shown: a query may hold a key.
-            raise InvalidHeader(
-                f"the request path for {self.address.host!r} must begin with '/', be ASCII, "
-                "percent-encoded, without dot segments"
-            )
+        target = self._targets.get(path) or self._target(path)
         transport = wire.open()
         flight = Flight(wire.deadlines, timeouts or self._timeouts)
-        target = self.address.prefix + path
         call = partial(transport.send, self.address, method, target, headers, body, flight)
         try:
             got = await _attempt(call, flight)
@@ -220,6 +216,19 @@ class Endpoint:
             if flight.kill is not None:
                 flight.kill()
             raise
+
+    def _target(self, path: str) -> str:
+        """Check a path and put the prefix in front."""
+        if not is_target(path):
+            # Not shown: a query may hold a key.
+            raise InvalidHeader(
+                f"the request path for {self.address.host!r} must begin with '/', be ASCII, "
+                "percent-encoded, without dot segments"
+            )
+        target = self.address.prefix + path
+        if "?" not in path and len(self._targets) < _REMEMBERED:
+            self._targets[path] = target
+        return target
 
     def _response(self, raw: RawResponse, flight: Flight, resends: int) -> WireResponse:
         flight.kill = raw.kill

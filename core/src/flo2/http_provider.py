@@ -245,15 +245,15 @@ class _Opened:
 
     async def __aenter__(self) -> Reply:
         provider, call = self._provider, self._call
-        secrets = partial(provider.secrets, call)
         response = await provider.endpoint.send(
-            "POST", provider.url(call), list(provider.headers(call).items()), provider.body(call)
+            "POST", provider.url(call), [*provider.headers(call).items()], provider.body(call)
         )
+        secrets = partial(provider.secrets, call)
         if response.status in _OK:
             try:
                 passed = provider.passed_on(response)
                 if passed:
-                    passed = _without(secrets(), passed)
+                    passed = _without(provider.secrets(call), passed)
                 reply = HttpReply(response, provider.decoder(call), passed, secrets)
             except BaseException:  # nobody leaves what was never entered
                 response.abort()

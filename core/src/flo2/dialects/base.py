@@ -35,7 +35,7 @@ ReadUsage = Callable[[Mapping[str, Any]], Usage]
 """Turns a provider's usage object into disjoint meters; a provider may bring its own."""
 
 
-@frozen
+@frozen(slots=False)  # made at each call, and so a third quicker
 class Peek:
     """The few fields of a request that every call needs, read without parsing the rest.
 

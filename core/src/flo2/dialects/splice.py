@@ -44,7 +44,7 @@ def splice(body: bytes, *, old: str, new: str, ask_usage: bool = False) -> bytes
         InvalidRequest: the body is no JSON object that can be walked (never so after `peek`).
     """
     value = _only_value(body)
-    if value is None:
+    if value is None or (ask_usage and b'"stream_options"' in body):
         return _splice_walk(body, new, ask_usage=ask_usage)
     if old == new and not ask_usage:
         return body
@@ -53,8 +53,6 @@ def splice(body: bytes, *, old: str, new: str, ask_usage: bool = False) -> bytes
         return _splice_walk(body, new, ask_usage=ask_usage)
     written = _encode(new)
     if ask_usage:
-        if b'"stream_options"' in body:
-            return _splice_walk(body, new, ask_usage=ask_usage)
         written += b',"stream_options":{"include_usage":true}'
     return b"".join((body[:start], written, body[end:]))
 

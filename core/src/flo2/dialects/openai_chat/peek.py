@@ -136,8 +136,8 @@ def peek(body: bytes) -> Peek:
 
 
 def _whole(name: str, value: float | None) -> int | None:
-    if value is None:
-        return None
+    if value is None or (type(value) is int and value > 0):
+        return value
     if value != value // 1 or value < 1:
         raise InvalidRequest(
             f"the field {name!r} is {value!r}; send a whole number above 0",

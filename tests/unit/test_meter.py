@@ -57,7 +57,7 @@ def test_context_is_what_the_answer_says_over_what_the_endpoint_is():
         facts={"region": "eu", "service_tier": "default"},
     )
     assert got == PricingContext(
-        "acme", "chat", "m-latest", "m", AT, {"region": "eu", "service_tier": "flex"}, 12
+        "acme", "chat", "m-latest", "m", AT, {"region": "eu", "service_tier": "flex"}
     )
 
 

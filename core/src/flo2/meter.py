@@ -50,7 +50,6 @@ def pricing_context(
         (observed.model if observed is not None else None) or model_requested,
         started_at,
         {**facts, **said} if facts else said,
-        None if usage is None else usage.input_total,
     )
 
 

@@ -12,8 +12,9 @@ from flo2.canonical import Usage
 from flo2.dialects.base import Dialect, Observed
 from flo2.errors import ProviderError, RefusedCall, WireError
 from flo2.executor.bounding import input_bound, instant, output_bound
-from flo2.meter import Meter, Status, is_final, outcome, pricing_context
-from flo2.money import ZERO, add
+from flo2.meter import Meter, Status, is_final, pricing_context
+from flo2.meter import outcome as told
+from flo2.money import ZERO, total
 from flo2.prices import Bounds, Cost
 from flo2.prices.bounds import ceiling
 from flo2.prices.context import PricingContext
@@ -107,7 +108,10 @@ class Booking:
             )
             final = observed is not None and is_final(observed)
             cost = self.meter.cost(usage, context) if final else None
-            status = _status(failure, http_status, facts, final=final, cost=cost)
+            if failure is None:
+                status = told(status=http_status, sent=True, final=final, cost=cost)
+            else:
+                status = _status(failure, http_status, facts, final=final, cost=cost)
             if status == "void":
                 return Void(
                     entry_id=intent.entry_id,
@@ -120,26 +124,28 @@ class Booking:
                 )
             seen = observed or _NOTHING
             if status != "pending" and cost is not None and usage is not None:
+                # By position, in the order of the fields: 19 names cost 0.7 µs to sort in.
                 return Settle(
-                    entry_id=intent.entry_id,
-                    ended_us=ended_us,
-                    status="settled" if cost.status == "settled" else "unpriced",
-                    outcome=outcome,
-                    meters=usage.quantities,
-                    lines=cost.lines,
-                    total=cost.total,
-                    list_total=None if cost.total is None else _list_total(cost),
-                    currency=cost.currency,
-                    book=cost.book,
-                    model_billed=seen.model,
-                    provider_request_id=seen.response_id,
-                    informational=usage.informational,
-                    raw_usage=usage.raw,
-                    context=usage.context,
-                    first_byte_us=first_byte_us,
-                    finish=seen.finish,
-                    http_status=http_status,
-                    reason=cost.reason,
+                    intent.entry_id,
+                    ended_us,
+                    "settled" if cost.status == "settled" else "unpriced",
+                    outcome,
+                    usage.quantities,  # meters
+                    cost.lines,
+                    cost.total,
+                    _list_total(cost),
+                    cost.currency,
+                    cost.book,
+                    seen.model,  # model_billed
+                    seen.response_id,  # provider_request_id
+                    usage.informational,
+                    usage.raw,
+                    usage.context,
+                    None,  # reported_total
+                    first_byte_us,
+                    seen.finish,
+                    http_status,
+                    cost.reason,
                 )
             bounds = self.meter.pending_bounds(
                 usage,
@@ -172,25 +178,24 @@ class Booking:
             )
 
 
-def _list_total(cost: Cost) -> Decimal:
-    listed = ZERO
+def _list_total(cost: Cost) -> Decimal | None:
+    """Add up list prices; without a contract they are the very amounts that were added up."""
     for line in cost.lines:
-        listed = add(listed, line.list_amount)
-    return listed
+        if line.list_amount is not line.amount:
+            return total(line.list_amount for line in cost.lines)
+    return cost.total
 
 
 def _status(
-    failure: _Failure | None,
+    failure: _Failure,
     http_status: int | None,
     facts: Facts,
     *,
     final: bool,
     cost: Cost | None,
 ) -> Status:
-    if failure is None:
-        return outcome(status=http_status, sent=True, final=final, cost=cost)
     sent = failure.sent if isinstance(failure, WireError) else not isinstance(failure, RefusedCall)
-    return outcome(
+    return told(
         status=http_status,
         sent=sent,
         final=final,

@@ -39,4 +39,4 @@ def output_bound(inbound: Inbound) -> int | None:
 
 def instant(us: int) -> datetime:
     """Turn microseconds since the epoch into an aware instant, exactly."""
-    return _EPOCH + timedelta(microseconds=us)
+    return _EPOCH + timedelta(0, 0, us)

@@ -65,13 +65,15 @@ class HealthModel:
 
     def succeeded(self, candidate: str, first_s: float | None, total_s: float | None) -> None:
         """Take note of an answer; latencies in seconds, None when they were not measured."""
-        track = self._track(candidate)
+        track = self._tracks.get(candidate) or self._track(candidate)
         track.failures = 0
         track.ejections = 0
         track.retry_at = None
         track.samples += 1
-        track.first_s = _smooth(track.first_s, first_s)
-        track.total_s = _smooth(track.total_s, total_s)
+        if first_s is not None:
+            track.first_s = _smooth(track.first_s, first_s)
+        if total_s is not None:
+            track.total_s = _smooth(track.total_s, total_s)
 
     def failed(self, candidate: str, error: ProviderError | WireError) -> None:
         """Take note of a failure; an error that is the caller's own counts for nothing."""
@@ -134,7 +136,5 @@ class View:
         return self.model.latency(candidate.id)
 
 
-def _smooth(old: float | None, new: float | None) -> float | None:
-    if new is None:
-        return old
+def _smooth(old: float | None, new: float) -> float:
     return new if old is None else old + _SMOOTHING * (new - old)

@@ -163,30 +163,23 @@ class PriceBook:
         """
         if usage.problem is not None:
             return self.no_cost("pending", context, usage.problem)
+        model = context.model_billed
+        lines: list[CostLine] = []
         try:
-            input_total = context.input_total
-            if input_total is None:
-                input_total = usage.input_total
-            return self._sum(usage, context, input_total)
+            problem = self._price(lines, context, model, usage, context.input_total, "")
+            for sub in usage.subcalls:
+                if problem is not None:
+                    break
+                # A subcall that names no model ran on the attempt's own (a `compaction`).
+                name = sub.model or model
+                problem = self._price(lines, context, name, Usage(sub.quantities), None, name)
+            if problem is not None:
+                return self.no_cost(*problem)
+            amount = ZERO
+            for line in lines:
+                amount = add(amount, line.amount)
         except (ArithmeticError, ValueError) as exc:
             return self.no_cost("pending", context, f"a meter is not within 60 digits: {exc!r}")
-
-    def _sum(self, usage: Usage, context: PricingContext, input_total: int) -> Cost:
-        lines: list[CostLine] = []
-        model = context.model_billed
-        problem = self._price(lines, context, model, usage.quantities, input_total, "")
-        for sub in usage.subcalls:
-            if problem is not None:
-                break
-            # A subcall that names no model ran on the attempt's own (a `compaction`).
-            name = sub.model or model
-            total = Usage(sub.quantities).input_total
-            problem = self._price(lines, context, name, sub.quantities, total, name)
-        if problem is not None:
-            return self.no_cost(*problem)
-        amount = ZERO
-        for line in lines:
-            amount = add(amount, line.amount)
         return Cost(tuple(lines), "settled", amount, self.currency(context.provider), self.version)
 
     def no_cost(
@@ -200,16 +193,18 @@ class PriceBook:
         lines: list[CostLine],
         context: PricingContext,
         model: str,
-        quantities: Mapping[str, int | Decimal],
-        input_total: int,
+        usage: Usage,
+        input_total: int | None,
         label: str,
     ) -> tuple[Literal["unpriced", "pending"], PricingContext, str] | None:
         """Append a line per meter; give the problem instead when there is one."""
         resolved = self.resolve(context.provider, model, context.context)
         if resolved.problem is not None:
             return "unpriced", context, resolved.problem
+        if input_total is None:
+            input_total = usage.input_total
         table = resolved.span(context.at).table(input_total)
-        for meter, quantity in quantities.items():
+        for meter, quantity in usage.quantities.items():
             if type(quantity) is not int and not _is_exact(quantity):
                 return "pending", context, f"meter {meter!r} is {quantity!r}: no exact number"
             if quantity <= 0:

@@ -22,7 +22,7 @@ def _aware(_: object, __: object, value: datetime) -> None:
         raise ValueError(f"instant {value.isoformat()!r} has no time zone; pass it in UTC")
 
 
-@frozen
+@frozen(slots=False)  # as CostLine
 class PricingContext:
     """The circumstances of one attempt, as the answer and the endpoint tell them.
 

@@ -120,11 +120,11 @@ class Ledger:
                 "no call is begun until it takes them"
             )
         try:
-            seqs = self._journal.append(record)
+            seq = self._journal.append(record).start
         except StoreError as exc:
             self._note_journal(exc)
             raise
-        self._queue(seqs, (record,))
+        self._queue(seq, (record,))
         self._open.add(record.entry_id)
 
     def end(self, *records: Record) -> None:
@@ -145,12 +145,12 @@ class Ledger:
                 self._write_deferred()
             return
         try:
-            seqs = self._journal.append(*records)
+            seq = self._journal.append(*records).start
         except StoreError as exc:
             self._note_journal(exc)
             self._defer(records)
         else:
-            self._queue(seqs, records)
+            self._queue(seq, records)
 
     @property
     def lag(self) -> int:
@@ -168,14 +168,17 @@ class Ledger:
         """How many attempts of this worker have begun and not ended."""
         return len(self._open)
 
-    def _queue(self, seqs: Iterable[int], records: Sequence[Record]) -> None:
-        if self._spilled or len(self._waiting) >= self._memory_limit:
+    def _queue(self, seq: int, records: Iterable[Record]) -> None:
+        """Keep what has just been written for the store; `seq`: the number of the first."""
+        waiting = self._waiting
+        if self._spilled or len(waiting) >= self._memory_limit:
             self._spilled = True
         else:
-            self._waiting.extend(zip(seqs, records, strict=True))
+            for number, record in enumerate(records, seq):
+                waiting.append((number, record))
         if self._asleep:
             self._signal()
-        elif len(self._waiting) >= self._batch:
+        elif len(waiting) >= self._batch:
             self._enough.set()
 
     def _signal(self) -> None:
@@ -207,9 +210,9 @@ class Ledger:
     def _write_deferred(self) -> None:
         while self._deferred:
             records = self._deferred[0]
-            seqs = self._journal.append(*records)
+            seq = self._journal.append(*records).start
             self._deferred.popleft()
-            self._queue(seqs, records)
+            self._queue(seq, records)
 
     # The drain --------------------------------------------------------------------------------
 

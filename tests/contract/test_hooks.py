@@ -45,6 +45,8 @@ from flo2 import (
     hookimpl,
     hookspecs,
 )
+from flo2.cli.root import run
+from flo2.cli.state import State
 from flo2.dialects.base import Chunk
 from flo2.testing.harness import House, running
 
@@ -377,11 +379,6 @@ def test_flo2_register_commands(
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: flo2-wave\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[flo2]\nwave = flo2_wave\n")
     monkeypatch.syspath_prepend(tmp_path)
-    from flo2.cli.root import Root, run  # noqa: PLC0415  # a fresh group sees the fresh plugin
-
-    monkeypatch.setattr(Root, "_extended", False)
-    from flo2.cli.state import State  # noqa: PLC0415
-
     assert run(["wave"], State({"XDG_CONFIG_HOME": str(tmp_path)})) == 0
     assert capsys.readouterr().out == "o/\n"
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import anyio
 from anyio.abc import SocketAttribute, SocketStream
+from attrs import frozen
 
+from flo2 import Call, Facts, ProviderError, Register, Reply, hookimpl
+from flo2.dialects.openai_chat import OpenAIChat
 from flo2.stores import EntryFilter
-from flo2.testing.harness import House, running
+from flo2.testing.harness import CANARY, House, running
 
 ASK = {"model": "acme/m", "stream": True, "messages": [{"role": "user", "content": "Hello"}]}
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
@@ -134,3 +138,45 @@ async def test_what_is_still_drained_at_shutdown_is_pending(monkeypatch):
         account = h.issued.account
     (entry,) = store.entries(EntryFilter(account))
     assert (entry.status, entry.end.outcome) == ("pending", "disconnected")
+
+
+async def test_a_provider_with_its_own_io_cannot_tell_the_key() -> None:
+    """Its words go to a client and into the ledger; the key in them does not."""
+
+    class Chatty:
+        kind = "chatty"
+        facts = Facts(dialects=(OpenAIChat(),), key_env="X", cancel_semantics="stops")
+        host = "chatty.example"
+
+        @frozen
+        class Config:
+            """Nothing."""
+
+        def __init__(self, config: object, services: object) -> None:
+            pass
+
+        @asynccontextmanager
+        async def chat(self, call: Call) -> AsyncIterator[Reply]:
+            assert call.credential.secret is not None
+            key = call.credential.secret.reveal()
+            raise ProviderError(f"refused {key}", status=400, kind="invalid_request")
+            yield
+
+    plugin = SimpleNamespace()
+
+    @hookimpl
+    def flo2_register_providers(register: Register) -> None:
+        register(Chatty)
+
+    plugin.flo2_register_providers = flo2_register_providers
+    async with running(plugins={"chatty": plugin}, credentials=["chatty"]) as house:
+        answer = await house.post(
+            "/v1/chat/completions",
+            {"model": "chatty/m", "messages": [{"role": "user", "content": "x"}]},
+        )
+        entries = await house.entries()
+
+    assert answer.status == 400
+    assert CANARY.encode() not in answer.body
+    assert b"refused ***" in answer.body
+    assert CANARY not in repr(entries)

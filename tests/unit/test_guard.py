@@ -218,7 +218,12 @@ async def test_gzip_of_exactly_the_limit_is_read():
 
 @pytest.mark.parametrize(
     "data",
-    [b"no gzip at all", gzip.compress(b"12345678", mtime=0)[:-3], zlib.compress(b"12345678"), b"\x1f"],
+    [
+        b"no gzip at all",
+        gzip.compress(b"12345678", mtime=0)[:-3],
+        zlib.compress(b"12345678"),
+        b"\x1f",
+    ],
 )
 async def test_broken_gzip_is_a_400(data):
     with pytest.raises(InvalidRequest) as caught:

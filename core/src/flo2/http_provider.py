@@ -17,9 +17,8 @@ from attrs import evolve, field, frozen
 
 from flo2.canonical import Failed
 from flo2.dialects.base import Chunk, Decoder, Observed, ReadUsage
-from flo2.errors import ProviderError
 from flo2.protocols import Call, Facts, Reply
-from flo2.secrets import scrub, scrub_bytes
+from flo2.secrets import scrub, scrub_bytes, scrub_error
 from flo2.services import Services
 from flo2.wire import Endpoint, Timeouts, WireResponse
 
@@ -82,7 +81,7 @@ class HttpReply:
         errors = [event.error for event in chunk.events if isinstance(event, Failed)]
         for error in (*errors, self.observed.error):
             if error is not None:
-                _scrub_error(error, secrets)
+                scrub_error(error, *secrets)
         return evolve(chunk, raw=scrub_bytes(chunk.raw, *secrets))
 
     def abort(self) -> None:
@@ -210,18 +209,6 @@ class HttpProvider:
             if lower.startswith(prefixes):
                 passed[lower.decode("latin-1")] = value.decode("latin-1")
         return passed
-
-
-def _scrub_error(error: ProviderError, secrets: Sequence[str]) -> None:
-    """Take secrets out of everything an error says."""
-    error.message = scrub(error.message, *secrets)
-    error.args = (error.message,)
-    error.body = scrub_bytes(error.body, *secrets)
-    error.code, error.error_type, error.param = (
-        None if text is None else scrub(text, *secrets)
-        for text in (error.code, error.error_type, error.param)
-    )
-    error.headers = {name: scrub(value, *secrets) for name, value in error.headers.items()}
 
 
 def _without(secrets: Sequence[str], headers: dict[str, str]) -> dict[str, str]:

@@ -24,36 +24,29 @@ __all__ = ["add_plugin_commands"]
 _HOOK: Final = "flo2_register_commands"
 
 
-def add_plugin_commands(cli: click.Group, state: State, *, only_if_hooked: bool) -> bool:
+def add_plugin_commands(cli: click.Group, state: State, *, only_if_hooked: bool) -> None:
     """Let plugins add commands to `cli`.
 
     Args:
-        cli: The root group.
+        cli: A group for them.
         state: Says which configuration holds; its `[plugins]` decides who may.
         only_if_hooked: Load only plugins whose module names the hook, so that help stays quick: a
             store or a provider brings libraries along that take longer than all of the help.
-
-    Returns:
-        Whether the plugins were asked.
     """
     points: list[EntryPoint] = list(entry_points(group=GROUP))
     if only_if_hooked:
         points = [point for point in points if _names_the_hook(point)]
         if not points:
-            return False
+            return
     try:
         chosen = state.config().plugins
     except ConfigError:
-        return False  # the command itself will say what is wrong with the configuration
+        return  # the command itself will say what is wrong with the configuration
     plugins = Plugins.load(disable=chosen.disable, only=chosen.only, found=points)
-    before = dict(cli.commands)
     plugins.results(_HOOK, cli=cli)
-    for name in set(before) & set(cli.commands):
-        cli.commands[name] = before[name]
     for plugin in plugins.loaded:
         if plugin.error and _HOOK in plugin.hooks:
             say(f"plugin {plugin.name!r} adds no commands: {plugin.error}")
-    return True
 
 
 def _names_the_hook(point: EntryPoint) -> bool:

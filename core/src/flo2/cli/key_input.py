@@ -19,6 +19,7 @@ __all__ = ["ON_ARGV", "may_be_key", "read_key"]
 
 _MIN_KEY: Final = 8
 _LONG_WORD: Final = 20  # no provider, file or variable that is meant here has a longer name
+_BETWEEN: Final = str.maketrans("", "", "-_/+=.:")
 ON_ARGV: Final = (
     "a key on the command line is not taken: the shell's history and the list of processes would "
     "keep it.\nRemove it from the history (bash: history -d NUMBER, zsh: edit ~/.zsh_history, "
@@ -32,9 +33,13 @@ def may_be_key(word: str) -> bool:
     """Whether a word of the command line may be a secret; paths and references are none."""
     if looks_like_provider_key(word) or redact(word) != word:
         return True
-    plain = word.isascii() and word.replace("-", "").replace("_", "").isalnum()
+    plain = word.isascii() and word.translate(_BETWEEN).isalnum() and not _is_path(word)
     mixed = any(c.isdigit() for c in word) and any(c.isalpha() for c in word)
     return plain and mixed and len(word) >= _LONG_WORD and not word.isupper()
+
+
+def _is_path(word: str) -> bool:
+    return word.startswith(("/", "./", "../", "~")) or Path(word).exists()
 
 
 def read_key(provider: str, *, from_stdin: bool, file: str | None) -> Secret:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from importlib import import_module
 from types import TracebackType
 from typing import Any, Final
@@ -42,15 +42,13 @@ _OK, _FAILURE, _INTERRUPTED = 0, 1, 130
 class Root(click.Group):
     """Loads a command when it is asked for, and plugins only when no command of ours has the name.
 
-    Help shows plugins' commands too, so it loads those plugins that implement the hook.
+    Help shows plugins' commands too, so it loads those plugins that implement the hook. What they
+    add belongs to the invocation, and is gone with it.
     """
-
-    _extended = False
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name every command: ours in their order, then the plugins'."""
-        self.extend(ctx, only_if_hooked=True)
-        return [*COMMANDS, *sorted(set(self.commands) - set(COMMANDS))]
+        return [*COMMANDS, *sorted(_of_plugins(ctx, only_if_hooked=True).keys() - COMMANDS.keys())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Find a command by its name."""
@@ -58,9 +56,7 @@ class Root(click.Group):
             module = import_module(f"flo2.cli.{COMMANDS[cmd_name][0]}")
             found: click.Command = vars(module)[cmd_name]
             return found
-        if cmd_name not in self.commands:
-            self.extend(ctx)
-        return self.commands.get(cmd_name)
+        return _of_plugins(ctx).get(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands; ours without importing them."""
@@ -68,23 +64,15 @@ class Root(click.Group):
         rows = [(name, COMMANDS[name][1]) for name in names if name in COMMANDS]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+        added = _of_plugins(ctx, only_if_hooked=True)
         more = [
-            (name, self.commands[name].get_short_help_str(70))
+            (name, added[name].get_short_help_str(70))
             for name in names
-            if name not in COMMANDS and not self.commands[name].hidden
+            if name not in COMMANDS and not added[name].hidden
         ]
         if more:
             with formatter.section("Commands of plugins"):
                 formatter.write_dl(more)
-
-    def extend(self, ctx: click.Context, *, only_if_hooked: bool = False) -> None:
-        """Let plugins add their commands, once."""
-        if self._extended:
-            return
-        from flo2.cli.extensions import add_plugin_commands  # noqa: PLC0415  # loads plugins
-
-        if add_plugin_commands(self, ctx.ensure_object(State), only_if_hooked=only_if_hooked):
-            self._extended = not only_if_hooked
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -98,6 +86,20 @@ class Root(click.Group):
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
             hint = f"; did you mean {near[0]!r}?" if near else "; see: flo2 --help"
             raise click.UsageError(f"there is no command {_shown(args[0])}{hint}", ctx) from None
+
+
+def _of_plugins(
+    ctx: click.Context, *, only_if_hooked: bool = False
+) -> MutableMapping[str, click.Command]:
+    """Give the commands that plugins add; they are asked once for each invocation."""
+    key = f"flo2.commands.{only_if_hooked}"
+    added: click.Group | None = ctx.meta.get(key)
+    if added is None:
+        from flo2.cli.extensions import add_plugin_commands  # noqa: PLC0415  # loads plugins
+
+        added = ctx.meta[key] = click.Group()
+        add_plugin_commands(added, ctx.ensure_object(State), only_if_hooked=only_if_hooked)
+    return added.commands
 
 
 def _version(context: click.Context, _: click.Parameter, value: Any) -> None:

@@ -17,6 +17,7 @@ from flo2.executor.closing import Failure, cut_off, leave, report_bug
 from flo2.executor.tools import Tools
 from flo2.protocols import Call, Facts, Reply
 from flo2.records import Exchange, Intent, Outcome, Pend, Settle, Void
+from flo2.secrets import scrub_error
 
 if TYPE_CHECKING:
     from flo2.executor.runner import Runner
@@ -130,7 +131,12 @@ class Attempt:
 
         A refusal is believed only before there is an answer: it means that nothing was sent.
         """
-        if isinstance(exc, ProviderError | WireError):
+        if isinstance(exc, ProviderError):
+            secret = self.call.credential.secret
+            if secret is not None:  # a provider with I/O of its own may quote what it was sent
+                scrub_error(exc, secret)
+            return exc
+        if isinstance(exc, WireError):
             return exc
         if isinstance(exc, RefusedCall) and self.reply is None:
             return exc

@@ -10,7 +10,7 @@ from flo2.secrets.references import (
     is_reference,
     resolve,
 )
-from flo2.secrets.scrub import scrub, scrub_bytes, spellings
+from flo2.secrets.scrub import scrub, scrub_bytes, scrub_error, spellings
 from flo2.secrets.secret import Secret, check_header_safe
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "resolve",
     "scrub",
     "scrub_bytes",
+    "scrub_error",
     "spellings",
 ]

@@ -2,16 +2,24 @@
 
 `redact` knows what keys look like; this knows the key. Providers and proxies quote requests in
 their errors, headers included, and their words go to a client that must never see the key, into
-the ledger, and into logs. Imports: nothing of flo2.
+the ledger, and into logs. Imports: errors.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+from typing import Protocol
 from urllib.parse import quote, quote_plus
 
-__all__ = ["scrub", "scrub_bytes", "spellings"]
+from flo2.errors import ProviderError
+
+__all__ = ["scrub", "scrub_bytes", "scrub_error", "spellings"]
+
+
+class _Hidden(Protocol):
+    def reveal(self) -> str: ...
+
 
 _HIDDEN = "***"
 # Shorter texts occur by chance, and taking them out would garble what is said.
@@ -69,6 +77,19 @@ def scrub_bytes(data: bytes, *secrets: str) -> bytes:
     """Replace every spelling of secrets in bytes by `***`, cut off ones too."""
     # Latin-1 maps each byte to one character and back; all spellings of a key are ASCII.
     return scrub(data.decode("latin-1"), *secrets).encode("latin-1")
+
+
+def scrub_error(error: ProviderError, *hidden: str | _Hidden) -> None:
+    """Take secrets out of everything an error says."""
+    secrets = [each if isinstance(each, str) else each.reveal() for each in hidden]
+    error.message = scrub(error.message, *secrets)
+    error.args = (error.message,)
+    error.body = scrub_bytes(error.body, *secrets)
+    error.code, error.error_type, error.param = (
+        None if text is None else scrub(text, *secrets)
+        for text in (error.code, error.error_type, error.param)
+    )
+    error.headers = {name: scrub(value, *secrets) for name, value in error.headers.items()}
 
 
 def _without_beginning(text: str, spelling: str) -> str:

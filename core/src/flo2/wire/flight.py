@@ -188,7 +188,7 @@ class Deadlines:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
         self.flights: set[Flight] = set()
-        self.rings_at = math.inf
+        self.rings_at: float = math.inf
         self._handle: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:

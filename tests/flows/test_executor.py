@@ -248,16 +248,19 @@ async def test_an_empty_but_complete_answer_is_an_answer(stream):
     assert t.notes.ends["a1"].total == Decimal("0.00001")
 
 
-async def test_a_stream_is_handed_over_at_its_first_content():
+@pytest.mark.parametrize(("others", "seconds"), [({}, 0), ({"b": GOOD}, 2)])
+async def test_a_stream_is_held_until_its_first_content_while_there_is_another_to_try(
+    others, seconds
+):
     script = Script([Begin(), Wait(2), Say(), Wait(100), End()])
-    async with stage(a=script) as t:
+    async with stage(a=script, **others) as t:
         attempt = await t.run(Plan.fallback(t.candidates()))
-        at_content = anyio.current_time()
+        handed_over = anyio.current_time()
         assert [len(c.events) async for c in attempt.chunks()] == [1, 1, 0]
         attempt.finish("answered")
         await attempt.close()
 
-    assert at_content == pytest.approx(2)
+    assert handed_over == pytest.approx(seconds)
     assert t.tools.health.latency("a").time_to_first_token_s == pytest.approx(2)
     assert t.tools.health.latency("a").total_s == pytest.approx(102)
 

@@ -280,7 +280,7 @@ async def test_an_iterator_that_takes_its_time_is_closed_before_its_connection(m
             order.append("iterator")
 
     monkeypatch.setattr(ScriptedReply, "chunks", lambda reply: Iterator(reply))  # noqa: PLW0108  # a class would not be bound
-    async with stage(a=Script([Begin(), Wait(math.inf)])) as t:
+    async with stage(a=Script([Begin(), Wait(math.inf)]), b=STOPS) as t:
         with anyio.move_on_after(2):
             await t.run(Plan.fallback(t.candidates()))
         order.append("call")

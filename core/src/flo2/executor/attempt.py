@@ -98,8 +98,12 @@ class Attempt:
         """Whether whoever asked has given it up."""
         return self.abandoned is not None
 
-    async def open(self) -> None:
+    async def open(self, *, hold: bool = True) -> None:
         """Write the intent, send, and read until the first content (a stream) or the end.
+
+        Args:
+            hold: Something else can be tried, so a stream is held until its first content. Without
+                that, it is handed on with its first piece.
 
         Raises:
             StoreError: the intent could not be written; nothing was sent.
@@ -112,7 +116,7 @@ class Attempt:
             context = self._opener(self.call)
             self.reply = await context.__aenter__()
             self._context = context
-            await self._read_ahead(self.reply)
+            await self._read_ahead(self.reply, hold=hold)
         except Exception as exc:  # border: a plugin's own code
             failure = self.failure = self._explain(exc)
             self.finish(_how(failure, answered=self.reply is not None))
@@ -124,7 +128,11 @@ class Attempt:
             self.finish(self.abandoned or "disconnected")
             await self.shut()
             raise
-        self._took_to_content = self.tools.clock() - self._started
+        self._note_content(self.reply.observed)
+
+    def _note_content(self, observed: Observed) -> None:
+        if self._took_to_content is None and observed.has_content and self._started is not None:
+            self._took_to_content = self.tools.clock() - self._started
 
     def _explain(self, exc: Exception) -> Failure | RefusedCall:
         """Give the failure itself, or in place of what a plugin must not raise, one that says so.
@@ -142,7 +150,7 @@ class Attempt:
             return exc
         return report_bug(self.intent.provider, exc)
 
-    async def _read_ahead(self, reply: Reply) -> None:
+    async def _read_ahead(self, reply: Reply, *, hold: bool) -> None:
         observed, stream = reply.observed, self.call.stream
         whole = None if stream else getattr(reply, "whole", None)
         failed: ProviderError | None = None
@@ -153,7 +161,7 @@ class Attempt:
             self._rest = reply.chunks()
             async for chunk in self._rest:
                 failed = self._keep(chunk) or observed.error
-                if failed is not None or (stream and observed.has_content):
+                if failed is not None or (stream and (observed.has_content or not hold)):
                     break
             else:
                 self.exhausted = True
@@ -196,8 +204,11 @@ class Attempt:
         """Give what has not been read yet, from the provider itself; for its one reader."""
         if self.exhausted or self._rest is None:
             return
+        observed = self.observed
         try:
             async for chunk in self._rest:
+                if self._took_to_content is None and observed is not None:
+                    self._note_content(observed)
                 yield chunk
         except (ProviderError, WireError) as exc:
             self.failure = exc

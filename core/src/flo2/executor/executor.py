@@ -83,6 +83,7 @@ class Executor:
         course = _Course(make, self._sleep)
         for number, stage in enumerate(plan.stages):
             only = stage.candidates[0]
+            course.last = number == len(plan.stages) - 1 and len(stage.candidates) == 1
             if len(stage.candidates) > 1 or make.outlives(only):
                 won = await self._at_once(stage, course, first=number == 0)
             else:
@@ -137,6 +138,8 @@ class _Course:
     def __init__(self, make: MakeAttempt, sleep: Sleep) -> None:
         self.fault: ProviderError | None = None
         """The first failure that is the caller's own: it would be the same everywhere."""
+        self.last: bool = False
+        """The candidate at hand is the only one left."""
         self._make = make
         self._sleep = sleep
         self._begun = 0
@@ -157,7 +160,7 @@ class _Course:
                 attempt = self._make(candidate, role="retry" if count else role)
                 if runner is not None:
                     runner.attempt = attempt
-                await attempt.open()
+                await attempt.open(hold=not self.last or count < retries)
             except SecretError as exc:
                 self._failures[number] = _unusable(candidate, exc)
                 return None

@@ -261,30 +261,25 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def deep(session: nox.Session) -> None:
-    """Run the long forms: deep tests, each plugin alone from its wheel, the Node SDKs."""
+    """Run the long forms: kills, the Node SDKs, each plugin alone from its wheel.
+
+    With arguments after `--`: only the deep tests, with these for pytest.
+    """
     _install(session, "dev.txt")
     summary = Summary(session)
-    summary.live(
-        "pytest -m deep",
-        "python",
-        "-m",
-        "pytest",
-        "-m",
-        "deep",
-        *session.posargs,
-        env=(("FLO2_DEEP", "1"),),
-    )
-    wheels = _build(session, _scratch(session) / "wheels", "wheel")
-    for plugin in PLUGINS:
-        started = time.monotonic()
-        passed = _alone(session, plugin, wheels)
-        summary.add(f"alone: {plugin.name}", passed=passed, seconds=time.monotonic() - started)
-    for package in sorted((ROOT / "tests").rglob("package.json")):
-        if "node_modules" not in package.parts:
+    started = time.monotonic()
+    sdks = _scratch(session) / "node"
+    passed = _node_sdks(session, ROOT / "tests" / "node", sdks)
+    summary.add("npm ci: Node SDKs", passed=passed, seconds=time.monotonic() - started)
+    run = ("python", "-m", "pytest", "-m", "deep", "--durations=5", *session.posargs)
+    env = (("FLO2_DEEP", "1"), ("FLO2_NODE_SDKS", str(sdks)))
+    summary.live("pytest -m deep", *run, env=env)
+    if not session.posargs:
+        wheels = _build(session, _scratch(session) / "wheels", "wheel")
+        for plugin in PLUGINS:
             started = time.monotonic()
-            passed = _node(session, package.parent)
-            name = f"node: {package.parent.relative_to(ROOT).as_posix()}"
-            summary.add(name, passed=passed, seconds=time.monotonic() - started)
+            passed = _alone(session, plugin, wheels)
+            summary.add(f"alone: {plugin.name}", passed=passed, seconds=time.monotonic() - started)
     summary.finish()
 
 
@@ -308,25 +303,29 @@ def _alone(session: nox.Session, plugin: Path, wheels: Path) -> bool:
     kit = ["hypothesis", "pytest", "trustme"]
     if not _live(session, *pip, *kit, quiet=True):
         return False
-    # Without the checkout on sys.path: what is imported is what the wheels hold.
+    # Without the checkout on sys.path, nor this session's commands on PATH: what is imported and
+    # what is started is what the wheels hold. pytest fails where it finds no tests.
     command = (str(scripts / "pytest"), "-q", "-c", "pyproject.toml", str(plugin / "tests"))
-    return _live(session, *command)
+    path = os.pathsep.join([str(scripts), os.environ.get("PATH", "")])
+    env = (("PATH", path), ("VIRTUAL_ENV", str(home)), ("PYTHONPATH", ""))
+    return _live(session, *command, env=env)
 
 
 def _wheel(folder: Path, distribution: str) -> Path:
     return next(folder.glob(f"{distribution.replace('-', '_')}-*.whl"))
 
 
-def _node(session: nox.Session, folder: Path) -> bool:
-    """Install and run the tests of one Node package."""
+def _node_sdks(session: nox.Session, source: Path, target: Path) -> bool:
+    """Install the pinned Node SDKs into `target`, so that the checkout stays as it is."""
     npm = shutil.which("npm")
     if npm is None:
-        session.warn(f"{folder}: npm is not on PATH; install Node.js to run these tests")
+        session.warn("npm is not on PATH; install Node.js 20 or newer to run tests/node")
         return False
-    how = "ci" if (folder / "package-lock.json").exists() else "install"
-    command = [npm, "--prefix", str(folder)]
-    options = ["--no-audit", "--no-fund", "--ignore-scripts"]
-    return _live(session, *command, how, *options, quiet=True) and _live(session, *command, "test")
+    target.mkdir(exist_ok=True)
+    for name in (".npmrc", "package.json", "package-lock.json"):
+        shutil.copyfile(source / name, target / name)
+    options = ("--no-audit", "--no-fund", "--ignore-scripts")
+    return _live(session, npm, "ci", *options, folder=target, quiet=True)
 
 
 # ---------------------------------------------------------------------------------- build and lock

@@ -1,0 +1,71 @@
+// The official Node SDKs as clients, driven by test_node_sdks.py: one JSON command a line on standard
+// input, one JSON answer a line on standard output. A command is
+//   {sdk: "openai" | "anthropic", base_url, key, do: "ask" | "models", beta, retries, request}
+// and an answer {value} or {error: {name, status, body, message}}, with `sent` (the requests that the
+// SDK made of it, retries included) and `headers` (of the last answer). The first argument is the
+// folder that holds node_modules.
+
+import { createRequire } from "node:module";
+import path from "node:path";
+import { createInterface } from "node:readline";
+
+const require = createRequire(path.join(process.argv[2], "package.json"));
+const { default: OpenAI } = require("openai");
+const { default: Anthropic } = require("@anthropic-ai/sdk");
+
+const asks = {
+  async openai(client, request) {
+    if (!request.stream) return { final: await client.chat.completions.create(request), events: [] };
+    const events = [];
+    const stream = client.chat.completions.stream(request);
+    // Each as it came: the helper goes on writing into its snapshot.
+    stream.on("chunk", (chunk) => events.push(structuredClone(chunk)));
+    return { final: await stream.finalChatCompletion(), events };
+  },
+  async anthropic(client, request, beta) {
+    const messages = beta ? client.beta.messages : client.messages;
+    if (!request.stream) return { final: await messages.create(request), events: [] };
+    const events = [];
+    const stream = messages.stream(request);
+    stream.on("streamEvent", (event) => events.push(structuredClone(event)));
+    return { final: await stream.finalMessage(), events };
+  },
+};
+
+async function models(client) {
+  const listed = [];
+  for await (const model of client.models.list()) listed.push(model);
+  return { listed, first: await client.models.retrieve(listed[0].id) };
+}
+
+async function answer(command) {
+  const sent = [];
+  let headers = {};
+  const options = {
+    baseURL: command.sdk === "openai" ? `${command.base_url}/v1` : command.base_url,
+    apiKey: command.key,
+    timeout: 30_000,
+    maxRetries: command.retries,
+    fetch: async (url, init) => {
+      sent.push({ url: String(url), body: init?.body ? JSON.parse(init.body) : null });
+      const response = await fetch(url, init);
+      headers = Object.fromEntries(response.headers);
+      return response;
+    },
+  };
+  const client = command.sdk === "openai" ? new OpenAI(options) : new Anthropic(options);
+  try {
+    const value =
+      command.do === "models"
+        ? await models(client)
+        : await asks[command.sdk](client, command.request, command.beta);
+    return { value, sent, headers };
+  } catch (error) {
+    const { status = null, error: body = null, message } = error;
+    return { error: { name: error.constructor.name, status, body, message }, sent, headers };
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  process.stdout.write(`${JSON.stringify(await answer(JSON.parse(line)))}\n`);
+}

@@ -271,7 +271,9 @@ def deep(session: nox.Session) -> None:
     sdks = _scratch(session) / "node"
     passed = _node_sdks(session, ROOT / "tests" / "node", sdks)
     summary.add("npm ci: Node SDKs", passed=passed, seconds=time.monotonic() - started)
-    run = ("python", "-m", "pytest", "-m", "deep", "--durations=5", *session.posargs)
+    # -raP: what a test prints is shown too, such as the number of kills.
+    shown = ("-raP", "--durations=5")
+    run = ("python", "-m", "pytest", "-m", "deep", *shown, *session.posargs)
     env = (("FLO2_DEEP", "1"), ("FLO2_NODE_SDKS", str(sdks)))
     summary.live("pytest -m deep", *run, env=env)
     if not session.posargs:
@@ -285,6 +287,7 @@ def deep(session: nox.Session) -> None:
 
 def _alone(session: nox.Session, plugin: Path, wheels: Path) -> bool:
     """Install one plugin's wheel and core's into a fresh environment, and run its tests there."""
+    session.log(f"{plugin.name} alone, from its wheel")
     home = _scratch(session) / "alone" / plugin.name
     venv.create(home, with_pip=True, clear=True, symlinks=not WINDOWS)
     scripts = home / ("Scripts" if WINDOWS else "bin")
@@ -303,12 +306,16 @@ def _alone(session: nox.Session, plugin: Path, wheels: Path) -> bool:
     kit = ["hypothesis", "pytest", "trustme"]
     if not _live(session, *pip, *kit, quiet=True):
         return False
-    # Without the checkout on sys.path, nor this session's commands on PATH: what is imported and
-    # what is started is what the wheels hold. pytest fails where it finds no tests.
-    command = (str(scripts / "pytest"), "-q", "-c", "pyproject.toml", str(plugin / "tests"))
+    # A copy without the source, with neither the checkout on sys.path nor this session's commands
+    # on PATH: what is imported and what is started is what the wheels hold. Processes that a test
+    # spawns find it again, as `-m` puts the working directory on sys.path. pytest fails where it
+    # finds no tests.
+    left_out = shutil.ignore_patterns("src", "dist", "__pycache__")
+    shutil.copytree(plugin, home / "run", ignore=left_out)
+    command = [str(scripts / "python"), "-m", "pytest", "-q", "-c", str(ROOT / "pyproject.toml")]
     path = os.pathsep.join([str(scripts), os.environ.get("PATH", "")])
     env = (("PATH", path), ("VIRTUAL_ENV", str(home)), ("PYTHONPATH", ""))
-    return _live(session, *command, env=env)
+    return _live(session, *command, "--rootdir=.", "tests", folder=home / "run", env=env)
 
 
 def _wheel(folder: Path, distribution: str) -> Path:
@@ -370,17 +377,36 @@ def lock(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the shared benchmark (FLO2_SHARED or ../shared). Arguments after `--` go to it."""
+    """Measure flo2's own work per call; then, where it is there, run the shared comparison.
+
+    The comparison of several gateways lies outside this repository, in FLO2_SHARED or ../shared;
+    arguments after `--` go to it.
+    """
+    _install(session, "run.txt")
+    if not _live(session, "python", "benchmarks/own_work.py"):
+        session.error("benchmarks/own_work.py failed; its message is above")
     shared = Path(os.environ.get("FLO2_SHARED") or ROOT.parent / "shared")
     script = shared / "bench" / "bench.py"
     if not script.is_file():
-        session.error(f"no benchmark at {script}; set FLO2_SHARED to the folder that holds bench/")
-    _install(session, "run.txt")
-    results = _scratch(session) / "results.json"
-    arguments = session.posargs or ["--only", "direct", "--rounds", "1", "--out", str(results)]
-    # `flo2` is on PATH for the commands of an --extra file.
+        if session.posargs:
+            session.error(f"no comparison at {script}; set FLO2_SHARED to the folder of bench/")
+        return
+    folder = _scratch(session) / "side-by-side"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    extra = folder / "flo2.json"
+    with extra.open("wb") as file:
+        prepare = [_program(session, "python"), "benchmarks/side_by_side.py", str(folder)]
+        done = subprocess.run(
+            prepare, cwd=ROOT, env=_environment(session), stdout=file, check=False
+        )
+    if done.returncode:
+        session.error("benchmarks/side_by_side.py failed; its message is above")
+    out = str(folder / "results.json")
+    few = () if session.posargs else ("--only", "direct,flo2", "--rounds", "1")
+    arguments = ("--extra", str(extra), "--out", out, *few, *session.posargs)
     if not _live(session, "python", str(script), *arguments):
-        session.error("the benchmark failed; its message is above")
+        session.error("the comparison failed; its message is above")
 
 
 if __name__ == "__main__":

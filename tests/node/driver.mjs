@@ -1,7 +1,7 @@
 // The official Node SDKs as clients, driven by test_node_sdks.py: one JSON command a line on standard
 // input, one JSON answer a line on standard output. A command is
-//   {sdk: "openai" | "anthropic", base_url, key, do: "ask" | "models", beta, retries, request}
-// and an answer {value} or {error: {name, status, body, message}}, with `sent` (the requests that the
+//   {sdk: "openai" | "anthropic", base_url, key, do, beta, retries, request}; `do` is a name below,
+// an answer {value} or {error: {name, status, body, message}}, with `sent` (the requests that the
 // SDK made of it, retries included) and `headers` (of the last answer). The first argument is the
 // folder that holds node_modules.
 
@@ -12,6 +12,7 @@ import { createInterface } from "node:readline";
 const require = createRequire(path.join(process.argv[2], "package.json"));
 const { default: OpenAI } = require("openai");
 const { default: Anthropic } = require("@anthropic-ai/sdk");
+const { betaTool } = require("@anthropic-ai/sdk/helpers/beta/json-schema");
 
 const asks = {
   async openai(client, request) {
@@ -32,11 +33,24 @@ const asks = {
   },
 };
 
-async function models(client) {
-  const listed = [];
-  for await (const model of client.models.list()) listed.push(model);
-  return { listed, first: await client.models.retrieve(listed[0].id) };
-}
+const does = {
+  ask: (client, { sdk, request, beta }) => asks[sdk](client, request, beta),
+  embed: async (client, { request }) => await client.embeddings.create(request),
+  async models(client) {
+    const listed = [];
+    for await (const model of client.models.list()) listed.push(model);
+    return { listed, first: await client.models.retrieve(listed[0].id) };
+  },
+  async run_tool(client, { request }) {
+    const weather = betaTool({
+      name: "get_weather",
+      description: "Tell the weather in a city.",
+      inputSchema: { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
+      run: ({ city }) => `${city}: sun`,
+    });
+    return await client.beta.messages.toolRunner({ ...request, tools: [weather] }).runUntilDone();
+  },
+};
 
 async function answer(command) {
   const sent = [];
@@ -55,11 +69,7 @@ async function answer(command) {
   };
   const client = command.sdk === "openai" ? new OpenAI(options) : new Anthropic(options);
   try {
-    const value =
-      command.do === "models"
-        ? await models(client)
-        : await asks[command.sdk](client, command.request, command.beta);
-    return { value, sent, headers };
+    return { value: await does[command.do](client, command), sent, headers };
   } catch (error) {
     const { status = null, error: body = null, message } = error;
     return { error: { name: error.constructor.name, status, body, message }, sent, headers };

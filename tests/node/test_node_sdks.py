@@ -111,8 +111,8 @@ async def node(anyio_backend):
 def ask(node, stage):
     """Ask through the gateway."""
 
-    async def ask(sdk, request, *, key=stage.key, **more):
-        given = {"sdk": sdk, "base_url": stage.url, "key": key, "do": "ask", "request": request}
+    async def ask(sdk, request, *, do="ask", key=stage.key, **more):
+        given = {"sdk": sdk, "base_url": stage.url, "key": key, "do": do, "request": request}
         return await node.do(**given, **more)
 
     return ask
@@ -377,3 +377,40 @@ async def test_both_list_the_same_models(node, stage):
     assert set(MODELS.values()) <= set(ids)
     assert mine["first"] == mine["listed"][0]
     assert theirs["first"] == theirs["listed"][0]
+
+
+# The SDKs' own loops and codings ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", [{}, {"encoding_format": "float"}], ids=["base64", "float"])
+async def test_vectors_are_decoded_whichever_coding_is_asked_for(asked, stage, ask):
+    """The SDK asks for base64 unless told, and decodes it; this upstream has floats alone."""
+    model, vector = "text-embedding-3-small", [0.5, -0.25, 1.0]
+    data = [{"object": "embedding", "index": 0, "embedding": vector}]
+    usage = {"prompt_tokens": 2, "total_tokens": 2}
+    made = {"object": "list", "data": data, "model": model, "usage": usage}
+    stage.upstream.reply(json=made)
+    mine = await ask("openai", {"model": f"openai/{model}", "input": "Hi", **asked}, do="embed")
+    (sent,) = mine["sent"]
+    assert sent["body"]["encoding_format"] == asked.get("encoding_format", "base64")
+    assert mine["value"] == made
+
+
+async def test_the_tool_runner_goes_on_without_threads_on_another_provider(stage, ask):
+    """It opens a message thread, is told that there is none, and sends the whole conversation."""
+    before, golden = len(stage.arrived()), {trace.name: trace for trace in OPENAI}["plain_text"]
+    function = {"name": "get_weather", "arguments": '{"city": "Oslo"}'}
+    calls = [{"id": "call_1", "type": "function", "function": function}]
+    message = {"role": "assistant", "content": None, "tool_calls": calls}
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+    stage.upstream.reply(json={**json.loads(golden.body), "choices": [choice]})
+    stage.play(golden)
+    mine = await ask("anthropic", {**HELLO, "model": MODELS["openai"]}, do="run_tool")
+    first, second = stage.arrived(before)
+    assert "thread" in mine["sent"][0]["body"]
+    assert "thread" not in first.json()
+    sent = second.json()["messages"]
+    assert [each["role"] for each in sent] == ["user", "assistant", "tool"]
+    assert sent[-1]["content"] == "Oslo: sun"
+    expected = json.loads(golden.body)["choices"][0]["message"]["content"]
+    assert mine["value"]["content"] == [{"type": "text", "text": expected}]

@@ -6,10 +6,12 @@ Imports: model, errors, secrets.
 from __future__ import annotations
 
 import difflib
+import shlex
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import attrs
 import cattrs
@@ -46,7 +48,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         try:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise ConfigError([f"there is no file {str(path)!r}; make one: flo2 init"]) from None
+            make = f"flo2 init --config {shlex.quote(str(path))}"
+            raise ConfigError([f"there is no file {str(path)!r}; make one: {make}"]) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
             raise ConfigError([f"{path} is not valid TOML: {exc}"]) from exc
     for name, text in sorted(environ.items()):
@@ -108,12 +111,83 @@ def _converter() -> cattrs.Converter:
             if not isinstance(value, Mapping):
                 msg = f"expected a table, got {_shown(value)}"
                 raise TypeError(msg)
-            return structure(value, to)
+            try:
+                return structure(value, to)
+            except ClassValidationError as exc:
+                # What attrs' validators refuse: they stop at the first, and a reader wants all.
+                raise _whole(exc, cls, value) from None
 
         return check
 
     converter.register_structure_hook_factory(attrs.has, of_attrs)
+    for origin, make in ((tuple, _sequence), (Mapping, _table), (Literal, _choice)):
+        converter.register_structure_hook_factory(
+            partial(_comes_from, origin), partial(make, converter=converter)
+        )
     return converter
+
+
+def _comes_from(origin: object, to: Any) -> bool:
+    return get_origin(to) is origin
+
+
+def _whole(
+    exc: ClassValidationError, cls: type[Any], given: Mapping[str, Any]
+) -> ClassValidationError:
+    """Add what every validator says: attrs stops at the first of them, a reader wants all."""
+    grouped, leaves = exc.group_exceptions()
+    told = {note.name for _, note in grouped}
+    found: list[Exception] = []
+    for attribute in attrs.fields(cls):
+        name, validator = attribute.name, attribute.validator
+        if validator is not None and name in given and name not in told:
+            try:
+                validator(None, attribute, given[name])
+            except ValueError as error:
+                found.append(error)
+    if not found:
+        return exc
+    kept = [inner for inner, _ in grouped]
+    kept += [leaf for leaf in leaves if isinstance(leaf, ForbiddenExtraKeysError)]
+    return ClassValidationError(exc.message, [*kept, *found], cls)
+
+
+def _sequence(to: Any, converter: cattrs.Converter) -> Callable[[object, Any], object]:
+    item = get_args(to)[0]
+
+    def check(value: object, _: Any) -> object:
+        # A text is iterable too: "drop" must not become the four items d, r, o and p.
+        if not isinstance(value, list | tuple):
+            msg = f"expected a list, got {_shown(value)}"
+            raise TypeError(msg)
+        return tuple(converter.structure(value, list[item]))  # type: ignore[valid-type]
+
+    return check
+
+
+def _table(to: Any, converter: cattrs.Converter) -> Callable[[object, Any], object]:
+    key, item = get_args(to)
+
+    def check(value: object, _: Any) -> object:
+        if not isinstance(value, Mapping):
+            msg = f"expected a table, got {_shown(value)}"
+            raise TypeError(msg)
+        return converter.structure(value, dict[key, item])  # type: ignore[valid-type]
+
+    return check
+
+
+def _choice(to: Any, converter: cattrs.Converter) -> Callable[[object, Any], object]:
+    del converter  # a choice has no parts
+    choices = get_args(to)
+
+    def check(value: object, _: Any) -> object:
+        if value not in choices:
+            msg = f"expected one of {', '.join(map(repr, choices))}, got {_shown(value)}"
+            raise ValueError(msg)
+        return value
+
+    return check
 
 
 def _strict(value: object, kind: type[Any]) -> Any:

@@ -65,7 +65,18 @@ class PluginsConfig:
 
 def _are_networks(_instance: object, _attribute: object, value: tuple[str, ...]) -> None:
     for text in value:
-        ip_network(text)
+        try:
+            ip_network(text)
+        except ValueError as exc:
+            msg = f"'allow_private': {exc}; write a network as 10.0.0.0/8"
+            raise ValueError(msg) from None
+
+
+def _are_severities(_instance: object, _attribute: object, value: tuple[str, ...]) -> None:
+    known = ("note", "drop", "refuse")
+    if unknown := [text for text in value if text not in known]:
+        msg = f"'refuse_losses': {unknown[0]!r} is no severity; known: {', '.join(known)}"
+        raise ValueError(msg)
 
 
 @frozen(kw_only=True)
@@ -90,6 +101,12 @@ class NetworkConfig:
         return tuple(ip_network(text) for text in self.allow_private)
 
 
+def _is_reference(_instance: object, _attribute: object, value: str) -> None:
+    if value and not value.startswith(("env:", "file:", "vault:")):
+        msg = "'kek' is no reference (not shown, it may be a key); write env:NAME or file:/path"
+        raise ValueError(msg)
+
+
 @frozen(kw_only=True)
 class SecretsConfig:
     """`[secrets]`: the key-encryption keys.
@@ -99,7 +116,7 @@ class SecretsConfig:
             wraps, all unwrap. Empty: a file in the data folder, made at the first run.
     """
 
-    kek: str = ""
+    kek: str = field(default="", validator=_is_reference)
 
 
 @frozen(kw_only=True)
@@ -148,4 +165,4 @@ class Config:
     providers: Mapping[str, Table] = field(factory=dict, repr=False)
     strategies: Mapping[str, Table] = field(factory=dict)
     observers: Mapping[str, Table] = field(factory=dict)
-    refuse_losses: tuple[str, ...] = ("refuse",)
+    refuse_losses: tuple[str, ...] = field(default=("refuse",), validator=_are_severities)

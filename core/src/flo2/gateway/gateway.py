@@ -142,6 +142,8 @@ class Gateway:
             only=config.plugins.only,
             extra={"flo2": builtins, **(plugins or {})},
         )
+        named = config.plugins.only or ()
+        loaded.raise_for(plugin for plugin in loaded.loaded if plugin.name in named)
         net = config.network
         wire = wire or Wire(engine=net.engine, allow_private=net.networks, ca_file=net.ca_file)
         if store is None:

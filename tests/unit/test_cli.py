@@ -62,6 +62,16 @@ def test_every_command_takes_the_common_options(name):
         assert {"--config", "--data-dir", "--json", "--debug"} <= names
 
 
+@pytest.mark.parametrize("words", [[], ["ledger"]])
+def test_a_group_alone_shows_its_help_and_calls_it_no_error(words, state, capsys):
+    assert run(words, state) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"Usage: {' '.join(['flo2', *words])} [OPTIONS] COMMAND")
+    assert err.count("Usage:") == 1
+    assert "Error" not in err
+
+
 def test_an_unknown_command_names_the_nearest(state, capsys):
     assert run(["key"], state) == 2
     assert "there is no command 'key'; did you mean 'keys'?" in capsys.readouterr().err
@@ -95,6 +105,14 @@ def test_a_wrong_configuration_tells_every_problem(state, tmp_path, capsys):
     err = capsys.readouterr().err.splitlines()
     assert len(err) == 3
     assert any("unknown key 'prot' (did you mean 'port'?)" in line for line in err)
+
+
+def test_a_file_that_is_not_there_is_made_under_the_name_that_was_given(state, tmp_path, capsys):
+    file = tmp_path / "my own.toml"
+    assert run(["config", "check", str(file)], state) == 1
+    assert capsys.readouterr().err == (
+        f"error: there is no file '{file}'; make one: flo2 init --config '{file}'\n"
+    )
 
 
 def test_debug_raises_the_error(state):

@@ -114,6 +114,7 @@ def test_a_first_start_in_a_pipe(capsys, monkeypatch):
     assert json.loads(words[-1])["model"] == "acme/small"
     compile("\n".join(openai.splitlines()[1:]), "openai", "exec")
     compile("\n".join(anthropic.splitlines()[1:]), "anthropic", "exec")
+    assert [lines.splitlines()[-1][:6] for lines in (openai, anthropic)] == ["print(", "print("]
     assert rest.splitlines() == [
         "add a provider   flo2 providers add NAME   (beta)",
         "another key      flo2 keys create NAME",

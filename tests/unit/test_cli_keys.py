@@ -61,6 +61,13 @@ def test_a_key_is_listed_without_itself(state, capsys):
     assert (secret.startswith(listed["prefix"]), secret.endswith(listed["last4"])) == (True, True)
 
 
+def test_a_key_that_ends_is_listed_with_its_end(state, capsys):
+    run(["keys", "create", "app", "--expires", "2d", "--json"], state)
+    ends = json.loads(capsys.readouterr().out)["expires_at"]
+    assert run(["keys"], again(state)) == 0
+    assert capsys.readouterr().out.splitlines()[1].endswith(f"  until {ends[:16]}Z")
+
+
 def test_rotation_gives_a_successor_and_both_work(state, capsys):
     run(["keys", "create", "app", "--json"], state)
     first = json.loads(capsys.readouterr().out)

@@ -303,7 +303,16 @@ def test_an_unknown_kind_says_what_there_is():
     with pytest.raises(PluginError) as caught:
         plugins.get("provider", "acme")
     assert str(caught.value) == (
-        "no provider kind 'acme'; installed: a, b. Try: pip install flo2-provider-acme"
+        "no provider kind 'acme'; installed: a, b; a plugin that adds it is not installed"
+    )
+
+
+def test_an_unknown_kind_names_the_one_that_is_near_and_no_package():
+    plugins = load(p=Registers(provider("sandbox"), provider("b")))
+    with pytest.raises(PluginError) as caught:
+        plugins.get("provider", "sandbx")
+    assert str(caught.value) == (
+        "no provider kind 'sandbx'; installed: b, sandbox; did you mean 'sandbox'?"
     )
 
 

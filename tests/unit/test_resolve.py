@@ -83,7 +83,7 @@ def test_a_bare_name_that_two_providers_know_is_refused_with_both() -> None:
     [
         ("unkeyed/m", "flo2 providers add unkeyed"),
         ("unkeyed-9", "flo2 providers add unkeyed"),
-        ("listed-2", "did you mean 'other/listed-1'"),
+        ("listed-2", r"; did you mean 'other/listed-1'\. Any model"),
         ("nobody/m", "no provider of this account knows model 'nobody/m'"),
         ("acme/", "write acme/MODEL"),
     ],

@@ -142,7 +142,7 @@ class Plugins:
         """Find a registered class.
 
         Raises:
-            PluginError: none is registered under that name; says what is, and what to install.
+            PluginError: none is registered under that name; says what is, and which is near.
         """
         found = self._slots[slot].get(kind)
         if found is not None:
@@ -152,8 +152,10 @@ class Plugins:
             msg = f"plugin {broken[0].name!r} does not load: {broken[0].error}"
             raise PluginError(msg) from broken[0].cause
         have = ", ".join(self.kinds(slot)) or "none"
-        msg = f"no {slot} kind {kind!r}; installed: {have}. Try: pip install flo2-{slot}-{kind}"
-        raise PluginError(msg)
+        near = difflib.get_close_matches(kind, self.kinds(slot), 1, 0.7)
+        # A slip of the pen must not become the name of a package that somebody installs.
+        hint = f"did you mean {near[0]!r}?" if near else "a plugin that adds it is not installed"
+        raise PluginError(f"no {slot} kind {kind!r}; installed: {have}; {hint}")
 
     def origin(self, slot: Slot, kind: str) -> str:
         """Name the plugin that registered a kind."""

@@ -128,7 +128,7 @@ class Bench:
         if name in providers:
             return providers[name]
         have = ", ".join(sorted(providers)) or "none"
-        near = difflib.get_close_matches(name, list(providers), 1)
+        near = difflib.get_close_matches(name, list(providers), 1, 0.7)
         hint = f"did you mean {near[0]!r}?" if near else f"try: pip install flo2-provider-{name}"
         raise NotFound(f"there is no provider {name!r} (installed: {have}); {hint}", param="name")
 

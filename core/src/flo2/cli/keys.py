@@ -97,7 +97,7 @@ def list_(state: State, *, account: str | None, ended: bool) -> None:
                 key.team or "",
                 ", ".join(key.models) or "all",
                 timestamp(key.created_us)[:10],
-                _standing(key, now),
+                _told(key, now),
             ]
             for key in found
         ],
@@ -219,6 +219,13 @@ def _standing(key: IssuedKey, now_us: int) -> str:
     if key.expires_us is not None and key.expires_us <= now_us:
         return "expired"
     return "ending" if key.expires_us is not None else "works"
+
+
+def _told(key: IssuedKey, now_us: int) -> str:
+    standing = _standing(key, now_us)
+    if standing != "ending" or key.expires_us is None:
+        return standing
+    return f"until {timestamp(key.expires_us)[:16]}Z"
 
 
 def _as_json(key: IssuedKey, now_us: int) -> dict[str, object]:

@@ -113,7 +113,7 @@ def _version(context: click.Context, _: click.Parameter, value: Any) -> None:
 @click.group(
     cls=Root,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Every command takes --config, --data-dir, --json and --debug.",
+    epilog="Every command takes --config, --data-dir, --json and --debug, after its name.",
 )
 @click.option(
     "--version",
@@ -141,6 +141,9 @@ def run(args: Sequence[str] | None = None, state: State | None = None) -> int:
 
     try:
         code = cli.main(args, prog_name="flo2", obj=state, standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as exc:
+        click.echo(exc.message, err=True)  # the help text itself, which is no error to a reader
+        return exc.exit_code
     except click.UsageError as exc:
         # A click error repeats what was typed, and a key pasted into the wrong place is typed too.
         click.UsageError(redact(exc.message), exc.ctx).show()

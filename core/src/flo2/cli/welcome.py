@@ -180,7 +180,9 @@ def _sections(welcome: Welcome) -> Sequence[tuple[str, Sequence[str]]]:
         key, model = welcome.key.reveal(), welcome.model
         sections.append(("Try it:", _curl(address, key, model)))
         sections.append(("Or in Python (pip install openai):", _openai(address, key, model)))
-        sections.append(("Or with Anthropic's SDK:", _anthropic(address, key)))
+        sections.append(
+            ("Or with Anthropic's SDK (pip install anthropic):", _anthropic(address, key, model))
+        )
     sections.append(("", _next(welcome)))
     return sections
 
@@ -205,10 +207,13 @@ def _openai(address: str, key: str, model: str) -> list[str]:
     ]
 
 
-def _anthropic(address: str, key: str) -> list[str]:
+def _anthropic(address: str, key: str, model: str) -> list[str]:
     return [
         "from anthropic import Anthropic",
         f'client = Anthropic(base_url="{address}", api_key="{key}")',
+        f'messages = [{{"role": "user", "content": "{_PROMPT}"}}]',
+        f'answer = client.messages.create(model="{model}", max_tokens=100, messages=messages)',
+        "print(answer.content[0].text)",
     ]
 
 

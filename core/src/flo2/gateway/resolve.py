@@ -207,9 +207,9 @@ def _no_such_model(
         )
     known = [*tenant.routes, *(f"{b.name}/{m}" for b in mine for m in sorted(b.listed))]
     near = difflib.get_close_matches(model, known, 3, 0.5)
-    hint = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+    hint = f"; did you mean {' or '.join(map(repr, near))}" if near else ""
     have = ", ".join(b.name for b in mine) or "none"
     return (
-        f"no provider of this account knows model {model!r} (providers: {have}){hint} "
+        f"no provider of this account knows model {model!r} (providers: {have}){hint}. "
         "Any model of a provider can be called as PROVIDER/MODEL; GET /v1/models lists them."
     )

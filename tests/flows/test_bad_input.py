@@ -212,7 +212,29 @@ async def test_unknown_paths_and_methods_say_so(house: House) -> None:
     wrong = await house.get(OPENAI)
 
     assert (lost.status, wrong.status) == (404, 405)
-    assert "/v1/nothing" in json.loads(lost.body)["error"]["message"]
+    assert json.loads(lost.body)["error"]["message"] == (
+        "there is nothing at '/v1/nothing'; what is there: /v1/chat/completions, /v1/embeddings, "
+        "/v1/messages, /v1/messages/count_tokens, /v1/models"
+    )
+    assert (
+        json.loads(wrong.body)["error"]["message"] == f"GET is not possible at '{OPENAI}'; use POST"
+    )
+    assert dict(wrong.headers)["allow"] == "POST"
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("/chat/completions", "did you mean '/v1/chat/completions'? The base URL of OpenAI's SDK"),
+        ("/models", "did you mean '/v1/models'? The base URL of OpenAI's SDK ends in /v1"),
+        ("/v1/v1/messages", "did you mean '/v1/messages'? The base URL of Anthropic's SDK ends"),
+    ],
+)
+async def test_a_wrong_base_url_is_recognised(house: House, path: str, hint: str) -> None:
+    lost = await house.get(path)
+
+    assert lost.status == 404
+    assert hint in json.loads(lost.body)["error"]["message"]
 
 
 async def test_only_the_admin_token_reads_what_is_not_ones_own(house: House) -> None:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["create_app"]
 
 _BACKSTOP = 64 << 20
+_CALLS = ("/v1/chat/completions", "/v1/embeddings", "/v1/messages", "/v1/messages/count_tokens")
+_MODELS = "/v1/models"
 
 
 def create_app(gateway: Gateway, *, lifespan: bool = True) -> ASGIApp:
@@ -95,12 +97,24 @@ def create_app(gateway: Gateway, *, lifespan: bool = True) -> ASGIApp:
 
 async def _not_found(request: Request, _: Exception) -> Response:
     path = request.scope["path"]
-    body = error_body(f"there is nothing at {path[:200]!r}", "not_found")
+    hint = _hint(path, request.scope.get("root_path", ""))
+    body = error_body(f"there is nothing at {path[:200]!r}; {hint}", "not_found")
     return Response(body, 404, media_type="application/json")
 
 
+def _hint(path: str, root: str) -> str:
+    """Say what to do about a path that is not there; a wrong base URL is the usual reason."""
+    below = path.removeprefix(root)
+    if (longer := f"/v1{below}") in {*_CALLS, _MODELS}:
+        return f"did you mean {root + longer!r}? The base URL of OpenAI's SDK ends in /v1"
+    if (shorter := below.removeprefix("/v1")) in _CALLS:
+        return f"did you mean {root + shorter!r}? The base URL of Anthropic's SDK ends before /v1"
+    return f"what is there: {', '.join(root + each for each in (*_CALLS, _MODELS))}"
+
+
 async def _wrong_method(request: Request, _: Exception) -> Response:
-    body = error_body(
-        f"{request.method} is not possible at {request.scope['path'][:200]!r}", "method_not_allowed"
-    )
-    return Response(body, 405, media_type="application/json")
+    path = request.scope["path"]
+    use = "POST" if path.endswith(_CALLS) else "GET"
+    message = f"{request.method} is not possible at {path[:200]!r}; use {use}"
+    body = error_body(message, "method_not_allowed")
+    return Response(body, 405, media_type="application/json", headers={"allow": use})

@@ -3,11 +3,13 @@ from __future__ import annotations
 from decimal import Decimal
 from hashlib import sha256
 
+import msgspec
 import pytest
 from attrs import evolve
 
 from flo2.errors import StoreError
 from flo2.ledger import chain_links, verify
+from flo2.ledger.codec import canonical, encode_attribution
 from flo2.records import Adjust, Attribution, Void
 from flo2.stores import ChainLink, WriterHead
 from flo2.testing.records import an_exchange, an_intent, linked, pend_of, settle_of, void_of
@@ -135,3 +137,28 @@ def test_a_record_that_cannot_be_read_is_a_problem_not_an_exception():
         raise StoreError("writer 'w1', record 2: cannot be read back")
 
     assert verify(links()) == ["writer 'w1', record 2: cannot be read back"]
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_the_payload_is_the_record_in_order_of_name_without_its_attribution(record):
+    fields = msgspec.to_builtins(record)
+    fields.pop("attribution", None)
+    assert canonical(record) == msgspec.json.encode(fields, order="sorted")
+
+
+@pytest.mark.parametrize(
+    ("attribution", "text"),
+    [
+        (Attribution(), b"{}"),
+        (
+            Attribution(team="red", tags={"b": "2", "a": "1"}),
+            b'{"tags":{"a":"1","b":"2"},"team":"red"}',
+        ),
+        (
+            Attribution(customer="", feature="x\ud800y"),
+            '{"customer":"","feature":"x\ufffdy"}'.encode(),
+        ),
+    ],
+)
+def test_an_attribution_is_written_with_what_it_says_and_no_more(attribution, text):
+    assert encode_attribution(attribution) == text

@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from attrs import evolve
 from sqlalchemy import create_engine
 
 import flo2_store_sql
@@ -318,3 +319,47 @@ def test_erased_attributions_are_gone_from_the_file(make, path):
     store.close()  # the last connection folds the write-ahead log into the file
     assert [each.name for each in path.parent.iterdir()] == ["flo2.db"]
     assert b"ada@example.org" not in path.read_bytes()
+
+
+ONE, TWO, THREE = (an_intent(number) for number in range(1, 4))
+LIVES = linked(
+    *(ONE, pend_of(ONE), settle_of(ONE), void_of(ONE)),  # closed once, whatever comes after
+    *(TWO, void_of(TWO), settle_of(TWO)),
+    *(THREE, an_exchange(3), THREE, pend_of(THREE), pend_of(THREE)),
+)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_entries_do_not_depend_on_how_records_were_batched(tmp_path, size):
+    tables = []
+    for name, step in (("pieces", size), ("whole", len(LIVES))):
+        store = SqlStore(SqlStore.Config(path=str(tmp_path / name)))
+        store.open()
+        for start in range(0, len(LIVES), step):
+            store.append(LIVES[start : start + step])
+        store.close()
+        tables.append(rows(tmp_path / name, "SELECT * FROM ledger_entries ORDER BY entry_id"))
+    assert tables[0] == tables[1]
+    assert [each["status"] for each in tables[0]] == ["settled", "void", "pending"]
+
+
+def test_an_end_that_comes_with_a_second_intent_closes_the_first(make, path):
+    store = make()
+    store.append(linked(ONE))
+    store.append(linked(ONE, settle_of(ONE), writer="w2"))
+    store.append(linked(ONE, void_of(ONE), writer="w3"))
+    (row,) = rows(path, "SELECT entry_id, writer, status, total FROM ledger_entries")
+    assert row == {"entry_id": "x1.1", "writer": "w1", "status": "settled", "total": "0.000123"}
+
+
+def test_what_no_text_column_holds_is_replaced_in_every_column(make, path):
+    store = make()
+    who = Attribution(customer="a\0b", end_user="c\ud800d")
+    intent = an_intent(1, why="e\0f", attribution=who)
+    told = an_exchange(1, error="g\0h", attribution=who)
+    store.append(linked(intent, evolve(settle_of(intent), reason="i\ud800j"), told))
+    (entry,) = rows(path, "SELECT why, reason, customer, end_user FROM ledger_entries")
+    (exchange,) = rows(path, "SELECT error, customer, end_user FROM exchanges")
+    named = {"customer": "a\ufffdb", "end_user": "c?d"}
+    assert entry == {"why": "e\ufffdf", "reason": "i?j", **named}
+    assert exchange == {"error": "g\ufffdh", **named}

@@ -23,6 +23,7 @@ from flo2.stores import ChainLink, WriterHead
 
 __all__ = ["chain_links", "verify"]
 
+_ATTRIBUTED: Final = (Intent, Exchange)
 _NOBODY: Final = Attribution()
 _SALT: Final = re.compile(r"[0-9a-f]{32}")
 
@@ -40,11 +41,14 @@ def chain_links(
     """
     links: list[ChainLink] = []
     previous, writer = head.hash, head.writer
+    keyed = blake2b(key=salt, digest_size=16)  # copied for each record: a third of making it anew
     for seq, record in records:
         digest = record_salt = ""
-        if isinstance(record, Intent | Exchange):
-            record_salt = blake2b(seq.to_bytes(8, "big"), key=salt, digest_size=16).hexdigest()
-            digest = _attribution_digest(record_salt, record.attribution)
+        if isinstance(record, _ATTRIBUTED):
+            own_salt = keyed.copy()
+            own_salt.update(seq.to_bytes(8, "big"))
+            record_salt = own_salt.hexdigest()
+            digest = _attribution_digest(own_salt.digest(), record.attribution)
         payload = canonical(record)
         own = _hash(previous, writer, seq, kind_of(record), digest, payload)
         links.append(ChainLink(writer, seq, previous, own, record, payload, digest, record_salt))
@@ -100,7 +104,7 @@ def _check(head: WriterHead, link: ChainLink) -> Iterable[str]:
         yield f"{name}: does not match its hash: it was edited"
     elif not _payload_sound(kind, link):
         yield f"{name}: is not what its payload says: it was edited"
-    elif isinstance(link.record, Intent | Exchange) and not _attribution_sound(
+    elif isinstance(link.record, _ATTRIBUTED) and not _attribution_sound(
         link, link.record.attribution
     ):
         yield f"{name}: the attribution does not match its digest: it was edited"
@@ -119,11 +123,12 @@ def _attribution_sound(link: ChainLink, attribution: Attribution) -> bool:
         return attribution == _NOBODY  # erased
     if not _SALT.fullmatch(link.attribution_salt):
         return False
-    return link.attribution_digest == _attribution_digest(link.attribution_salt, attribution)
+    salt = bytes.fromhex(link.attribution_salt)
+    return link.attribution_digest == _attribution_digest(salt, attribution)
 
 
-def _attribution_digest(salt: str, attribution: Attribution) -> str:
-    return sha256(bytes.fromhex(salt) + encode_attribution(attribution)).hexdigest()
+def _attribution_digest(salt: bytes, attribution: Attribution) -> str:
+    return sha256(salt + encode_attribution(attribution)).hexdigest()
 
 
 def _hash(previous: str, writer: str, seq: int, kind: str, digest: str, payload: bytes) -> str:

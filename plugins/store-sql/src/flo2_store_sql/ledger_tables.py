@@ -18,17 +18,19 @@ from flo2.stores import ChainLink, EntryFilter, WriterHead
 from flo2_store_sql import tables
 from flo2_store_sql.rows import (
     END_COLUMNS,
+    ENTRY_COLUMNS,
     EXCHANGE_COLUMNS,
     INTENT_COLUMNS,
     RECORD_COLUMNS,
     end_row,
     exchange_row,
     intent_row,
+    is_clean,
     link_of,
     record_of,
     record_row,
 )
-from flo2_store_sql.statements import Many, insert_new
+from flo2_store_sql.statements import Many, insert_new, insert_or_update
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -41,6 +43,11 @@ _PAGE: Final = 1000
 _RECORDS: Final = tables.ledger_records
 _ENTRIES: Final = tables.ledger_entries
 _EXCHANGES: Final = tables.exchanges
+_SPAN: Final = select(_RECORDS.c.seq, _RECORDS.c.hash).where(
+    _RECORDS.c.writer == bindparam("of"),
+    _RECORDS.c.seq.between(bindparam("first"), bindparam("last")),
+)
+_ENDS: Final = (Settle, Pend, Void)
 _ENTRY_KINDS: Final = ("intent", "settle", "pend", "void")
 
 
@@ -55,10 +62,14 @@ class LedgerTables:
         self._insert_entries = Many(insert_new(_ENTRIES, dialect), dialect, INTENT_COLUMNS)
         self._insert_exchanges = Many(insert_new(_EXCHANGES, dialect), dialect, EXCHANGE_COLUMNS)
         # The rule of `flo2.records.fold_entry`: nothing reopens a settled or void entry.
-        still = [_ENTRIES.c.status == literal_column(f"'{each}'") for each in ("open", "pending")]
+        unsettled = or_(
+            *[_ENTRIES.c.status == literal_column(f"'{each}'") for each in ("open", "pending")]
+        )
+        whole = insert_or_update(_ENTRIES, dialect, END_COLUMNS[1:], where=unsettled)
+        self._insert_whole_entries = Many(whole, dialect, ENTRY_COLUMNS)
         self._update_entries = Many(
             update(_ENTRIES)
-            .where(_ENTRIES.c.entry_id == bindparam("new_entry_id"), or_(*still))
+            .where(_ENTRIES.c.entry_id == bindparam("new_entry_id"), unsettled)
             .values({name: bindparam(f"new_{name}") for name in END_COLUMNS[1:]}),
             dialect,
             END_COLUMNS,
@@ -80,17 +91,31 @@ class LedgerTables:
         """Store links in one transaction; those that are there already are skipped."""
         with self._database.writing() as connection:
             new = _missing(connection, links)
-            self._insert_records(connection, [record_row(link) for link in new])
-            begun, ended, exchanges = [], [], []
-            for link in new:
+            rows = list(map(record_row, new))
+            self._insert_records(connection, rows)
+            # Most attempts begin and end within one batch: those take one write instead of two.
+            begun: dict[str, Sequence[Any]] = {}
+            whole: dict[str, Sequence[Any]] = {}
+            ended, exchanges = [], []
+            for link, row in zip(new, rows, strict=True):
                 record = link.record
                 if isinstance(record, Intent):
-                    begun.append(intent_row(link.writer, record))
+                    begun.setdefault(
+                        record.entry_id, intent_row(link.writer, record, clean=is_clean(row))
+                    )
                 elif isinstance(record, Exchange):
-                    exchanges.append(exchange_row(record))
-                elif isinstance(record, Settle | Pend | Void):
-                    ended.append(end_row(record))
-            self._insert_entries(connection, begun)
+                    exchanges.append(exchange_row(record, clean=is_clean(row)))
+                elif isinstance(record, _ENDS):
+                    end = end_row(record, clean=is_clean(row))
+                    intent = begun.get(record.entry_id)
+                    if intent is None or record.entry_id in whole:
+                        ended.append(end)
+                    else:
+                        whole[record.entry_id] = (*intent[:-1], *end[1:])
+            self._insert_entries(
+                connection, [row for entry_id, row in begun.items() if entry_id not in whole]
+            )
+            self._insert_whole_entries(connection, list(whole.values()))
             self._update_entries(connection, ended)
             self._insert_exchanges(connection, exchanges)
 
@@ -219,18 +244,17 @@ def _missing(connection: Connection, links: Sequence[ChainLink]) -> list[ChainLi
         StoreError: another record is stored in a place.
     """
     stored: dict[tuple[str, int], str] = {}
-    for writer, each in groupby(sorted(links, key=_place), key=lambda link: link.writer):
-        seqs = [link.seq for link in each]
-        query = select(_RECORDS.c.seq, _RECORDS.c.hash).where(
-            _RECORDS.c.writer == writer, _RECORDS.c.seq.between(seqs[0], seqs[-1])
-        )
-        rows: Iterable[Row[Any]] = connection.execute(query)
+    for writer in {link.writer for link in links}:
+        seqs = [link.seq for link in links if link.writer == writer]
+        span = {"of": writer, "first": min(seqs), "last": max(seqs)}
+        rows: Iterable[Row[Any]] = connection.execute(_SPAN, span)
         stored.update({(writer, row.seq): row.hash for row in rows})
     new = []
     for link in links:
-        known = stored.get(_place(link))
+        place = (link.writer, link.seq)
+        known = stored.get(place)
         if known is None:
-            stored[_place(link)] = link.hash
+            stored[place] = link.hash
             new.append(link)
         elif known != link.hash:
             raise StoreError(
@@ -238,7 +262,3 @@ def _missing(connection: Connection, links: Sequence[ChainLink]) -> list[ChainLi
                 "hash; two workers must not share a writer id"
             )
     return new
-
-
-def _place(link: ChainLink) -> tuple[str, int]:
-    return link.writer, link.seq

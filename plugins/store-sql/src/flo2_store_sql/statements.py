@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Dialect, Table
+from sqlalchemy import ColumnElement, Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.sql.dml import Insert, UpdateBase
 
-__all__ = ["Many", "insert_new"]
+__all__ = ["Many", "insert_new", "insert_or_update"]
 
 
 def insert_new(table: Table, dialect: Dialect) -> Insert:
@@ -21,6 +21,18 @@ def insert_new(table: Table, dialect: Dialect) -> Insert:
     if dialect.name == "postgresql":
         return postgresql.insert(table).on_conflict_do_nothing()
     return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def insert_or_update(
+    table: Table, dialect: Dialect, columns: Sequence[str], *, where: ColumnElement[bool]
+) -> Insert:
+    """Make an insert that, where the row is there already and meets `where`, changes `columns`."""
+    insert = postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
+    return insert.on_conflict_do_update(
+        index_elements=list(table.primary_key.columns),
+        set_={name: insert.excluded[name] for name in columns},
+        where=where,
+    )
 
 
 class Many:
@@ -38,13 +50,14 @@ class Many:
         self._sql = str(compiled)
         self._positional = compiled.positional
         self._names = list(compiled.positiontup or compiled.params)
-        self._pick = itemgetter(*[columns.index(name.removeprefix("new_")) for name in self._names])
+        order = [columns.index(name.removeprefix("new_")) for name in self._names]
+        self._pick = None if order == list(range(len(columns))) else itemgetter(*order)
 
     def __call__(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
         """Run it for each row."""
         if not rows:
             return
-        values: list[Any] = list(map(self._pick, rows))
+        values: list[Any] = list(map(self._pick, rows) if self._pick else rows)
         if not self._positional:
             values = [dict(zip(self._names, each, strict=True)) for each in values]
         connection.exec_driver_sql(self._sql, values)

@@ -245,3 +245,10 @@ def test_a_wrong_route_is_refused_when_it_is_made(state, capsys, arguments, code
     assert run(["routes", "add", *arguments], state) == code
     assert said in capsys.readouterr().err
     assert not state.store.routes()
+
+
+def test_a_key_for_a_provider_that_is_not_there_names_no_package(state, capsys):
+    assert run(["providers", "add", "nowhere", "--stdin"], state) == 1
+    assert capsys.readouterr().err.endswith(
+        "; a host with OpenAI's API needs a table [providers.nowhere] in flo2.toml\n"
+    )

@@ -98,7 +98,7 @@ def test_disable_and_only_choose_before_anything_is_imported():
 def test_only_says_what_is_not_installed():
     plugins = Plugins.load(found=(), only=["provider-acme"])
     assert errors(plugins) == {
-        "provider-acme": "no plugin of this name is installed; try: pip install flo2-provider-acme"
+        "provider-acme": "no plugin of this name is installed; see: flo2 plugins"
     }
 
 

@@ -113,7 +113,9 @@ class Plugins:
                 continue
             plugins._load_point(point)
         for name in sorted((wanted or frozenset()) - plugins._loaded.keys() - blocked):
-            missing = f"no plugin of this name is installed; try: pip install flo2-{name}"
+            near = difflib.get_close_matches(name, [point.name for point in points], 1, 0.7)
+            hint = f"did you mean {near[0]!r}?" if near else "see: flo2 plugins"
+            missing = f"no plugin of this name is installed; {hint}"
             plugins._loaded[name] = Loaded(name, error=missing)
         for name, plugin in sorted((extra or {}).items(), key=lambda pair: pair[0]):
             if name in plugins._loaded:

@@ -123,13 +123,15 @@ class Bench:
         """Find a configured provider.
 
         Raises:
-            NotFound: there is none of this name; says what is, and what to install.
+            NotFound: there is none of this name; says what is, and which is near.
         """
         if name in providers:
             return providers[name]
         have = ", ".join(sorted(providers)) or "none"
         near = difflib.get_close_matches(name, list(providers), 1, 0.7)
-        hint = f"did you mean {near[0]!r}?" if near else f"try: pip install flo2-provider-{name}"
+        # No package is guessed from a name that may be a slip of the pen.
+        table = f"a host with OpenAI's API needs a table [providers.{name}] in flo2.toml"
+        hint = f"did you mean {near[0]!r}?" if near else table
         raise NotFound(f"there is no provider {name!r} (installed: {have}); {hint}", param="name")
 
     def now_us(self) -> int:

@@ -74,7 +74,8 @@ def show(state: State, *, changed: bool) -> None:
 def check(state: State, *, file: Path | None) -> None:
     """Read FILE (or the configuration in use) and compose a gateway from it; opens nothing.
 
-    Tells every problem at once, each with its path.
+    Tells every problem of the file itself at once, then those of the plugins it names, each with
+    its path.
     """
     if file is not None:
         state.config_path = file

@@ -14,6 +14,7 @@ from functools import partial
 from ipaddress import ip_network
 
 import anyio
+import anyio.lowlevel
 import pytest
 import trustme
 
@@ -777,6 +778,50 @@ async def test_name_is_looked_up_once_and_host_header_stays(engine):
             assert await response.read() == b"ok"
     assert lookups == ["vendor.example"]
     assert b"host: vendor.example:%d\r\n" % upstream.port in upstream.requests[0].lower()
+
+
+async def test_a_burst_of_connections_looks_the_name_up_once():
+    lookups = []
+
+    async def lookup(host, port):
+        lookups.append(host)
+        await anyio.lowlevel.checkpoint()
+        return ["127.0.0.1"]
+
+    async with (
+        serving(sends(OK)) as upstream,
+        Wire(engine="aiohttp", lookup=lookup, allow_private=LOOPBACK) as wire,
+    ):
+        endpoint = wire.endpoint(f"http://vendor.example:{upstream.port}")
+
+        async def call():
+            async with await post(endpoint) as response:
+                assert await response.read() == b"ok"
+
+        async with anyio.create_task_group() as group:
+            for _ in range(20):
+                group.start_soon(call)
+    assert lookups == ["vendor.example"]
+    assert upstream.connections == 20
+
+
+async def test_a_kept_address_is_judged_again_when_it_is_connected_to():
+    async def lookup(host, port):
+        return ["127.0.0.1"]
+
+    async with (
+        serving(sends(OK)) as upstream,
+        Wire(engine="aiohttp", lookup=lookup, allow_private=LOOPBACK) as wire,
+    ):
+        endpoint = wire.endpoint(f"http://vendor.example:{upstream.port}")
+        async with await post(endpoint) as response:
+            await response.read()
+        kept = wire.open()._connector._cached_hosts  # as if an address had got in unjudged
+        place = ("vendor.example", upstream.port)
+        kept.add(place, [{**kept.next_addrs(place)[0], "host": "10.0.0.1"}])
+        with pytest.raises(DestinationRefused, match=r"10\.0\.0\.1 \(private\)"):
+            await post(endpoint)
+        assert upstream.connections == 1
 
 
 async def test_unknown_host_is_a_failed_connect(engine):

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Connector", "Course", "Handler"]
 
+# A burst of new connections asks for its name once. What is kept are addresses that passed, and
+# each is judged again when a socket is opened for it, so a stale one gives no way around the check.
+_NAMES_KEPT_S = 10
+_NAMES_KEPT = 1000
+
 
 class Handler(ResponseHandler):
     """aiohttp's protocol, which also says whether bytes came and how the connection ended."""
@@ -98,6 +103,8 @@ class Connector(aiohttp.TCPConnector):
         super().__init__(
             ssl=context,
             resolver=_Resolver(check),
+            ttl_dns_cache=_NAMES_KEPT_S,
+            dns_cache_max_size=_NAMES_KEPT,
             limit=0,
             limit_per_host=limits.max_connections_per_endpoint,
             keepalive_timeout=limits.keepalive_s,

@@ -378,8 +378,9 @@ async def test_a_journal_whose_file_was_removed_says_so(make):
     call(ledger, 1)
     for path in ledger._journal.directory.glob("*.journal"):
         path.unlink()
-    with pytest.raises(StoreError, match="cannot be read"):
+    with pytest.raises(StoreError, match="removed while in use"):
         await ledger.flush()
+    assert not ledger.healthy
 
 
 def test_usage_keeps_apart_what_is_known_and_what_is_not():
@@ -436,3 +437,17 @@ def test_usage_keeps_apart_what_is_known_and_what_is_not():
     assert summarise([unbounded], [])[0].pending_high is None
     with pytest.raises(ValueError, match="unknown dimension 'colour'"):
         summarise(entries, ["colour"])
+
+
+async def test_a_journal_whose_file_was_removed_refuses_calls(tmp_path, store):
+    ledger = Ledger(Journal(tmp_path, "w"), store, lambda: 1)
+    await ledger.adopt()
+    for path in tmp_path.iterdir():
+        path.unlink()
+    ledger.intent(an_intent(1))
+
+    with pytest.raises(StoreError, match="removed while in use"):
+        await ledger._drain_batch()
+
+    assert not ledger.healthy
+    assert ledger.lag == 0  # what was written is in the store all the same

@@ -9,7 +9,8 @@ from flo2.ledger.adoption import Adopted
 from flo2.ledger.chain import chain_links, verify
 from flo2.ledger.frames import Damage
 from flo2.ledger.journal import Journal, new_writer_id
-from flo2.ledger.ledger import Ledger, Receipt
+from flo2.ledger.ledger import Ledger
+from flo2.ledger.receipt import Receipt
 from flo2.ledger.usage import DIMENSIONS, UsageRow, summarise
 
 __all__ = [

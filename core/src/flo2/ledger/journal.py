@@ -130,6 +130,18 @@ class Journal:
         self.last_seq += len(records)
         return range(first, self.last_seq + 1)
 
+    def check(self) -> None:
+        """See that its file is still in its folder: what is written to a removed one is lost.
+
+        Raises:
+            StoreError: it is not.
+        """
+        if self._fd is not None and os.fstat(self._fd).st_nlink == 0:
+            raise StoreError(
+                f"the journal's file in {str(self.directory)!r} was removed while in use; no call "
+                "is sent until flo2 is started again"
+            )
+
     def probe(self) -> None:
         """See whether it would take a record: write something, and cut it off again.
 

@@ -17,13 +17,13 @@ from typing import Final, TypeVar, TypeVarTuple
 
 import anyio
 import anyio.to_thread
-from attrs import frozen
 
 from flo2.errors import StoreError
 from flo2.ledger.adoption import Adopted, DeadJournal, crashed, dead_journals
 from flo2.ledger.chain import chain_links
 from flo2.ledger.journal import Journal
 from flo2.ledger.locks import FileLock
+from flo2.ledger.receipt import Receipt, began, belongs
 from flo2.ledger.usage import UsageRow, summarise
 from flo2.records import Entry, Exchange, Intent, Pend, Record, Settle, Void, fold_entry
 from flo2.stores import EntryFilter, Store, WriterHead
@@ -39,14 +39,6 @@ _CLOSE_WAIT_S: Final = 10.0
 _BACKOFF_S: Final = (0.1, 5.0)
 _ENDS: Final = (Settle, Pend, Void)
 _JOURNAL_BACKOFF_S: Final = 1.0
-
-
-@frozen
-class Receipt:
-    """One exchange with its attempts, in the order they began; None: the call has not ended."""
-
-    exchange: Exchange | None
-    entries: tuple[Entry, ...]
 
 
 class Ledger:
@@ -198,6 +190,7 @@ class Ledger:
     def _try_journal(self) -> None:
         """Write what the journal did not take; see whether it takes anything again."""
         try:
+            self._journal.check()
             self._write_deferred()
             if self.journal_trouble is not None:
                 self._journal.probe()
@@ -258,6 +251,8 @@ class Ledger:
                 await self.flush()
             except StoreError as exc:
                 self.trouble = str(exc)
+        if self.lag:
+            self._log.error("%d ledger records are not in the store: %s", self.lag, self.trouble)
         self._journal.close(remove=not self.lag and not self._open)
 
     async def _work(self) -> None:
@@ -391,7 +386,7 @@ class Ledger:
         Raises:
             StoreError: the store cannot be read, and the exchange is not whole in memory.
         """
-        own = [record for record in self._unstored() if _belongs(record, exchange_id)]
+        own = [record for record in self._unstored() if belongs(record, exchange_id)]
         ended = next((each for each in own if isinstance(each, Exchange)), None)
         intents = sum(isinstance(each, Intent) for each in own)
         stored: Sequence[Entry] = ()
@@ -412,7 +407,7 @@ class Ledger:
                 known = records[record.entry_id]
                 if record not in known:
                     known.append(record)
-        entries = sorted(map(fold_entry, records.values()), key=_began)
+        entries = sorted(map(fold_entry, records.values()), key=began)
         return Receipt(exchange, tuple(entries)) if exchange or entries else None
 
     async def entries(self, where: EntryFilter) -> Sequence[Entry]:
@@ -442,13 +437,3 @@ class Ledger:
 
 def _is_refusal(record: Record) -> bool:
     return isinstance(record, Exchange) and not record.attempts
-
-
-def _belongs(record: Record, exchange_id: str) -> bool:
-    if isinstance(record, Exchange | Intent):
-        return record.exchange_id == exchange_id
-    return record.entry_id.rpartition(".")[0] == exchange_id
-
-
-def _began(entry: Entry) -> tuple[int, int]:
-    return entry.intent.started_us, entry.intent.attempt

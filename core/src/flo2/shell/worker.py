@@ -45,7 +45,6 @@ _NOISE = frozenset(("Invalid HTTP request received.",))
 # A request that was cut gets this long to write its ledger entry before the lifespan ends.
 _CUT_S = 5.0
 _GC_ALLOCATIONS = 10_000
-_ACCEPTED_A_TURN = 16
 
 
 class GracefulServer(uvicorn.Server):
@@ -86,7 +85,6 @@ class GracefulServer(uvicorn.Server):
         self._graceful_s = settings.graceful_timeout_s
         self._on_ready = on_ready
         self._say = say
-        self._twins: list[socket.socket] = []
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -111,13 +109,8 @@ class GracefulServer(uvicorn.Server):
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the app, serve the socket, then say so.
-
-        uvloop (0.23) accepts one connection of a listening socket in each turn of its loop, so that
-        on a busy one the last of many clients waits for seconds; it is given the socket many times.
-        """
-        self._twins = [sock.dup() for sock in sockets or [] for _ in range(_ACCEPTED_A_TURN - 1)]
-        await super().startup(sockets=[*(sockets or []), *self._twins])
+        """Start the app, serve the socket, then say so."""
+        await super().startup(sockets=sockets)
         if self.started and not self.should_exit:
             self._on_ready()
 
@@ -125,7 +118,7 @@ class GracefulServer(uvicorn.Server):
         """Stop listening, let running answers finish, cut the rest, end the app's lifespan."""
         for server in self.servers:
             server.close()
-        for sock in [*(sockets or []), *self._twins]:
+        for sock in sockets or []:
             sock.close()
         state = self.server_state
         for connection in list(state.connections):

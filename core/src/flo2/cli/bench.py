@@ -130,7 +130,7 @@ class Bench:
         have = ", ".join(sorted(providers)) or "none"
         near = difflib.get_close_matches(name, list(providers), 1, 0.7)
         # No package is guessed from a name that may be a slip of the pen.
-        table = f"a host with OpenAI's API needs a table [providers.{name}] in flo2.toml"
+        table = f"a host of your own needs a table [providers.{name}] in flo2.toml"
         hint = f"did you mean {near[0]!r}?" if near else table
         raise NotFound(f"there is no provider {name!r} (installed: {have}); {hint}", param="name")
 

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 Operation = Literal["chat", "embed", "count_tokens"]
-"""What a dialect asks a provider to do; each is one method of a provider."""
+"""What a dialect asks a provider to do; each is the name of a provider's method."""
 
 ReadUsage = Callable[[Mapping[str, Any]], Usage]
 """Turns a provider's usage object into disjoint meters; a provider may bring its own."""

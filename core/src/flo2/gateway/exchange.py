@@ -164,8 +164,8 @@ class OpenExchange:
         target, dialect = lane.target, lane.dialect
         bound = target.bound
         passthrough = lane.same and not inbound.rewritten
-        self_number = len(self.attempts) + 1
-        entry_id = f"{self.exchange_id}.{self_number}"
+        number = len(self.attempts) + 1
+        entry_id = f"{self.exchange_id}.{number}"
         call = Call(
             inbound=inbound,
             dialect=dialect,
@@ -181,7 +181,7 @@ class OpenExchange:
         intent = Intent(
             entry_id=entry_id,
             exchange_id=self.exchange_id,
-            attempt=self_number,
+            attempt=number,
             role=caller.role if role == "primary" else role,
             account=caller.key.account,
             key_id=caller.key.id,

@@ -20,7 +20,6 @@ from flo2.protocols import Call, Reply
 __all__ = ["Lane", "Lanes", "Planned", "lanes_for"]
 
 Opener = Callable[[Call], AbstractAsyncContextManager[Reply]]
-_METHODS = {"chat": "chat", "embed": "embed", "count_tokens": "count_tokens"}
 
 
 @frozen
@@ -107,5 +106,5 @@ def _lane(target: Target, surface: Dialect) -> Lane | None:
     facts = bound.provider.facts
     same = bool(facts.dialects) and dialect.name == surface.name
     checked = facts.adapts or dialect.name != surface.name
-    opener: Opener = getattr(bound.provider, _METHODS[surface.operation])
+    opener: Opener = getattr(bound.provider, surface.operation)
     return Lane(target, dialect, same, checked, opener, candidate)

@@ -6,7 +6,6 @@ surface's own envelope. Imports: gateway, dialects, starlette's types.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from flo2.gateway import Gateway, OpenExchange
 
-__all__ = ["Surface", "send_json"]
+__all__ = ["Surface"]
 
 # An answer's framing and the server's own; and what would make a browser act on a provider's word.
 _NOT_PASSED = frozenset(
@@ -188,11 +187,3 @@ def _field(text: str) -> bytes:
     if text.isascii() and text.isprintable():
         return text.encode()
     return "".join(c if c.isascii() and c.isprintable() else "?" for c in text).encode()
-
-
-async def send_json(
-    send: Send, status: int, data: object, headers: Mapping[str, str] | None = None
-) -> None:
-    """Send a JSON answer."""
-    body = json.dumps(data, default=str).encode()
-    await _send(send, status, "application/json", headers or {}, body)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from flo2.canonical import Request
 from flo2.dialects.base import Chunk, Dialect, Observed, Peek, Profile
@@ -106,7 +106,10 @@ class Inbound:
             InvalidRequest: the body is not a request of its dialect.
         """
         if self._request is None:
-            self._request = self.dialect.parse(self.body)
+            request, peek = self.dialect.parse(self.body), self.peek
+            if not request.model:  # it stands in the URL
+                request = evolve(request, model=peek.model, stream=peek.stream)
+            self._request = request
         return self._request
 
 

@@ -28,7 +28,9 @@ __all__ = [
     "Rendered",
 ]
 
-Operation = Literal["chat", "embed", "count_tokens"]
+Operation = Literal[
+    "chat", "embed", "count_tokens", "make_images", "speak", "transcribe", "moderate"
+]
 """What a dialect asks a provider to do; each is the name of a provider's method."""
 
 ReadUsage = Callable[[Mapping[str, Any]], Usage]
@@ -40,7 +42,8 @@ class Peek:
     """The few fields of a request that every call needs, read without parsing the rest.
 
     Attributes:
-        model: As the client wrote it.
+        model: As the client wrote it; "" where the dialect has it in the URL, whose reader fills
+            it in (`stream` too).
         stream: Whether a stream is wanted.
         wants_usage: Whether the client itself asked for the usage frame of a stream (True where the
             dialect always sends it).
@@ -58,6 +61,7 @@ class Peek:
     n: int = 1
     end_user: str | None = None
     needs_render: bool = False
+    continues: str | None = None
 
 
 @frozen

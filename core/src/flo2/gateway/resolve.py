@@ -17,7 +17,7 @@ from flo2.dialects.base import Dialect, Operation, Profile
 from flo2.errors import InvalidRequest, NotFound
 from flo2.gateway.directory import Tenant
 from flo2.money import divide
-from flo2.protocols import CountsTokens, Embeds, KnowsModels, Profiles, Provider
+from flo2.protocols import KnowsModels, Profiles, Provider
 from flo2.stored import RouteSpec, SealedCredential
 
 __all__ = ["Bound", "Resolved", "Target", "resolve"]
@@ -57,11 +57,7 @@ class Bound:
 
     def can(self, operation: Operation) -> bool:
         """Whether it has the ability."""
-        if operation == "embed":
-            return isinstance(self.provider, Embeds)
-        if operation == "count_tokens":
-            return isinstance(self.provider, CountsTokens)
-        return True
+        return callable(getattr(self.provider, operation, None))
 
     def dialect_for(self, surface: Dialect) -> Dialect | None:
         """Choose the dialect to speak to it: the client's own, else its first that can translate.

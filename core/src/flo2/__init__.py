@@ -111,6 +111,7 @@ if TYPE_CHECKING:
         Profiles as Profiles,
         Provider as Provider,
         Reply as Reply,
+        SpeaksPerModel as SpeaksPerModel,
         Strategy as Strategy,
     )
     from flo2.records import (
@@ -168,7 +169,7 @@ _HOME = {
     "flo2.prices": "Bounds Cost CostLine PriceBook PriceRow",
     "flo2.protocols": (
         "Call CountsTokens Credential Embeds Facts Inbound KnowsModels ListsModels "
-        "ModelInfo Observer PriceSource Profiles Provider Reply Strategy"
+        "ModelInfo Observer PriceSource Profiles Provider Reply SpeaksPerModel Strategy"
     ),
     "flo2.records": "Attribution Entry Exchange Intent Pend Record Settle Void",
     "flo2.secrets": "Secret",
@@ -271,6 +272,7 @@ __all__ = [
     "SecretError",
     "Services",
     "Settle",
+    "SpeaksPerModel",
     "Stage",
     "Start",
     "Store",

@@ -37,6 +37,7 @@ __all__ = [
     "Provider",
     "Reply",
     "Revealable",
+    "SpeaksPerModel",
     "Strategy",
     "WholeReply",
 ]
@@ -296,6 +297,15 @@ class Profiles(Protocol):
 
     def profile(self, model: str) -> Profile:
         """Give the facts of one model; pure, called often."""
+        ...
+
+
+@runtime_checkable
+class SpeaksPerModel(Protocol):
+    """A provider whose models do not all take the same dialects."""
+
+    def speaks(self, model: str) -> tuple[Dialect, ...]:
+        """Give the dialects of one model, the preferred one first, out of its facts'; pure."""
         ...
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from flo2.dialects.base import Dialect
 from flo2.errors import UnsupportedCall
@@ -32,6 +32,7 @@ class Lane:
         checked: Losses are looked for in each call, though its bytes may pass through.
         opener: The provider's method for this operation.
         candidate: What a strategy sees of it, before bounds and losses of the single call.
+        others: The same target in other dialects, for calls that this one cannot express as well.
     """
 
     target: Target
@@ -40,6 +41,7 @@ class Lane:
     checked: bool
     opener: Opener = field(repr=False)
     candidate: Candidate
+    others: tuple[Lane, ...] = ()
 
 
 @frozen
@@ -92,8 +94,8 @@ def lanes_for(resolved: Resolved, surface: Dialect) -> Lanes:
 
 def _lane(target: Target, surface: Dialect) -> Lane | None:
     bound, credential = target.bound, target.credential
-    dialect = bound.dialect_for(surface)
-    if dialect is None or not bound.can(surface.operation):
+    dialects = bound.dialects_for(surface, target.model)
+    if not dialects or not bound.can(surface.operation):
         return None
     candidate = Candidate(
         id=target.id,
@@ -104,7 +106,16 @@ def _lane(target: Target, surface: Dialect) -> Lane | None:
         data_terms=() if credential is None else credential.data_terms,
     )
     facts = bound.provider.facts
-    same = bool(facts.dialects) and dialect.name == surface.name
-    checked = facts.adapts or dialect.name != surface.name
     opener: Opener = getattr(bound.provider, surface.operation)
-    return Lane(target, dialect, same, checked, opener, candidate)
+    lanes = [
+        Lane(
+            target,
+            dialect,
+            same=bool(facts.dialects) and dialect.name == surface.name,
+            checked=facts.adapts or dialect.name != surface.name,
+            opener=opener,
+            candidate=candidate,
+        )
+        for dialect in dialects
+    ]
+    return evolve(lanes[0], others=tuple(lanes[1:]))

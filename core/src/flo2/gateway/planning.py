@@ -5,15 +5,16 @@ Imports: lanes, resolve, caller, runtime.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from flo2.canonical import Loss
+from flo2.canonical import Loss, LossPolicy
 from flo2.dialects.base import unsupported
 from flo2.errors import Flo2Error, PluginError, Unavailable, UnsupportedCall
 from flo2.gateway.caller import Caller, check_access
-from flo2.gateway.lanes import Lanes, Planned, lanes_for
+from flo2.gateway.lanes import Lane, Lanes, Planned, lanes_for
 from flo2.gateway.resolve import resolve
 from flo2.plan import Candidate, Plan
 from flo2.protocols import Inbound, Strategy
@@ -42,10 +43,9 @@ def make_plan(runtime: Runtime, caller: Caller, inbound: Inbound) -> Planned:
     tenant = runtime.snapshot.tenant(caller.key.account)
     resolved = resolve(model, tenant, runtime.providers)
     lanes = lanes_for(resolved, inbound.dialect)
-    by_id = lanes.by_id
     if lanes.sole is not None and not inbound.rewritten:
         return lanes.sole
-    candidates = _candidates(runtime, lanes, inbound)
+    candidates, by_id = _candidates(runtime, lanes, inbound)
     if len(candidates) == 1 and resolved.route is None:
         plan = Plan.fallback(candidates, why="the only target of this model")
         return Planned(plan, resolved, by_id)
@@ -53,25 +53,49 @@ def make_plan(runtime: Runtime, caller: Caller, inbound: Inbound) -> Planned:
     return Planned(_ask(runtime, strategy, inbound, candidates), resolved, by_id)
 
 
-def _candidates(runtime: Runtime, lanes: Lanes, inbound: Inbound) -> list[Candidate]:
+def _candidates(
+    runtime: Runtime, lanes: Lanes, inbound: Inbound
+) -> tuple[list[Candidate], Mapping[str, Lane]]:
     """Give each lane the bounds and losses of this call; those that would lose too much go."""
     candidates: list[Candidate] = []
+    by_id: dict[str, Lane] = {}
     refused: list[Loss] = []
-    for lane in lanes.by_id.values():
+    for first in lanes.by_id.values():
+        lane = first
         losses: tuple[Loss, ...] = ()
-        if not lane.same:
+        if not first.same:
             inbound.request  # noqa: B018  # parses, or refuses before any attempt is made
-        if lane.checked or inbound.rewritten:
-            losses = lane.dialect.check(inbound.request, lane.target.profile)
+        if first.checked or inbound.rewritten:
+            lane, losses = _least_lossy(first, inbound, runtime.loss_policy)
             if bad := runtime.loss_policy.refused(losses):
                 refused += bad
                 continue
         bounds = runtime.bounds(lane.target, lane.dialect, inbound)
         expected = runtime.expected(lane.target, lane.dialect, inbound)
         candidates.append(evolve(lane.candidate, bounds=bounds, losses=losses, expected=expected))
+        by_id[lane.candidate.id] = lane
     if not candidates:
         raise UnsupportedCall(unsupported(refused), losses=[str(loss) for loss in refused])
-    return candidates
+    return candidates, by_id
+
+
+def _least_lossy(
+    first: Lane, inbound: Inbound, policy: LossPolicy
+) -> tuple[Lane, tuple[Loss, ...]]:
+    """Choose among a target's dialects the one that says most of a request."""
+    best: tuple[tuple[int, int], Lane, tuple[Loss, ...]] | None = None
+    for lane in (first, *first.others):
+        losses = lane.dialect.check(inbound.request, lane.target.profile)
+        weight = (
+            len(policy.refused(losses)),
+            sum(1 for loss in losses if loss.severity != "note"),
+        )
+        if best is None or weight < best[0]:
+            best = weight, lane, losses
+        if not any(weight):
+            break
+    assert best is not None  # noqa: S101  # narrowing: the first lane is always looked at
+    return best[1], best[2]
 
 
 def _ask(

@@ -17,7 +17,7 @@ from flo2.dialects.base import Dialect, Operation, Profile
 from flo2.errors import InvalidRequest, NotFound
 from flo2.gateway.directory import Tenant
 from flo2.money import divide
-from flo2.protocols import KnowsModels, Profiles, Provider
+from flo2.protocols import KnowsModels, Profiles, Provider, SpeaksPerModel
 from flo2.stored import RouteSpec, SealedCredential
 
 __all__ = ["Bound", "Resolved", "Target", "resolve"]
@@ -59,20 +59,23 @@ class Bound:
         """Whether it has the ability."""
         return callable(getattr(self.provider, operation, None))
 
-    def dialect_for(self, surface: Dialect) -> Dialect | None:
-        """Choose the dialect to speak to it: the client's own, else its first that can translate.
+    def dialects_for(self, surface: Dialect, model: str) -> tuple[Dialect, ...]:
+        """Choose what may be spoken to it for a surface's calls, the preferred one first.
 
-        A provider without dialects takes the canonical form: the client's own stands for it.
+        The client's own dialect where the provider speaks it, for then bytes can pass through;
+        else every one that asks for the same thing. A provider without dialects takes the
+        canonical form: the client's own stands for it.
         """
-        spoken = self.provider.facts.dialects
+        provider = self.provider
+        spoken = provider.facts.dialects
+        if not spoken:
+            return (surface,) if surface.operation == "chat" else ()
+        if isinstance(provider, SpeaksPerModel):
+            spoken = provider.speaks(model)
         for dialect in spoken:
             if dialect.name == surface.name:
-                return dialect
-        if not spoken:
-            return surface if surface.operation == "chat" else None
-        if surface.operation != "chat":
-            return None
-        return next((d for d in spoken if d.operation == "chat"), None)
+                return (dialect,)
+        return tuple(each for each in spoken if each.operation == surface.operation)
 
 
 @frozen

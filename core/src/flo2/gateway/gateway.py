@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from anyio import CapacityLimiter, create_task_group, to_thread
+from attrs import evolve
 
 from flo2 import builtins
 from flo2.canonical import LossPolicy, Request
@@ -324,6 +325,8 @@ class Gateway:
         *,
         headers: Mapping[str, str] | None = None,
         query: str = "",
+        model: str | None = None,
+        stream: bool = False,
     ) -> OpenExchange:
         """Begin a call that came in a dialect's bytes.
 
@@ -333,6 +336,8 @@ class Gateway:
             body: The request.
             headers: Its headers, lower-case names; those with credentials go no further.
             query: Its query string.
+            model: The model, where the dialect has it in the URL.
+            stream: Whether a stream is wanted, where `model` is given.
 
         Returns:
             An async context manager giving the `Answer`.
@@ -341,10 +346,13 @@ class Gateway:
             InvalidRequest: the body is no request of the dialect, or a key is in the query.
         """
         given = without_keys(headers or {}, query)
-        inbound = Inbound(dialect, body, dialect.peek(body), headers=given, query=query)
+        peek = dialect.peek(body)
+        if model is not None:
+            peek = evolve(peek, model=model, stream=stream)
+        inbound = Inbound(dialect, body, peek, headers=given, query=query)
         caller = Caller(
             key=key,
-            attribution=attribute(key, given, inbound.peek.end_user),
+            attribution=attribute(key, given, peek.end_user),
             route=given.get("x-flo2-route"),
             trailer=given.get("x-flo2-receipt") == "trailer",
         )

@@ -15,7 +15,18 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["Dispatch"]
+__all__ = ["Dispatch", "path_below_root"]
+
+
+def path_below_root(scope: Scope) -> str:
+    """Give a request's path as seen from the app's own root, wherever it is mounted."""
+    path: str = scope["path"]
+    root = scope.get("root_path")
+    # `path` includes `root_path` (ASGI specification, HTTP connection scope); a server
+    # that was told a root_path its proxy has already stripped leaves it out.
+    if root and path.startswith(root) and path[len(root) : len(root) + 1] == "/":
+        return path[len(root) :]
+    return path
 
 
 class Dispatch:
@@ -24,26 +35,33 @@ class Dispatch:
     Args:
         hot: ASGI callables by method and exact path, the path as seen from this app's own root:
             it stays the same when the app is mounted under a prefix.
+        below: ASGI callables by the beginning of the path, for POSTs that name more in it.
         fallback: The ordinary application; it also gets lifespan and websocket scopes.
     """
 
-    __slots__ = ("_fallback", "_hot")
+    __slots__ = ("_below", "_fallback", "_hot")
 
-    def __init__(self, hot: Mapping[tuple[str, str], ASGIApp], fallback: ASGIApp) -> None:
+    def __init__(
+        self,
+        hot: Mapping[tuple[str, str], ASGIApp],
+        fallback: ASGIApp,
+        below: Mapping[str, ASGIApp] | None = None,
+    ) -> None:
         self._hot = dict(hot)
+        self._below = tuple((below or {}).items())
         self._fallback = fallback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the hot endpoint of this method and path, or the fallback."""
         if scope["type"] == "http":
-            path = scope["path"]
-            root = scope.get("root_path")
-            # `path` includes `root_path` (ASGI specification, HTTP connection scope); a server
-            # that was told a root_path its proxy has already stripped leaves it out.
-            if root and path.startswith(root) and path[len(root) : len(root) + 1] == "/":
-                path = path[len(root) :]
+            path = path_below_root(scope)
             app = self._hot.get((scope["method"], path))
             if app is not None:
                 await app(scope, receive, send)
                 return
+            if scope["method"] == "POST":
+                for prefix, app in self._below:
+                    if path.startswith(prefix):
+                        await app(scope, receive, send)
+                        return
         await self._fallback(scope, receive, send)

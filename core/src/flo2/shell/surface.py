@@ -56,8 +56,23 @@ class Surface:
         self._dialect = dialect
         self._limit = gateway.config.server.max_body_bytes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+    async def __call__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        query: str | None = None,
+        model: str | None = None,
+        stream: bool = False,
+    ) -> None:
+        """Answer one request.
+
+        Args:
+            scope, receive, send: As ASGI gives them.
+            query: What of the query string goes on to a provider of the same dialect; None: all.
+            model, stream: See `Gateway.call`; for a dialect that has them in the URL.
+        """
         dialect, gateway = self._dialect, self._gateway
         try:
             raw_headers = scope["headers"]
@@ -68,8 +83,11 @@ class Surface:
                 for name, value in raw_headers
                 if name not in _CREDENTIALS
             }
-            query = scope["query_string"].decode("latin-1")
-            call = gateway.call(key, dialect, body, headers=headers, query=query)
+            if query is None:
+                query = scope["query_string"].decode("latin-1")
+            call = gateway.call(
+                key, dialect, body, headers=headers, query=query, model=model, stream=stream
+            )
             if call.inbound.peek.stream:
                 await self._stream(call, scope, receive, send)
             else:
@@ -79,13 +97,13 @@ class Surface:
         except ClientDisconnected:
             return
         except (RefusedCall, ProviderError) as exc:
-            await self._refuse(exc, scope, send)
+            await self.refuse(exc, scope, send)
         except Flo2Error as exc:
             _log.error("call failed: %s", exc)
-            await self._refuse(_internal(str(exc)), scope, send)
+            await self.refuse(_internal(str(exc)), scope, send)
         except Exception:  # noqa: BLE001  # border: the top of the ASGI app
             _log.exception("call failed by a bug")
-            await self._refuse(_internal("internal error; see the server's log"), scope, send)
+            await self.refuse(_internal("internal error; see the server's log"), scope, send)
 
     async def _stream(self, call: OpenExchange, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with a stream; stop when the client leaves, also before the first byte.
@@ -119,7 +137,8 @@ class Surface:
         if failure is not None:
             raise failure
 
-    async def _refuse(self, error: RefusedCall | ProviderError, scope: Scope, send: Send) -> None:
+    async def refuse(self, error: RefusedCall | ProviderError, scope: Scope, send: Send) -> None:
+        """Say no in the surface's own envelope."""
         told = self._dialect.encode_error(error, request_id=error.request_id)
         headers = {**error.headers, **told.headers, "x-should-retry": _should_retry(error)}
         if error.request_id:

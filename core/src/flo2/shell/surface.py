@@ -68,10 +68,8 @@ class Surface:
     ) -> None:
         """Answer one request.
 
-        Args:
-            scope, receive, send: As ASGI gives them.
-            query: What of the query string goes on to a provider of the same dialect; None: all.
-            model, stream: See `Gateway.call`; for a dialect that has them in the URL.
+        `query` is what of the query string goes on to a provider of the same dialect; None: all.
+        `model` and `stream` are given where the dialect has them in the URL (see `Gateway.call`).
         """
         dialect, gateway = self._dialect, self._gateway
         try:

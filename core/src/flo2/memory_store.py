@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from attrs import evolve, frozen
 
 from flo2.errors import StoreError
-from flo2.records import Attribution, Entry, Exchange, Intent, Record, fold_entry
+from flo2.records import Attribution, Entry, Exchange, Intent, Pend, Record, Settle, fold_entry
 from flo2.stores import ChainLink, EntryFilter, WriterHead
 
 if TYPE_CHECKING:
@@ -274,9 +274,15 @@ def _entry_matches(entry: Entry, where: EntryFilter) -> bool:
         and where.exchange_id in {None, intent.exchange_id}
         and where.key_id in {None, intent.key_id}
         and where.status in {None, entry.status}
+        and where.answer_id in {None, _answer_id(entry)}
         and (where.since_us is None or intent.started_us >= where.since_us)
         and (where.until_us is None or intent.started_us < where.until_us)
     )
+
+
+def _answer_id(entry: Entry) -> str | None:
+    end = entry.end
+    return end.provider_request_id if isinstance(end, Settle | Pend) else None
 
 
 def _exchange_matches(exchange: Exchange, where: EntryFilter) -> bool:

@@ -57,6 +57,9 @@ class EntryFilter:
     """Which entries to give; None means any.
 
     Times are microseconds, `since` inclusive, `until` exclusive, by the entry's start.
+
+    Attributes:
+        answer_id: The provider's own id of the answer; for entries only.
     """
 
     account: str
@@ -65,6 +68,7 @@ class EntryFilter:
     since_us: int | None = None
     until_us: int | None = None
     status: str | None = None
+    answer_id: str | None = None
     limit: int | None = None
     newest_first: bool = False
 

@@ -26,6 +26,7 @@ from flo2.errors import (
 from flo2.executor import Attempt
 from flo2.gateway.answer import Answer
 from flo2.gateway.caller import Caller
+from flo2.gateway.homes import find_home
 from flo2.gateway.lanes import Planned
 from flo2.gateway.planning import make_plan
 from flo2.money import add, text
@@ -126,7 +127,12 @@ class OpenExchange:
 
     async def _begin(self) -> Answer:
         runtime, inbound = self._runtime, self.inbound
-        self._planned = planned = make_plan(runtime, self.caller, inbound)
+        home = (
+            None
+            if inbound.peek.continues is None
+            else await find_home(runtime, self.caller, inbound)
+        )
+        self._planned = planned = make_plan(runtime, self.caller, inbound, home)
         stream = inbound.peek.stream
         attempt = await runtime.executor.run(planned.plan, self, may_be_gone=stream)
         self._waited_us = runtime.services.now_us() - self.attempts[0].intent.started_us

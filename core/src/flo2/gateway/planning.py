@@ -14,6 +14,7 @@ from flo2.canonical import Loss, LossPolicy
 from flo2.dialects.base import unsupported
 from flo2.errors import Flo2Error, PluginError, Unavailable, UnsupportedCall
 from flo2.gateway.caller import Caller, check_access
+from flo2.gateway.homes import Home, lanes_at
 from flo2.gateway.lanes import Lane, Lanes, Planned, lanes_for
 from flo2.gateway.resolve import resolve
 from flo2.plan import Candidate, Plan
@@ -25,8 +26,16 @@ if TYPE_CHECKING:
 __all__ = ["make_plan"]
 
 
-def make_plan(runtime: Runtime, caller: Caller, inbound: Inbound) -> Planned:
+def make_plan(
+    runtime: Runtime, caller: Caller, inbound: Inbound, home: Home | None = None
+) -> Planned:
     """Decide what to try for a call.
+
+    Args:
+        runtime: The running gateway.
+        caller: Who calls.
+        inbound: What is asked.
+        home: Where the answer lies that the call goes on from, if it goes on from one.
 
     Raises:
         RefusedCall: the call cannot be taken; nothing was spent.
@@ -43,6 +52,8 @@ def make_plan(runtime: Runtime, caller: Caller, inbound: Inbound) -> Planned:
     tenant = runtime.snapshot.tenant(caller.key.account)
     resolved = resolve(model, tenant, runtime.providers)
     lanes = lanes_for(resolved, inbound.dialect)
+    if home is not None:
+        lanes = lanes_at(lanes, home)
     if lanes.sole is not None and not inbound.rewritten:
         return lanes.sole
     candidates, by_id = _candidates(runtime, lanes, inbound)

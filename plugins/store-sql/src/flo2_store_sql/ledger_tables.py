@@ -124,6 +124,8 @@ class LedgerTables:
         query = _filtered(_ENTRIES, _ENTRIES.c.entry_id, where)
         if where.status is not None:
             query = query.where(_ENTRIES.c.status == where.status)
+        if where.answer_id is not None:
+            query = query.where(_ENTRIES.c.provider_request_id == where.answer_id)
         found = query.subquery()
         return self._folded(found, newest_first=where.newest_first)
 

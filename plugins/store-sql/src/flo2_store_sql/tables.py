@@ -179,6 +179,7 @@ ledger_entries = Table(
     *_may("total", "list_total", "reported_total", "pending_low", "pending_high"),
     *_may("currency", "book", "meters", "lines", "context"),
     Index("ix_ledger_entries_account_started_us", "account", "started_us"),
+    Index("ix_ledger_entries_provider_request_id", "provider_request_id"),
     # Few entries are open or pending, and they are what recovery and reconciliation look for.
     Index(
         "ix_ledger_entries_unsettled",

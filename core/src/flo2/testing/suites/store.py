@@ -195,6 +195,18 @@ class StoreSuite:
             assert [each.intent.exchange_id for each in store.entries(where)] == ids, where
             assert [each.exchange_id for each in store.exchanges(where)] == ids, where
 
+    def test_an_entry_is_found_by_the_providers_id_of_its_answer(self, store: Store) -> None:
+        """Whoever goes on from an answer is sent to where it was given."""
+        mine, also, foreign = an_intent(1), an_intent(2), an_intent(3, account="other")
+        ends = [
+            settle_of(intent, provider_request_id=answer)
+            for intent, answer in ((mine, "resp_1"), (also, "resp_2"), (foreign, "resp_1"))
+        ]
+        store.append(linked(mine, also, foreign, *ends, an_intent(4)))
+        for answer, numbers in (("resp_1", [1]), ("resp_2", [2]), ("resp_3", [])):
+            found = store.entries(EntryFilter("default", answer_id=answer))
+            assert [each.intent.exchange_id for each in found] == [f"x{n}" for n in numbers]
+
     def test_money_keeps_every_digit(self, store: Store) -> None:
         """No amount goes through a float, and none is normalised."""
         intent = an_intent(1, hold=Decimal("1E+2"), high=Decimal("0.10"))

@@ -30,15 +30,19 @@ __all__ = [
     "Inbound",
     "KnowsModels",
     "ListsModels",
+    "MakesImages",
     "ModelInfo",
+    "Moderates",
     "Observer",
     "PriceSource",
     "Profiles",
     "Provider",
     "Reply",
     "Revealable",
+    "Speaks",
     "SpeaksPerModel",
     "Strategy",
+    "Transcribes",
     "WholeReply",
 ]
 
@@ -258,6 +262,42 @@ class CountsTokens(Protocol):
     """A provider that counts a prompt's tokens, for free."""
 
     def count_tokens(self, call: Call) -> AbstractAsyncContextManager[Reply]:
+        """Open one attempt; errors as `Provider.chat`."""
+        ...
+
+
+@runtime_checkable
+class MakesImages(Protocol):
+    """A provider that makes images out of words, or out of other images."""
+
+    def make_images(self, call: Call) -> AbstractAsyncContextManager[Reply]:
+        """Open one attempt; errors as `Provider.chat`."""
+        ...
+
+
+@runtime_checkable
+class Speaks(Protocol):
+    """A provider that reads text aloud."""
+
+    def speak(self, call: Call) -> AbstractAsyncContextManager[Reply]:
+        """Open one attempt; errors as `Provider.chat`."""
+        ...
+
+
+@runtime_checkable
+class Transcribes(Protocol):
+    """A provider that writes down what is spoken."""
+
+    def transcribe(self, call: Call) -> AbstractAsyncContextManager[Reply]:
+        """Open one attempt; errors as `Provider.chat`."""
+        ...
+
+
+@runtime_checkable
+class Moderates(Protocol):
+    """A provider that says what is harmful in a text or an image."""
+
+    def moderate(self, call: Call) -> AbstractAsyncContextManager[Reply]:
         """Open one attempt; errors as `Provider.chat`."""
         ...
 

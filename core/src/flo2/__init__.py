@@ -15,6 +15,8 @@ if TYPE_CHECKING:
         Audio as Audio,
         CacheHint as CacheHint,
         Choice as Choice,
+        Embedding as Embedding,
+        EmbeddingInput as EmbeddingInput,
         Event as Event,
         Failed as Failed,
         File as File,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
         ToolResult as ToolResult,
         Usage as Usage,
         UsageUpdate as UsageUpdate,
+        Vector as Vector,
         fold as fold,
     )
     from flo2.config import Config as Config
@@ -105,14 +108,18 @@ if TYPE_CHECKING:
         Inbound as Inbound,
         KnowsModels as KnowsModels,
         ListsModels as ListsModels,
+        MakesImages as MakesImages,
         ModelInfo as ModelInfo,
+        Moderates as Moderates,
         Observer as Observer,
         PriceSource as PriceSource,
         Profiles as Profiles,
         Provider as Provider,
         Reply as Reply,
+        Speaks as Speaks,
         SpeaksPerModel as SpeaksPerModel,
         Strategy as Strategy,
+        Transcribes as Transcribes,
     )
     from flo2.records import (
         Attribution as Attribution,
@@ -146,10 +153,11 @@ __version__ = "0.1.0"
 
 _HOME = {
     "flo2.canonical": (
-        "Annotation Audio CacheHint Choice Event Failed File Finish Image Loss LossPolicy "
-        "Message Opaque OpaqueTool Part PartDelta PartStart PartStop Reasoning "
-        "ReasoningOptions Refusal Request Response ResponseFormat Sampling Start Text Tool "
-        "ToolCall ToolChoice ToolResult Usage UsageUpdate fold"
+        "Annotation Audio CacheHint Choice Embedding EmbeddingInput Event Failed File "
+        "Finish Image Loss LossPolicy Message Opaque OpaqueTool Part PartDelta PartStart "
+        "PartStop Reasoning ReasoningOptions Refusal Request Response ResponseFormat "
+        "Sampling Start Text Tool ToolCall ToolChoice ToolResult Usage UsageUpdate Vector "
+        "fold"
     ),
     "flo2.config": "Config",
     "flo2.dialects.base": (
@@ -169,7 +177,8 @@ _HOME = {
     "flo2.prices": "Bounds Cost CostLine PriceBook PriceRow",
     "flo2.protocols": (
         "Call CountsTokens Credential Embeds Facts Inbound KnowsModels ListsModels "
-        "ModelInfo Observer PriceSource Profiles Provider Reply SpeaksPerModel Strategy"
+        "MakesImages ModelInfo Moderates Observer PriceSource Profiles Provider Reply "
+        "Speaks SpeaksPerModel Strategy Transcribes"
     ),
     "flo2.records": "Attribution Entry Exchange Intent Pend Record Settle Void",
     "flo2.secrets": "Secret",
@@ -204,6 +213,8 @@ __all__ = [
     "Credential",
     "Decoder",
     "Dialect",
+    "Embedding",
+    "EmbeddingInput",
     "Embeds",
     "Encoder",
     "Entry",
@@ -228,9 +239,11 @@ __all__ = [
     "ListsModels",
     "Loss",
     "LossPolicy",
+    "MakesImages",
     "MemoryStore",
     "Message",
     "ModelInfo",
+    "Moderates",
     "NotFound",
     "Observed",
     "Observer",
@@ -272,6 +285,7 @@ __all__ = [
     "SecretError",
     "Services",
     "Settle",
+    "Speaks",
     "SpeaksPerModel",
     "Stage",
     "Start",
@@ -284,10 +298,12 @@ __all__ = [
     "ToolCall",
     "ToolChoice",
     "ToolResult",
+    "Transcribes",
     "Unavailable",
     "UnsupportedCall",
     "Usage",
     "UsageUpdate",
+    "Vector",
     "Void",
     "Wire",
     "WireError",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flo2.canonical.embedding import Embedding, EmbeddingInput
 from flo2.canonical.events import (
     Annotation,
     Event,
@@ -14,6 +15,7 @@ from flo2.canonical.events import (
     PartStop,
     Start,
     UsageUpdate,
+    Vector,
 )
 from flo2.canonical.losses import Loss, LossPolicy, Severity
 from flo2.canonical.parts import (
@@ -51,6 +53,8 @@ __all__ = [
     "Audio",
     "CacheHint",
     "Choice",
+    "Embedding",
+    "EmbeddingInput",
     "Event",
     "Extras",
     "Failed",
@@ -86,5 +90,6 @@ __all__ = [
     "ToolResult",
     "Usage",
     "UsageUpdate",
+    "Vector",
     "fold",
 ]

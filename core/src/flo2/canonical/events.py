@@ -28,6 +28,7 @@ __all__ = [
     "PartStop",
     "Start",
     "UsageUpdate",
+    "Vector",
 ]
 
 FinishReason = Literal[
@@ -118,6 +119,20 @@ class LogprobsDelta:
 
 
 @frozen
+class Vector:
+    """One input has become a vector.
+
+    Attributes:
+        index: Number of the input in the request.
+        values: Numbers of 32 bits as a rule, whatever the dialect writes them in.
+    """
+
+    index: int
+    values: tuple[float, ...]
+    extras: Extras = field(factory=dict)
+
+
+@frozen
 class UsageUpdate:
     """Usage so far; the last one of an answer is the whole. `final` False: an early figure."""
 
@@ -156,6 +171,7 @@ Event = (
     | Annotation
     | PartStop
     | LogprobsDelta
+    | Vector
     | UsageUpdate
     | Finish
     | Failed

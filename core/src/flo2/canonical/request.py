@@ -1,6 +1,6 @@
-"""A chat request in the form every dialect is translated through.
+"""A request in the form every dialect is translated through.
 
-Pure data: no I/O. Imports: `parts`.
+Pure data: no I/O. Imports: `parts`, `embedding`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from attrs import field, frozen
 
+from flo2.canonical.embedding import Embedding
 from flo2.canonical.parts import CacheHint, Extras, Part
 
 __all__ = [
@@ -137,9 +138,10 @@ class ReasoningOptions:
 
 @frozen
 class Request:
-    """One chat request.
+    """One request: a conversation, or what is to be embedded.
 
     Attributes:
+        embedding: What is to be turned into vectors; there are no messages then.
         origin: Name of the dialect it was parsed from ("" when built in Python); every `extras`
             inside belongs to it.
         stream: Whether the answer is wanted as a stream.
@@ -166,6 +168,7 @@ class Request:
     end_user: str | None = None
     metadata: Mapping[str, Any] | None = None
     cache: CacheHint | None = None
+    embedding: Embedding | None = None
     extras: Extras = field(factory=dict)
     essential: frozenset[str] = frozenset()
     origin: str = ""

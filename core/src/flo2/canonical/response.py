@@ -1,11 +1,12 @@
 """A whole answer, and the fold that makes it out of events.
 
-Pure. Imports: `parts`, `events`, `usage`.
+Pure. Imports: `parts`, `events`, `request`, `usage`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -22,8 +23,10 @@ from flo2.canonical.events import (
     PartStop,
     Start,
     UsageUpdate,
+    Vector,
 )
 from flo2.canonical.parts import Audio, Extras, Part, Reasoning, Refusal, Text, ToolCall
+from flo2.canonical.request import Request
 from flo2.canonical.usage import Usage
 from flo2.errors import ProviderError
 
@@ -50,6 +53,8 @@ class Response:
         usage: What it used, or None when the provider did not say.
         error: Set when the answer broke off; `choices` then hold what had arrived.
         origin: The dialect it came from; every `extras` inside belongs to it.
+        vectors: What was asked to be embedded, in the order of the inputs.
+        asked: The request it answers, where that bears on how it is written.
     """
 
     id: str
@@ -60,6 +65,8 @@ class Response:
     error: ProviderError | None = None
     extras: Extras = field(factory=dict)
     origin: str = ""
+    vectors: tuple[Vector, ...] = ()
+    asked: Request | None = None
 
 
 class _Building:
@@ -114,17 +121,19 @@ def _append(part: Part, delta: PartDelta) -> Part:
             return part
 
 
-def fold(events: Iterable[Event], *, origin: str = "") -> Response:
+def fold(events: Iterable[Event], *, origin: str = "", asked: Request | None = None) -> Response:
     """Add events up to the answer they mean.
 
     Args:
         events: Any prefix of an answer's events; a delta without a start opens a Text part.
         origin: The dialect they came from, where the `Start` does not say.
+        asked: The request they answer.
     """
     start = Start("", "")
     usage: Usage | None = None
     error: ProviderError | None = None
     choices: dict[int, _Building] = {}
+    vectors: list[Vector] = []
     for event in events:
         match event:
             case Start():
@@ -133,6 +142,8 @@ def fold(events: Iterable[Event], *, origin: str = "") -> Response:
                 usage = event.usage
             case Failed():
                 error = event.error
+            case Vector():
+                vectors.append(event)
             case _:
                 _apply(choices.setdefault(event.choice, _Building()), event)
     return Response(
@@ -144,6 +155,8 @@ def fold(events: Iterable[Event], *, origin: str = "") -> Response:
         error=error,
         extras=start.extras,
         origin=start.origin or origin,
+        vectors=tuple(sorted(vectors, key=attrgetter("index"))),
+        asked=asked,
     )
 
 

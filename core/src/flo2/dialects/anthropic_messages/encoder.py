@@ -19,6 +19,7 @@ from flo2.canonical import (
     Start,
     Usage,
     UsageUpdate,
+    Vector,
 )
 from flo2.dialects.anthropic_messages.answer_render import AnswerWriter, ending
 from flo2.dialects.anthropic_messages.block_encoder import BlockEncoder, PartEvent, write_event
@@ -67,6 +68,8 @@ class StreamEncoder:
                 out = self._begin() + self._blocks.close() if self._start else b""
                 self._ended = True
                 return out + encode_stream_error(event.error)
+            case Vector():
+                return b""  # no answer to a chat
             case _:
                 return self._of_choice(event)
 

@@ -25,6 +25,7 @@ from flo2.canonical import (
     ToolCall,
     Usage,
     UsageUpdate,
+    Vector,
 )
 from flo2.dialects.openai_chat.encode_state import ChoiceState, is_constant, reasoning_delta
 from flo2.dialects.openai_chat.errors import encode_stream_error
@@ -85,10 +86,10 @@ class StreamEncoder:
                 return self._part(event)
             case Start():
                 self._set_head(event)
-                return b""
             case UsageUpdate():
                 self._usage = event.usage
-                return b""
+            case Vector():
+                pass  # no answer to a chat
             case Annotation():
                 return self._annotation(event)
             case LogprobsDelta():
@@ -104,6 +105,7 @@ class StreamEncoder:
             case Failed():
                 self._failed = True
                 return encode_stream_error(event.error)
+        return b""
 
     def close(self) -> bytes:
         """Render the end of the stream; after a failure there is nothing more to say."""

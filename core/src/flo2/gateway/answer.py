@@ -88,7 +88,8 @@ class Answer:
             self.body = b"".join([chunk.raw for chunk in chunks])
         else:
             events = [event for chunk in chunks for event in chunk.events]
-            whole = fold(events, origin=attempt.call.dialect.name)
+            asked = self._exchange.inbound.request
+            whole = fold(events, origin=attempt.call.dialect.name, asked=asked)
             rendered = self._dialect.encode_response(whole)
             self.body, self._losses = rendered.body, rendered.losses
         attempt.finish(outcome, beside=self._exchange.served)

@@ -16,6 +16,7 @@ from attrs import evolve, field, frozen
 
 from flo2.canonical import Request
 from flo2.dialects.base import Chunk, Dialect, Observed, Peek, Profile
+from flo2.model_facts import ModelFacts
 from flo2.plan import Candidate, Plan, RouteView
 from flo2.prices.rows import PriceRow
 from flo2.records import Entry, Exchange
@@ -25,6 +26,7 @@ __all__ = [
     "CancelSemantics",
     "CountsTokens",
     "Credential",
+    "DescribesModels",
     "Embeds",
     "Facts",
     "Inbound",
@@ -208,6 +210,8 @@ class Facts:
         needs_key: Whether it wants a credential; without one it serves every account.
         key_env: The environment variable its users usually keep the key in, or "".
         simulated: It is no real model; said wherever it shows.
+        reseller: It sells other providers' models: the key, the price and the bill are its own, and
+            the prompt reaches a third party; said wherever it shows.
         priced_by_name: Price rows are found under its configured name, not its kind: one kind
             stands for many hosts.
         adapts: It does not take all of its own dialect: what its profile drops is dropped from the
@@ -222,6 +226,7 @@ class Facts:
     needs_key: bool = True
     key_env: str = ""
     simulated: bool = False
+    reseller: bool = False
     priced_by_name: bool = False
     adapts: bool = False
     cancel_semantics: CancelSemantics = "unknown"
@@ -304,13 +309,22 @@ class Moderates(Protocol):
 
 @frozen
 class ModelInfo:
-    """One model of a provider. `created` is Unix seconds, 0 when unknown."""
+    """One model of a provider.
+
+    Attributes:
+        created: Unix seconds, 0 when unknown.
+        facts: What it can do, or None when nobody has said.
+        prices: List price of each meter at the provider's standard tier, USD for a million units,
+            as decimal strings.
+    """
 
     id: str
     provider: str
     created: int = 0
     display_name: str | None = None
     owned_by: str | None = None
+    facts: ModelFacts | None = None
+    prices: Mapping[str, str] = field(factory=dict)
 
 
 @runtime_checkable
@@ -328,6 +342,15 @@ class KnowsModels(Protocol):
 
     def knows(self, model: str) -> bool:
         """Say whether a bare model name is one of this provider's; pure."""
+        ...
+
+
+@runtime_checkable
+class DescribesModels(Protocol):
+    """A provider that can say what its models do."""
+
+    def describe(self, model: str) -> ModelFacts | None:
+        """Give the facts of a model's family, or None; pure."""
         ...
 
 

@@ -5,6 +5,7 @@ Imports: gateway, prices, cli.bench.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from flo2.cli.price_text import list_prices
 from flo2.cli.state import State, command
 from flo2.gateway.catalogue import list_models
 from flo2.gateway.directory import read_snapshot
+from flo2.protocols import Facts
 from flo2.stored import IssuedKey
 
 __all__ = ["models"]
@@ -41,13 +43,14 @@ def models(state: State, *, contains: str | None, account: str) -> None:
             bound = bench.providers.get(info.provider)
             model = info.id.partition("/")[2]
             prices = {} if bound is None else list_prices(bench.book, bound.priced_as, model, now)
-            simulated = bound is not None and bound.provider.facts.simulated
+            facts = Facts() if bound is None else bound.provider.facts
             rows.append(
                 {
                     "id": info.id,
                     "provider": info.provider,
                     "name": info.display_name,
-                    "simulated": simulated,
+                    "simulated": facts.simulated,
+                    "reseller": facts.reseller,
                     "input_usd_per_million": prices.get("input_tokens"),
                     "output_usd_per_million": prices.get("output_tokens"),
                 }
@@ -63,7 +66,7 @@ def models(state: State, *, contains: str | None, account: str) -> None:
                 row["id"],
                 row["input_usd_per_million"] or "",
                 row["output_usd_per_million"] or "",
-                row["name"] or ("simulated" if row["simulated"] else ""),
+                _remark(row),
             ]
             for row in rows
         ],
@@ -74,3 +77,9 @@ def models(state: State, *, contains: str | None, account: str) -> None:
             else f"no model with {contains!r} among those of your providers; see: flo2 models"
         ),
     )
+
+
+def _remark(row: Mapping[str, Any]) -> str:
+    """Say what a model is called, and whether it is not quite what its name says."""
+    name = str(row["name"] or ("simulated" if row["simulated"] else ""))
+    return f"{name} (through a reseller)".lstrip() if row["reseller"] else name

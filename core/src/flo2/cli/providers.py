@@ -52,6 +52,7 @@ def list_(state: State, *, account: str) -> None:
                 "host": bound.host,
                 "needs_key": facts.needs_key,
                 "simulated": facts.simulated,
+                "reseller": facts.reseller,
                 "key_env": facts.key_env,
                 "credentials": [_as_json(c) for c in credentials if c.provider == name],
             }
@@ -62,11 +63,12 @@ def list_(state: State, *, account: str) -> None:
     lines = []
     for row in rows:
         mine = row["credentials"]
+        host = f"{row['host']} (reseller)" if row["reseller"] else row["host"]
         if not mine:
             need = f"none; flo2 providers add {row['name']}"
             note = "simulated" if row["simulated"] else need if row["needs_key"] else "needs none"
-            lines.append([row["name"], row["host"], note, ""])
-        lines += [[row["name"], row["host"], _kept(c), f"{c['id']} ({c['name']})"] for c in mine]
+            lines.append([row["name"], host, note, ""])
+        lines += [[row["name"], host, _kept(c), f"{c['id']} ({c['name']})"] for c in mine]
     table(
         state,
         ["provider", "host", "key", "credential"],

@@ -90,10 +90,11 @@ def gather(gateway: Gateway, prepared: Prepared, now_us: int) -> Callable[[str],
     lines = []
     for bound in usable:
         credential = have.get(bound.name)
+        what = "a reseller, " if bound.provider.facts.reseller else ""
         if credential is not None and credential.reference is not None:
-            lines.append(f"{bound.name} (key from {credential.reference})")
+            lines.append(f"{bound.name} ({what}key from {credential.reference})")
         elif credential is not None:
-            lines.append(f"{bound.name} (stored key)")
+            lines.append(f"{bound.name} ({what}stored key)")
         elif bound.provider.facts.simulated:
             lines.append(f"{bound.name} (simulated answers, no money; until a provider is added)")
         else:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flo2.dialects.splice import splice
+from flo2.dialects.splice import reshape, splice
 from flo2.errors import InvalidRequest
 
 
@@ -142,3 +142,26 @@ def test_a_second_model_is_not_passed_on_though_nothing_else_changes(first):
 def test_a_body_that_needs_no_change_and_holds_one_model_stays_the_same_object():
     body = b'{"model":"m","x":"model \\u00e4"}'
     assert splice(body, old="m", new="m") is body
+
+
+@pytest.mark.parametrize(
+    ("body", "reshaped"),
+    [
+        (b'{"model":"a","x":1,"stream":true}', b'{"v":"1","x":1}'),
+        (b' {\n "x" : 1.10 ,\t"model" :\r\n"a" } ', b' {"v":"1","x" : 1.10}'),
+        (b'{"model":"a"}', b'{"v":"1"}'),
+        (b"{}", b'{"v":"1"}'),
+        (b'{"mod\\u0065l":"a","x":{"model":"n"}}', b'{"v":"1","x":{"model":"n"}}'),
+        (b'{"v":"theirs","x":[1,2]}', b'{"v":"1","x":[1,2]}'),
+        (b'{"model":"a","model":"b","x":"}"}', b'{"v":"1","x":"}"}'),
+        ('{"é":"🎈","model":"a"}'.encode(), '{"v":"1","é":"🎈"}'.encode()),
+    ],
+)
+def test_named_fields_are_left_out_and_put(body, reshaped):
+    assert reshape(body, drop={"model", "stream"}, put={"v": "1"}) == reshaped
+
+
+def test_what_is_no_object_is_not_reshaped():
+    for body in (b"[1]", b"\xff", b'{"a"'):
+        with pytest.raises(InvalidRequest, match="no JSON object"):
+            reshape(body, drop=(), put={})

@@ -173,6 +173,10 @@ class HttpProvider:
         """Give the request body."""
         return call.body()
 
+    def request(self, call: Call) -> tuple[str, list[tuple[str, str]], bytes]:
+        """Put the three together; a provider whose signature covers them all signs here."""
+        return self.url(call), [*self.headers(call).items()], self.body(call)
+
     def error(self, call: Call, status: int, headers: Mapping[str, str], body: bytes) -> Exception:
         """Read an error answer."""
         error = call.dialect.decode_error(status, headers, body)
@@ -232,9 +236,7 @@ class _Opened:
 
     async def __aenter__(self) -> Reply:
         provider, call = self._provider, self._call
-        response = await provider.endpoint.send(
-            "POST", provider.url(call), [*provider.headers(call).items()], provider.body(call)
-        )
+        response = await provider.endpoint.send("POST", *provider.request(call))
         secrets = partial(provider.secrets, call)
         if response.status in _OK:
             try:

@@ -1,13 +1,15 @@
-"""Change two named things in a client's JSON body and leave every other byte as it came.
+"""Change named things in a client's JSON body and leave every other byte as it came.
 
-The top-level `model` gets another value, and `stream_options.include_usage` becomes true. Key
-order, white space, escapes and what only looks like a key inside a string stay untouched.
-Bodies are assumed to be JSON objects already (a dialect's `peek` has checked). Imports: errors.
+`splice`: the top-level `model` gets another value, and `stream_options.include_usage` becomes true.
+`reshape`: a host wants some top-level fields elsewhere, and others added. Key order, white space,
+escapes and what only looks like a key inside a string stay untouched. Bodies are assumed to be JSON
+objects already (a dialect's `peek` has checked). Imports: errors.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from json import JSONDecoder
 from typing import Any, Final
 
@@ -15,7 +17,7 @@ import msgspec
 
 from flo2.errors import InvalidRequest
 
-__all__ = ["splice"]
+__all__ = ["reshape", "splice"]
 
 _KEY: Final = re.compile(rb'"model"')
 _MODEL: Final = re.compile(rb'"model"[ \t\n\r]*:[ \t\n\r]*("(?:[^"\\]|\\.)*")')
@@ -29,6 +31,8 @@ _decode_text: Final = msgspec.json.Decoder(str).decode
 _scan: Final = JSONDecoder(parse_int=str, parse_float=str).raw_decode
 
 _Edit = tuple[int, int, str]
+_Entry = tuple[str, Any, int, int, int]
+"""Key, value, where the key begins, where the value begins and ends."""
 
 
 def splice(body: bytes, *, old: str, new: str, ask_usage: bool = False) -> bytes:
@@ -86,18 +90,12 @@ def _text(raw: bytes) -> str | None:
 
 def _splice_walk(body: bytes, new: str, *, ask_usage: bool) -> bytes:
     """Walk the top level and edit every occurrence: of equal keys the last one counts."""
-    try:
-        text = body.decode()
-        entries = _entries(text, _SPACE.match(text, 0).end())  # type: ignore[union-attr]  # matches ""
-    except (ValueError, StopIteration, IndexError, RecursionError) as exc:
-        raise InvalidRequest(
-            "the request body is no JSON object that flo2 can edit; send plain JSON"
-        ) from exc
+    text, entries = _top(body)
     model = _encode(new).decode()
     edits: list[_Edit] = []
     asked = False
     last_model = 0
-    for key, value, start, end in entries:
+    for key, value, _, start, end in entries:
         if key == "model":
             edits.append((start, end, model))
             last_model = end
@@ -122,24 +120,60 @@ def _ask(text: str, value: Any, start: int, end: int) -> list[_Edit]:
         return [(start + 1, start + 1, f'"include_usage":true{comma}')]
     return [
         (inner_start, inner_end, "true")
-        for key, _, inner_start, inner_end in _entries(text, start)
+        for key, _, _, inner_start, inner_end in _entries(text, start)
         if key == "include_usage"
     ]
 
 
-def _entries(text: str, at: int) -> list[tuple[str, Any, int, int]]:
-    """List key, value and the value's extent of each entry of the object that begins at `at`."""
+def reshape(body: bytes, *, drop: Collection[str], put: Mapping[str, Any]) -> bytes:
+    """Give `body` without some top-level fields and with others, which come first.
+
+    Args:
+        body: A JSON object.
+        drop: Names of fields to leave out; those of `put` are always left out.
+        put: Fields to add.
+
+    Raises:
+        InvalidRequest: the body is no JSON object that can be walked (never so after `peek`).
+    """
+    text, entries = _top(body)
+    begin = text.index("{") + 1
+    kept = [
+        text[key:end] for name, _, key, _, end in entries if name not in drop and name not in put
+    ]
+    added = [f"{_encode(name).decode()}:{_encode(value).decode()}" for name, value in put.items()]
+    return (text[:begin] + ",".join((*added, *kept)) + "}").encode()
+
+
+def _top(body: bytes) -> tuple[str, list[_Entry]]:
+    """Walk the top level.
+
+    Raises:
+        InvalidRequest: it cannot be walked.
+    """
+    try:
+        text = body.decode()
+        return text, _entries(text, _SPACE.match(text, 0).end())  # type: ignore[union-attr]  # matches ""
+    except (ValueError, StopIteration, IndexError, RecursionError) as exc:
+        raise InvalidRequest(
+            "the request body is no JSON object that flo2 can edit; send plain JSON"
+        ) from exc
+
+
+def _entries(text: str, at: int) -> list[_Entry]:
+    """List key, value, where the key begins, and the value's extent, of the object at `at`."""
     if text[at] != "{":
         raise ValueError(text[at : at + 20])
-    entries: list[tuple[str, Any, int, int]] = []
+    entries: list[_Entry] = []
     at = _skip(text, at + 1)
     while text[at] != "}":
         if text[at] == ",":
             at = _skip(text, at + 1)
+        begin = at
         key, at = _scan(text, at)
         start = _skip(text, _skip(text, at) + 1)
         value, end = _scan(text, start)
-        entries.append((key, value, start, end))
+        entries.append((key, value, begin, start, end))
         at = _skip(text, end)
     return entries
 

@@ -118,10 +118,13 @@ class HttpCalls:
         """Make a call as the gateway would for a client of the same dialect."""
         body = sample.body("as-the-client-says", stream=stream, asks=asks)
         dialect = sample.dialect
+        peek = dialect.peek(body)
+        if sample.in_url:  # as the surface reads it there
+            peek = evolve(peek, model="as-the-client-says", stream=stream)
         inbound = Inbound(
             dialect,
             body,
-            dialect.peek(body),
+            peek,
             headers=headers,
             request=dialect.parse(body) if rewritten else None,
         )

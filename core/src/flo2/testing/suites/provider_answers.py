@@ -17,6 +17,7 @@ from flo2.canonical import Failed
 from flo2.errors import ReadFailed, WireError
 from flo2.protocols import Call, Reply
 from flo2.testing.suites.http_calls import HttpCalls, Seen, run
+from flo2.testing.suites.samples import Sample
 from flo2.testing.suites.selecting import needs
 from flo2.testing.upstream import Ending, FakeUpstream
 
@@ -38,7 +39,7 @@ class AnswerTests(HttpCalls):
                 each = [sample.stream[at : at + 1] for at in range(len(sample.stream))]
                 bytewise = self.read(call, each)
                 assert bytewise.observed == whole.observed
-                assert bytewise.raw == whole.raw == sample.stream
+                assert bytewise.raw == whole.raw == sample.seen
                 if full:
                     assert bytewise.events == whole.events
                 self._holds_for_any_cuts(call, sample.stream, whole)
@@ -65,10 +66,10 @@ class AnswerTests(HttpCalls):
         """A client of the same dialect gets the provider's own bytes, unknown frames included."""
         for sample in self.chats():
             asked = self.read(self.call(sample, stream=True, full=False), [sample.stream])
-            assert asked.raw == sample.stream
+            assert asked.raw == sample.seen
             unasked = self.call(sample, stream=True, asks=False, full=False)
             hidden = self.read(unasked, [sample.stream])
-            assert hidden.raw == sample.stream.replace(sample.unasked, b"")
+            assert hidden.raw == sample.seen.replace(sample.unasked, b"")
             assert hidden.observed == asked.observed
         for sample in self.spoken():
             assert self.read(self.call(sample), [sample.plain]).raw == sample.plain
@@ -95,7 +96,7 @@ class AnswerTests(HttpCalls):
         """Cut anywhere, an answer is whole or it says that it broke off."""
         for sample in self.chats():
             call = self.call(sample, stream=True)
-            self._holds_for_any_length(call, sample.stream)
+            self._holds_for_any_length(call, sample)
             endings: tuple[Ending, ...] = ("truncated", "reset")
             for ends in endings:
                 half = sample.stream[: len(sample.stream) // 2]
@@ -103,7 +104,8 @@ class AnswerTests(HttpCalls):
                     self.read(call, [half], ends=ends)
                 assert caught.value.sent
 
-    def _holds_for_any_length(self, call: Call, stream: bytes) -> None:
+    def _holds_for_any_length(self, call: Call, sample: Sample) -> None:
+        stream = sample.stream
         whole = self.read(call, [stream])
 
         @settings(deadline=None)
@@ -115,7 +117,7 @@ class AnswerTests(HttpCalls):
             else:
                 assert seen.observed.error is not None
                 assert isinstance(seen.events[-1], Failed)
-            assert stream.startswith(seen.raw)
+            assert sample.seen.startswith(seen.raw)
 
         law()
 

@@ -7,7 +7,7 @@ a field and a content part that flo2 does not model. Imports: dialects.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -38,6 +38,9 @@ class Sample:
         error: The error envelope.
         input_total: Tokens of the prompt that the answer tells.
         output_total: Tokens of the answer that it tells.
+        in_url: Model and stream stand in the URL: no body has them.
+        sent: What the host is sent for a client's bytes, where it wants them otherwise.
+        shown: What a client of the dialect sees of `stream`, where the host frames it otherwise.
     """
 
     dialect: Dialect
@@ -49,6 +52,14 @@ class Sample:
     ask: Mapping[str, Any] = {}
     input_total: int = 0
     output_total: int = 0
+    in_url: bool = False
+    sent: Callable[[bytes], bytes] = bytes
+    shown: bytes = b""
+
+    @property
+    def seen(self) -> bytes:
+        """What a client that asked for everything sees of the stream."""
+        return self.shown or self.stream
 
     def body(self, model: str, *, stream: bool = False, asks: bool = True) -> bytes:
         """Write the request as a client would.
@@ -58,8 +69,8 @@ class Sample:
             stream: Whether it wants a stream.
             asks: Whether it asks for the usage of a stream, where there is a choice.
         """
-        fields = {"model": model, **self.request}
-        if stream:
+        fields = {**({} if self.in_url else {"model": model}), **self.request}
+        if stream and not self.in_url:
             fields["stream"] = True
             if asks:
                 fields |= self.ask

@@ -117,14 +117,15 @@ class ProviderSuite(AnswerTests, RequestTests, PluginSuite):
         assert len({dialect.name for dialect in facts.dialects}) == len(facts.dialects)
 
     def test_its_abilities_fit_its_dialects(self) -> None:
-        """It speaks a dialect of each operation it has a method for, and the other way round."""
+        """It has a method for the operation of each dialect it speaks, and chats."""
         provider = self.make()
         operations = {dialect.operation for dialect in provider.facts.dialects}
         for name, protocol in _ABILITIES.items():
             assert isinstance(provider, protocol) == hasattr(self.provider, name)
         if operations:
             assert "chat" in operations
-            assert ("embed" in operations) == isinstance(provider, Embeds)
+            # The method may be inherited: without a dialect of its own nothing leads to it.
+            assert "embed" not in operations or isinstance(provider, Embeds)
             assert ("count_tokens" in operations) == isinstance(provider, CountsTokens)
 
     @needs("profile")

@@ -1,0 +1,16 @@
+"""xAI: chat with the Grok models, and the model list."""
+
+from __future__ import annotations
+
+from flo2 import Register, hookimpl
+from flo2_provider_xai.provider import XAI
+
+__all__ = ["XAI", "flo2_api", "flo2_register_providers"]
+
+flo2_api = (1, 0)
+
+
+@hookimpl
+def flo2_register_providers(register: Register) -> None:
+    """Register xAI."""
+    register(XAI)

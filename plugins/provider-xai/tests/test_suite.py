@@ -1,0 +1,10 @@
+"""xAI keeps the laws of every provider."""
+
+from __future__ import annotations
+
+from flo2.testing import ProviderSuite
+from flo2_provider_xai import XAI
+
+
+class TestXAI(ProviderSuite):
+    provider = XAI

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
-from flo2.testing.harness import running
+from flo2.testing.harness import CANARY, running
+from flo2.testing.upstream import FakeUpstream
+from flo2.wire import Wire
 
 pytestmark = pytest.mark.anyio
 
@@ -41,3 +43,50 @@ async def test_each_client_gets_its_own_shape_and_only_what_its_key_may_call():
     }
     assert (none.status, json.loads(none.body)["error"]["code"]) == (404, "model_not_found")
     assert refused.status == 401
+
+
+LISTED = {
+    "object": "list",
+    "data": [
+        {"id": "m-old", "object": "model", "created": 1_700_000_000, "owned_by": "acme"},
+        {"id": "gpt-4o", "object": "model", "created": 1_715_367_049, "owned_by": "acme"},
+    ],
+}
+OPENAI = {"acme": {"kind": "openai", "base_url": "https://acme.invalid/v1"}}
+
+
+async def test_what_the_accounts_credential_reaches_is_listed_with_its_prices_and_kept():
+    upstream = FakeUpstream()
+    upstream.reply(json=LISTED)
+    async with running(
+        {"providers": OPENAI}, credentials=["acme"], wire=Wire(upstream.transport())
+    ) as h:
+        first, again = [json.loads((await h.get("/v1/models")).body) for _ in range(2)]
+    assert first == again
+    assert [each["id"] for each in first["data"]] == ["acme/gpt-4o", "acme/m-old"]
+    assert first["data"][0]["owned_by"] == "acme"
+    assert first["data"][0]["pricing"] == {
+        "currency": "USD",
+        "per": 1_000_000,
+        "input_tokens": "2.5",
+        "output_tokens": "10",
+    }
+    assert "pricing" not in first["data"][1]
+    (asked,) = upstream.requests
+    assert (asked.method, asked.path) == ("GET", "/v1/models")
+    assert asked.headers["authorization"] == f"Bearer {CANARY}"
+
+
+async def test_a_provider_that_gives_no_list_is_shown_by_its_prices():
+    upstream = FakeUpstream()
+    upstream.reply(500, json={"error": {"message": "no"}})
+    async with running(
+        {"providers": OPENAI}, credentials=["acme"], wire=Wire(upstream.transport())
+    ) as h:
+        shown = [
+            {each["id"] for each in json.loads((await h.get("/v1/models")).body)["data"]}
+            for _ in range(2)
+        ]
+    assert "acme/gpt-4o" in shown[0]
+    assert shown[0] == shown[1]
+    assert len(upstream.requests) == 1  # left alone for a while

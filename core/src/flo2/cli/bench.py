@@ -32,7 +32,9 @@ from flo2.gateway.runtime import make_book, make_providers, make_store
 from flo2.memory_store import MemoryStore
 from flo2.plugins import Plugins
 from flo2.prices import PriceBook
+from flo2.protocols import Credential
 from flo2.services import Services, wall_us
+from flo2.stored import SealedCredential
 from flo2.stores import Store
 from flo2.vault import Vault
 from flo2.wire import Wire
@@ -170,6 +172,15 @@ class Bench:
         vault = Vault(self.store, open_keks(self.config, self.data_dir, self.environ), self.environ)
         vault.open()
         return vault
+
+    def opened(self, bound: Bound, sealed: SealedCredential) -> Credential:
+        """Open a credential for its provider.
+
+        Raises:
+            SecretError: it does not open, or its reference points nowhere.
+        """
+        secret = self.vault.reveal(sealed, bound.host)
+        return Credential(sealed.id, secret, sealed.project, sealed.settings)
 
     @cached_property
     def pepper(self) -> bytes:

@@ -5,44 +5,51 @@ Imports: gateway, prices, cli.bench.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
+import anyio
 import click
 
 from flo2.cli.bench import Bench
 from flo2.cli.output import say_json, table
-from flo2.cli.price_text import list_prices
 from flo2.cli.state import State, command
-from flo2.gateway.catalogue import list_models
-from flo2.gateway.directory import read_snapshot
+from flo2.gateway.catalogue import Catalogue
+from flo2.gateway.directory import Tenant, read_snapshot
+from flo2.model_facts import ModelFacts
 from flo2.protocols import Facts
 from flo2.stored import IssuedKey
 
 __all__ = ["models"]
 
+_THOUSAND, _MILLION = 1000, 1_000_000
+
 
 @command()
 @click.argument("contains", required=False)
 @click.option("--account", default="default", show_default=True, help="Whose models.")
+@click.option("--offline", is_flag=True, help="Ask no provider; list what the price book names.")
 @click.pass_obj
-def models(state: State, *, contains: str | None, account: str) -> None:
+def models(state: State, *, contains: str | None, account: str, offline: bool) -> None:
     """List the models that can be called, with their prices; CONTAINS narrows the list.
 
-    Prices are list prices in USD for a million tokens of input and of output, in the provider's
-    standard tier. Any other model of a provider can be called too, as PROVIDER/MODEL.
+    Each provider is asked with the account's own keys, which costs nothing; of one that gives no
+    list, the models that the price book names are shown. Prices are list prices in USD for a
+    million tokens of input and of output, in the provider's standard tier. Any other model of a
+    provider can be called too, as PROVIDER/MODEL.
     """
     with Bench(state) as bench:
         tenant = read_snapshot(bench.store).tenant(account)
         anyone = IssuedKey("", account, "", "", "", "", 0)
-        now = bench.now_us()
+        catalogue = Catalogue(bench.providers, bench.book, bench.now_us, time.monotonic)
+        if not offline and tenant.credentials:
+            anyio.run(_ask, bench, catalogue, tenant)
         rows: list[dict[str, Any]] = []
-        for info in list_models(anyone, tenant, bench.providers):
+        for info in catalogue.models(anyone, tenant):
             if contains is not None and contains not in info.id:
                 continue
             bound = bench.providers.get(info.provider)
-            model = info.id.partition("/")[2]
-            prices = {} if bound is None else list_prices(bench.book, bound.priced_as, model, now)
             facts = Facts() if bound is None else bound.provider.facts
             rows.append(
                 {
@@ -51,8 +58,9 @@ def models(state: State, *, contains: str | None, account: str) -> None:
                     "name": info.display_name,
                     "simulated": facts.simulated,
                     "reseller": facts.reseller,
-                    "input_usd_per_million": prices.get("input_tokens"),
-                    "output_usd_per_million": prices.get("output_tokens"),
+                    "input_usd_per_million": info.prices.get("input_tokens"),
+                    "output_usd_per_million": info.prices.get("output_tokens"),
+                    **_facts(info.facts),
                 }
             )
     if state.as_json:
@@ -60,17 +68,20 @@ def models(state: State, *, contains: str | None, account: str) -> None:
         return
     table(
         state,
-        ["model", "input $/M", "output $/M", ""],
+        ["model", "input $/M", "output $/M", "context", "output", "can", ""],
         [
             [
                 row["id"],
                 row["input_usd_per_million"] or "",
                 row["output_usd_per_million"] or "",
+                _tokens(row["context_window"]),
+                _tokens(row["max_output_tokens"]),
+                " ".join([*row["input"], *row["abilities"]]),
                 _remark(row),
             ]
             for row in rows
         ],
-        right=["input $/M", "output $/M"],
+        right=["input $/M", "output $/M", "context", "output"],
         empty=(
             "no models; add a provider: flo2 providers add NAME"
             if contains is None
@@ -83,3 +94,36 @@ def _remark(row: Mapping[str, Any]) -> str:
     """Say what a model is called, and whether it is not quite what its name says."""
     name = str(row["name"] or ("simulated" if row["simulated"] else ""))
     return f"{name} (through a reseller)".lstrip() if row["reseller"] else name
+
+
+async def _ask(bench: Bench, catalogue: Catalogue, tenant: Tenant) -> None:
+    async with bench.wire:
+        await catalogue.ask(tenant, bench.opened)
+
+
+def _facts(facts: ModelFacts | None) -> dict[str, Any]:
+    """Write what is known of a model, with where it is said."""
+    if facts is None:
+        return {
+            "context_window": None,
+            "max_output_tokens": None,
+            "input": [],
+            "abilities": [],
+            "source": None,
+        }
+    return {
+        "context_window": facts.context_window,
+        "max_output_tokens": facts.max_output_tokens,
+        "input": sorted(facts.input - {"text"}),
+        "abilities": sorted(facts.abilities),
+        "source": f"{facts.source} (read {facts.read.isoformat()})",
+    }
+
+
+def _tokens(number: int | None) -> str:
+    """Write a number of tokens as people do: `200k`, `1M`."""
+    if number is None:
+        return ""
+    if number >= _MILLION:
+        return f"{number / _MILLION:.3g}M"
+    return f"{number / _THOUSAND:.3g}k"

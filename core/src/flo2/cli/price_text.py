@@ -5,33 +5,15 @@ Pure. Imports: prices, money.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from flo2.canonical import Usage
 from flo2.money import text
-from flo2.prices import PriceBook, PriceRow, PricingContext
+from flo2.prices import PriceRow
 
-__all__ = ["conditions", "list_prices", "price", "row_json", "validity"]
+__all__ = ["conditions", "price", "row_json", "validity"]
 
 _MILLION = 1_000_000
 _PER = {1: "", 1000: " / 1k", _MILLION: " / 1M"}
-
-
-def list_prices(book: PriceBook, provider: str, model: str, at_us: int) -> Mapping[str, str]:
-    """Give what a million tokens of input and output cost at list price; {} when unpriced.
-
-    The book itself prices them, with a small prompt, so tiers and conditions are its own.
-    """
-    at = datetime.fromtimestamp(at_us / 1e6, UTC)
-    context = PricingContext(provider, "chat", model, model, at, input_total=1)
-    prices: dict[str, str] = {}
-    for meter in ("input_tokens", "output_tokens"):
-        cost = book.price(Usage({meter: _MILLION}), context)
-        if cost.total is not None:
-            prices[meter] = text(cost.total)
-    return prices
 
 
 def row_json(row: PriceRow) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from flo2.canonical import Usage
 from flo2.cli.bench import Bench
 from flo2.cli.output import say, say_json, table
 from flo2.cli.parse import instant_us, pair
-from flo2.cli.price_text import conditions, list_prices, price, row_json, validity
+from flo2.cli.price_text import conditions, price, row_json, validity
 from flo2.cli.state import State, group
 from flo2.errors import InvalidRequest, NotFound
+from flo2.gateway.catalogue import list_prices
 from flo2.money import text
 from flo2.prices import PriceBook, PricingContext
 

@@ -59,10 +59,7 @@ async def probe(
 async def _ask(
     bench: Bench, provider: ListsModels, bound: Bound, sealed: SealedCredential | None
 ) -> Probe:
-    credential = Credential(None)
-    if sealed is not None:
-        secret = bench.vault.reveal(sealed, bound.host)
-        credential = Credential(sealed.id, secret, sealed.project, sealed.settings)
+    credential = Credential(None) if sealed is None else bench.opened(bound, sealed)
     found = await provider.models(credential)
     return Probe(ok=True, detail=f"{bound.name} answers; {len(found)} models")
 

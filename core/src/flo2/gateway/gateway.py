@@ -32,7 +32,7 @@ from flo2.dialects.base import Dialect
 from flo2.errors import NotFound, StoreError, Unavailable
 from flo2.executor import DrainGroup, DrainLimits, Executor, HealthModel
 from flo2.gateway.caller import Caller, attribute, without_keys
-from flo2.gateway.catalogue import list_models
+from flo2.gateway.catalogue import Catalogue
 from flo2.gateway.chat import Chat
 from flo2.gateway.directory import Snapshot, keep_fresh, read_snapshot
 from flo2.gateway.exchange import OpenExchange
@@ -102,6 +102,9 @@ class Gateway:
             config, plugins, self.services
         )
         self.blocking: CapacityLimiter = CapacityLimiter(4)
+        self._catalogue = Catalogue(
+            self.providers, self.book, self.services.now_us, self.services.clock
+        )
         self._observers = make_observers(config, plugins, self.services)
         self._log = logging.getLogger("flo2.gateway")
         self._runtime: Runtime | None = None
@@ -447,6 +450,12 @@ class Gateway:
             raise NotFound(msg, code="call_not_found")
         return found
 
-    def models(self, key: IssuedKey) -> Sequence[ModelInfo]:
-        """List what a key may call: routes first, then the priced models of its providers."""
-        return list_models(key, self.runtime.snapshot.tenant(key.account), self.providers)
+    async def models(self, key: IssuedKey) -> Sequence[ModelInfo]:
+        """List what a key may call: routes first, then what the account's credentials reach.
+
+        Providers that can be asked are, once in a while; see `flo2.gateway.catalogue`.
+        """
+        runtime = self.runtime
+        tenant = runtime.snapshot.tenant(key.account)
+        await self._catalogue.ask(tenant, runtime.opened)
+        return self._catalogue.models(key, tenant)

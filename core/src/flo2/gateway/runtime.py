@@ -27,6 +27,7 @@ from flo2.meter import Meter
 from flo2.prices import Bounds, Layer, PriceBook, build
 from flo2.protocols import Credential, Inbound, Observer, PriceSource, Provider, Strategy
 from flo2.services import Services
+from flo2.stored import SealedCredential
 from flo2.stores import Store
 
 if TYPE_CHECKING:
@@ -110,16 +111,23 @@ class Runtime:
         Raises:
             SecretError: it does not open, or its reference points nowhere.
         """
-        sealed = target.credential
-        if sealed is None:
+        if target.credential is None:
             return Credential(None)
+        return self.opened(target.bound, target.credential)
+
+    def opened(self, bound: Bound, sealed: SealedCredential) -> Credential:
+        """Open a credential for its provider.
+
+        Raises:
+            SecretError: it does not open, or its reference points nowhere.
+        """
         try:
-            secret = self.vault.reveal(sealed, target.bound.host)
+            secret = self.vault.reveal(sealed, bound.host)
         except SecretError as exc:
             # It names variables, files and hosts of the operator, which are no client's business.
             self.log.error("call refused: %s", exc)  # noqa: TRY400  # the reason is all there is
             msg = (
-                f"the key of this account for provider {target.bound.name!r} cannot be used; the "
+                f"the key of this account for provider {bound.name!r} cannot be used; the "
                 "server's log says why, and so does: flo2 doctor"
             )
             raise SecretError(msg) from None

@@ -183,16 +183,16 @@ def _store_is_down() -> Unavailable:
     return Unavailable(msg, code="store_unavailable", retry_after_s=1)
 
 
-def page_size(text: str, most: int) -> int:
-    """Read a page's size.
+def page_size(text: str, most: int, name: str = "limit") -> int:
+    """Read a page's size, asked for as `name`.
 
     Raises:
         InvalidRequest: it is no number from 1 to `most`.
     """
     # `isdigit` alone takes "²", and int() refuses more than 4300 digits.
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most):
-        msg = f"limit must be a number from 1 to {most}, not {text[:60]!r}"
-        raise InvalidRequest(msg, param="limit")
+        msg = f"{name} must be a number from 1 to {most}, not {text[:60]!r}"
+        raise InvalidRequest(msg, param=name)
     return int(text)
 
 

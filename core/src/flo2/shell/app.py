@@ -48,7 +48,7 @@ def create_app(gateway: Gateway, *, lifespan: bool = True) -> ASGIApp:
             (Starlette), so a host passes False and enters the gateway in its own.
     """
     openai, anthropic = OpenAIChat(), AnthropicMessages()
-    models = Models(gateway, openai, anthropic)
+    models = Models(gateway, openai, anthropic, OpenAIChat())
     hot: dict[tuple[str, str], ASGIApp] = {
         ("POST", "/v1/chat/completions"): Surface(gateway, openai),
         ("POST", "/v1/messages"): Surface(gateway, anthropic),

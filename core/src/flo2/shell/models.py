@@ -1,7 +1,8 @@
 """`GET /v1/models` on one path in the shape its client expects.
 
-Anthropic's SDKs send `anthropic-version`; all others get OpenAI's shape.
-Imports: gateway, starlette.
+Anthropic's SDKs send `anthropic-version`, Google's `x-goog-api-key`; all others get OpenAI's shape,
+and under `/v1beta` everybody gets Gemini's. A client shown another's shape sees an empty list and
+no error. Imports: gateway, starlette.
 """
 
 from __future__ import annotations
@@ -25,43 +26,65 @@ if TYPE_CHECKING:
 __all__ = ["Models"]
 
 _ANTHROPIC = "anthropic-version"
+_GEMINI = "x-goog-api-key"
 _PAGE = 20
 _MAX_PAGE = 1000
+_GEMINI_PAGE = 50
 
 
 class Models:
     """The list, and one of it."""
 
-    def __init__(self, gateway: Gateway, openai: Dialect, anthropic: Dialect) -> None:
+    def __init__(
+        self, gateway: Gateway, openai: Dialect, anthropic: Dialect, gemini: Dialect
+    ) -> None:
         """Keep the dialects for their error envelopes."""
         self._gateway = gateway
         self._openai = openai
         self._anthropic = anthropic
+        self._gemini = gemini
 
     async def answer(self, request: Request) -> Response:
         """Answer `GET /v1/models` and `GET /v1/models/{id}`."""
-        is_anthropic = _ANTHROPIC in request.headers
+        dialect = self._openai
+        if request.headers.get(_GEMINI):
+            dialect = self._gemini
+        elif _ANTHROPIC in request.headers:
+            dialect = self._anthropic
+        return await self._answer(request, dialect)
+
+    async def answer_gemini(self, request: Request) -> Response:
+        """Answer `GET /v1beta/models` and `GET /v1beta/models/{id}`."""
+        return await self._answer(request, self._gemini)
+
+    async def _answer(self, request: Request, dialect: Dialect) -> Response:
+        one, page = {
+            self._openai: (_openai, _openai_list),
+            self._anthropic: (_anthropic, _anthropic_page),
+            self._gemini: (_gemini, _gemini_page),
+        }[dialect]
         try:
             key = await self._gateway.authenticate(presented(request.scope["headers"]))
-            models = self._gateway.models(key)
+            models = await self._gateway.models(key)
             wanted = request.path_params.get("id")
-            if wanted is not None:
-                return JSONResponse(_one(models, wanted, is_anthropic=is_anthropic))
-            if is_anthropic:
-                return JSONResponse(_anthropic_page(models, request))
-            return JSONResponse({"object": "list", "data": [_openai(m) for m in models]})
+            if wanted is None:
+                return JSONResponse(page(models, request))
+            return JSONResponse(one(_find(models, wanted)))
         except RefusedCall as exc:
-            dialect = self._anthropic if is_anthropic else self._openai
             told = dialect.encode_error(exc)
             return Response(told.body, told.status, dict(told.headers), "application/json")
 
 
-def _one(models: Sequence[ModelInfo], wanted: str, *, is_anthropic: bool) -> dict[str, Any]:
+def _find(models: Sequence[ModelInfo], wanted: str) -> ModelInfo:
     for model in models:
         if model.id == wanted or model.id.partition("/")[2] == wanted:
-            return _anthropic(model) if is_anthropic else _openai(model)
+            return model
     msg = f"there is no model {wanted!r}; GET /v1/models lists them"
     raise NotFound(msg, code="model_not_found", param="model")
+
+
+def _openai_list(models: Sequence[ModelInfo], _: Request) -> dict[str, Any]:
+    return {"object": "list", "data": [_openai(model) for model in models]}
 
 
 def _openai(model: ModelInfo) -> dict[str, Any]:
@@ -70,7 +93,26 @@ def _openai(model: ModelInfo) -> dict[str, Any]:
         "object": "model",
         "created": model.created,
         "owned_by": model.owned_by or model.provider,
+        **_described(model),
     }
+
+
+def _described(model: ModelInfo) -> dict[str, Any]:
+    """What is known beyond the API's own fields; clients pass over what they do not know."""
+    told: dict[str, Any] = _limits(model, "context_window", "max_output_tokens")
+    if (facts := model.facts) is not None:
+        told["input_modalities"] = sorted(facts.input)
+        told["output_modalities"] = sorted(facts.output)
+        told["capabilities"] = sorted(facts.abilities)
+    if model.prices:
+        told["pricing"] = {"currency": "USD", "per": 1_000_000, **model.prices}
+    return told
+
+
+def _limits(model: ModelInfo, window: str, output: str) -> dict[str, int]:
+    facts = model.facts
+    found = {} if facts is None else {window: facts.context_window, output: facts.max_output_tokens}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _anthropic(model: ModelInfo) -> dict[str, Any]:
@@ -79,6 +121,7 @@ def _anthropic(model: ModelInfo) -> dict[str, Any]:
         "id": model.id,
         "display_name": model.display_name or model.id,
         "created_at": datetime.fromtimestamp(model.created, UTC).isoformat().replace("+00:00", "Z"),
+        **_limits(model, "max_input_tokens", "max_tokens"),
     }
 
 
@@ -99,3 +142,28 @@ def _anthropic_page(models: Sequence[ModelInfo], request: Request) -> dict[str, 
         "first_id": page[0].id if page else None,
         "last_id": page[-1].id if page else None,
     }
+
+
+def _gemini(model: ModelInfo) -> dict[str, Any]:
+    """Write one model; https://ai.google.dev/api/models (read 2026-11-25)."""
+    return {
+        "name": f"models/{model.id}",
+        "baseModelId": model.id,
+        "version": "",
+        "displayName": model.display_name or model.id,
+        "supportedGenerationMethods": ["generateContent", "countTokens"],
+        **_limits(model, "inputTokenLimit", "outputTokenLimit"),
+    }
+
+
+def _gemini_page(models: Sequence[ModelInfo], request: Request) -> dict[str, Any]:
+    """Give a page as Google does: `pageSize`, `pageToken` (the last name of the page before)."""
+    asked = request.query_params.get("pageSize") or str(_GEMINI_PAGE)
+    size = page_size(asked, _MAX_PAGE, "pageSize")
+    names = [model.id for model in models]
+    token = request.query_params.get("pageToken")
+    first = names.index(token) + 1 if token in names else 0
+    page: dict[str, Any] = {"models": [_gemini(model) for model in models[first : first + size]]}
+    if first + size < len(models):
+        page["nextPageToken"] = names[first + size - 1]
+    return page

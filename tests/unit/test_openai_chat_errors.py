@@ -84,6 +84,15 @@ ENVELOPE = {"error": {"message": "m", "type": "t", "param": "p", "code": "c"}}
         ({"type": "error", "error": {"type": "t", "message": "m"}}, "m", "t", None, None),
         ({"object": "error", "message": "m", "type": "t"}, "m", "t", None, None),
         ({"detail": "m"}, "m", None, None, None),
+        (
+            {"error": {"code": 429, "message": "m", "metadata": {"raw": "its words"}}},
+            "m: its words",
+            None,
+            "429",
+            None,
+        ),
+        ({"error": {"metadata": {"raw": "its words"}}}, "its words", None, None, None),
+        ({"error": {"message": "m", "metadata": {"raw": {}}}}, "m", None, None, None),
         ({"detail": [{"msg": "m"}]}, '[{"msg":"m"}]', None, None, None),
         ("just text", "just text", None, None, None),
         (

@@ -247,6 +247,11 @@ def test_cumulative_usage_is_final_only_at_the_end():
         ([frame({"object": "error", "message": "no"})], "no", "upstream"),
         ([frame({"error": {"code": 429, "message": "no"}}), DONE], "no", "rate_limit"),
         (
+            [frame({"choices": [{"error": {"code": 502, "message": "no"}}]}), DONE],
+            "no",
+            "upstream",
+        ),
+        (
             [b"data: {oops\n\n"],
             "a frame of the stream is no JSON object: '{oops' (openai.chat)",
             "upstream",
@@ -300,6 +305,23 @@ def test_light_decoder_is_not_fooled_by_text_that_looks_like_keys():
     assert observed.error.message == "the stream ended before its end (openai.chat)"
 
 
+FAILED_CHOICE = json.dumps(
+    {
+        "id": "1",
+        "model": "m",
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": "error",
+                "message": {"content": "a"},
+                "error": {"code": 502, "message": "no"},
+            }
+        ],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+    }
+).encode()
+
+
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
@@ -307,10 +329,12 @@ def test_light_decoder_is_not_fooled_by_text_that_looks_like_keys():
         (b"", "the answer is no JSON object: '' (openai.chat)"),
         (b'{"choices":[]}', "the answer holds no choices (openai.chat)"),
         (b'{"error":{"message":"no"}}', "no"),
+        (FAILED_CHOICE, "no"),
     ],
 )
-def test_a_plain_answer_that_is_none_fails(raw, message):
-    decoder = DIALECT.body_decoder(full=True)
+@pytest.mark.parametrize("full", [True, False])
+def test_a_plain_answer_that_is_none_fails(raw, message, full):
+    decoder = DIALECT.body_decoder(full=full)
     decoder.feed(raw)
     answer = decoder.close()
     assert (answer.raw, decoder.observed.error.message) == (raw, message)

@@ -76,6 +76,8 @@ class AnswerReader:
         self._usage(payload, out)
         if _is_error(payload):
             self.fail(error_from_frame(payload, raw), out)
+        elif failed := next(filter(_has_failed, choices), None):
+            self.fail(error_from_frame(failed, raw), out)
 
     def fail(self, error: ProviderError, out: list[Event]) -> None:
         """Note that the answer broke off."""
@@ -148,6 +150,14 @@ class AnswerReader:
             usage = evolve(usage, context={"service_tier": self._tier, **usage.context})
         self.observed.usage = usage
         out.append(UsageUpdate(usage, final=self.finished))
+
+
+def _has_failed(choice: Any) -> bool:
+    """Tell a choice whose model failed under way, as a reseller says it in an answer of 200.
+
+    https://openrouter.ai/docs/api/reference/errors-and-debugging (read 2026-11-25).
+    """
+    return isinstance(choice, dict) and isinstance(choice.get("error"), dict)
 
 
 def _is_error(payload: dict[str, Any]) -> bool:

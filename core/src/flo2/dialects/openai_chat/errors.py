@@ -181,6 +181,11 @@ def _facts(payload: Any) -> dict[str, str]:
     if not isinstance(inner, dict):  # Mistral, vLLM, FastAPI: no envelope
         inner = payload
     message = inner.get("message") or inner.get("detail") or inner.get("msg")
+    # A reseller's own words say nothing ("Provider returned error"), the upstream's stand beside
+    # them (recordings/openrouter, wire fact 39).
+    if isinstance(beside := inner.get("metadata"), dict) and isinstance(beside.get("raw"), str):
+        said = beside["raw"][:_MESSAGE_CHARS]
+        message = f"{message}: {said}" if isinstance(message, str) and message else said
     status = inner.get("status_code") or inner.get("status")
     facts = {
         "message": message if isinstance(message, str) or not message else _dump(message),

@@ -25,6 +25,7 @@ class _Choice(msgspec.Struct):
     message: _Message
     finish_reason: str
     index: int = 0
+    error: None = None
 
 
 class _Answer(msgspec.Struct):

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         ReadUsage as ReadUsage,
         kind_of_status as kind_of_status,
     )
+    from flo2.dialects.chat_host import ChatHost as ChatHost
     from flo2.errors import (
         AllAttemptsFailed as AllAttemptsFailed,
         AuthenticationFailed as AuthenticationFailed,
@@ -163,6 +164,7 @@ _HOME = {
     "flo2.dialects.base": (
         "Chunk Decoder Dialect Encoder Observed Peek Profile ReadUsage kind_of_status"
     ),
+    "flo2.dialects.chat_host": "ChatHost",
     "flo2.errors": (
         "AllAttemptsFailed AuthenticationFailed ConfigError Flo2Error InvalidRequest "
         "NotFound PluginError ProviderError ReadFailed RefusedCall SecretError StoreError "
@@ -203,6 +205,7 @@ __all__ = [
     "Call",
     "Candidate",
     "ChainLink",
+    "ChatHost",
     "Choice",
     "Chunk",
     "Config",

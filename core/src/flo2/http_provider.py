@@ -186,13 +186,28 @@ class HttpProvider:
     def usage_reader(self, call: Call) -> ReadUsage | None:
         """Give the provider's own usage reader, where it differs from its dialect's."""
 
-    def decoder(self, call: Call) -> Decoder:
-        """Choose how the answer is decoded."""
-        dialect, read_usage = call.dialect, self.usage_reader(call)
+    def decoder(self, call: Call, read_usage: ReadUsage | None = None) -> Decoder:
+        """Choose how an answer is decoded.
+
+        Args:
+            call: What was asked.
+            read_usage: The reader of this one answer; None: `usage_reader` gives it.
+        """
+        dialect, read_usage = call.dialect, read_usage or self.usage_reader(call)
         if call.stream:
             hide = call.passthrough and not call.inbound.peek.wants_usage
             return dialect.decoder(full=call.full, hide_usage=hide, read_usage=read_usage)
         return dialect.body_decoder(full=call.full, read_usage=read_usage)
+
+    def decoder_of(self, call: Call, headers: Mapping[str, str]) -> Decoder:
+        """Choose how one answer is decoded, whose headers may say what its body does not.
+
+        Args:
+            call: What was asked.
+            headers: Those of the answer that may reach the client, lower-case names.
+        """
+        del headers
+        return self.decoder(call)
 
     # The driver -----------------------------------------------------------------------------
 
@@ -243,7 +258,8 @@ class _Opened:
                 passed = provider.passed_on(response)
                 if passed:
                     passed = _without(provider.secrets(call), passed)
-                reply = HttpReply(response, provider.decoder(call), passed, secrets)
+                decoder = provider.decoder_of(call, passed)
+                reply = HttpReply(response, decoder, passed, secrets)
             except BaseException:  # nobody leaves what was never entered
                 response.abort()
                 raise

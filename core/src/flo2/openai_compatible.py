@@ -14,7 +14,10 @@ import msgspec
 from attrs import evolve, field, frozen
 
 from flo2.dialects.base import Profile
+from flo2.dialects.chat_host import ANY_HOST, ChatHost
 from flo2.dialects.openai_chat import OpenAIChat
+from flo2.dialects.openai_chat.fit import fit
+from flo2.dialects.openai_chat.peek import decode_body
 from flo2.dialects.openai_embeddings import OpenAIEmbeddings
 from flo2.errors import ProviderError
 from flo2.http_provider import HttpProvider
@@ -26,13 +29,18 @@ __all__ = ["CHAT", "EMBEDDINGS", "OpenAICompatible"]
 CHAT: Final = OpenAIChat()
 EMBEDDINGS: Final = OpenAIEmbeddings()
 _LIST_LIMIT: Final = 8 << 20
+_decode_fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_any: Final = msgspec.json.Decoder().decode
+_JSON_BODIES: Final = frozenset({CHAT.name, EMBEDDINGS.name})
+_READ: Final = frozenset({"messages", "response_format", "stream_options"})
+"""Fields that `fit` looks into; the others stay the bytes they are."""
 
 
 class OpenAICompatible(HttpProvider):
     """A host with OpenAI's API.
 
     A subclass sets `kind`, `base_url`, `facts`, and what differs: `rename` and `drop` request
-    fields, `usage_reader`, `paths`.
+    fields, `chat_host`, `usage_reader`, `paths`.
     """
 
     kind: ClassVar[str] = "openai-compatible"
@@ -46,11 +54,13 @@ class OpenAICompatible(HttpProvider):
     """Request fields the host knows by another name."""
     drop: ClassVar[frozenset[str]] = frozenset()
     """Request fields the host does not take; each one in a request is a named loss."""
+    chat_host: ClassVar[ChatHost] = ANY_HOST
+    """What else of a chat request the host wants otherwise."""
 
     def __init_subclass__(cls) -> None:
-        """Declare what follows from `drop`."""
+        """Declare what follows from `drop` and `chat_host`."""
         super().__init_subclass__()
-        if cls.drop and not cls.facts.adapts:
+        if (cls.drop or cls.chat_host != ANY_HOST) and not cls.facts.adapts:
             cls.facts = evolve(cls.facts, adapts=True)
 
     @frozen(kw_only=True)
@@ -75,25 +85,29 @@ class OpenAICompatible(HttpProvider):
             changes["cancel_source"] = "the operator's configuration"
         if changes:
             self.facts: Facts = evolve(self.facts, **changes)
+        # What differs at every model; a model's own profile counts where a call is rendered.
+        self._everywhere = Profile(renames=self.rename, drops=self.drop, chat=self.chat_host)
+        self._differs: bool = self._everywhere != Profile()
 
     def profile(self, model: str) -> Profile:
         """Give what differs for every model of this host."""
-        return Profile(renames=self.rename, drops=self.drop)
+        return Profile(renames=self.rename, drops=self.drop, chat=self.chat_host)
 
     def body(self, call: Call) -> bytes:
-        """Give the request body; fields that this host names otherwise are renamed."""
-        if call.passthrough and (self.rename or self.drop):
-            return self._adapted(call.body())
-        return call.body()
+        """Give the request body; a client's own bytes change where this host differs."""
+        body = call.body()
+        if self._differs and call.passthrough and call.dialect.name in _JSON_BODIES:
+            return self._adapted(body)
+        return body
 
     def _adapted(self, body: bytes) -> bytes:
-        fields: dict[str, Any] = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        changed = {
-            self.rename.get(name, name): value
-            for name, value in fields.items()
-            if name not in self.drop
-        }
-        return body if changed == fields else msgspec.json.encode(changed)
+        raw: dict[str, msgspec.Raw] = decode_body(body, _decode_fields)
+        read = {name: decode_body(bytes(raw[name]), _decode_any) for name in raw.keys() & _READ}
+        # The losses were named when the call was checked (`Facts.adapts`).
+        fitted = fit({**raw, **read}, self._everywhere, lambda *_: None)
+        same = {name: raw[name] for name, value in read.items() if fitted.get(name) == value}
+        fitted |= same
+        return body if fitted == raw else msgspec.json.encode(fitted)
 
     def embed(self, call: Call) -> AbstractAsyncContextManager[Reply]:
         """Open one attempt at embeddings."""
@@ -116,7 +130,10 @@ class OpenAICompatible(HttpProvider):
             error.provider = self.kind
             raise error
         try:
-            data = msgspec.json.decode(body)["data"]
+            listed = msgspec.json.decode(body)
+            # One host gives the bare list (https://docs.together.ai/reference/models, read
+            # 2026-11-25).
+            data = listed if isinstance(listed, list) else listed["data"]
             return [
                 ModelInfo(
                     str(item["id"]),

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 from attrs import field, frozen, mutable
 
 from flo2.canonical import Event, Loss, Request, Response, Usage
+from flo2.dialects.chat_host import ANY_HOST, ChatHost
 from flo2.errors import ErrorKind, ProviderError, RefusedCall
 
 __all__ = [
@@ -76,6 +77,7 @@ class Profile:
         system_turns: The model takes instructions in mid-conversation (where the dialect has them).
         renames: Request fields to write under another name (`max_tokens` → …).
         drops: Request fields the model's host does not take; each becomes a named loss.
+        chat: What else the host wants otherwise, where it speaks Chat Completions.
     """
 
     max_output_tokens: int = 8192
@@ -83,6 +85,7 @@ class Profile:
     system_turns: bool = True
     renames: Mapping[str, str] = field(factory=dict)
     drops: frozenset[str] = frozenset()
+    chat: ChatHost = ANY_HOST
 
 
 @frozen

@@ -30,6 +30,7 @@ from flo2.canonical import (
     ToolCall,
 )
 from flo2.dialects.openai_chat.fields import residue
+from flo2.dialects.openai_chat.fit import is_thinking, thinking_text
 from flo2.dialects.openai_chat.usage import DIALECT
 
 __all__ = ["ChoiceReader"]
@@ -192,10 +193,8 @@ class ChoiceReader:
             if kind == "text" and isinstance(text, str):
                 if text:
                     self._grow("text", Text(text), text, out)
-            elif kind == "thinking" and isinstance(part.get("thinking"), list):
-                pieces = (each.get("text") for each in part["thinking"] if isinstance(each, dict))
-                thought = "".join(piece for piece in pieces if isinstance(piece, str))
-                if thought:
+            elif is_thinking(part):
+                if thought := thinking_text(part):
                     self._grow("reasoning", Reasoning(thought, origin=DIALECT), thought, out)
             else:
                 out.append(PartStart(self._take_index(), Opaque(DIALECT, part), self.number))

@@ -16,6 +16,7 @@ from flo2.dialects.base import (
     ReadUsage,
     Rendered,
 )
+from flo2.dialects.chat_host import ANY_HOST
 from flo2.dialects.openai_chat.encode_response import encode_response
 from flo2.dialects.openai_chat.encode_stream import StreamEncoder
 from flo2.dialects.openai_chat.errors import decode_error, encode_error, encode_stream_error
@@ -52,7 +53,7 @@ class OpenAIChat:
 
     def check(self, request: Request, profile: Profile) -> tuple[Loss, ...]:
         """Say what `render` would lose: nothing of its own dialect's, unless the host drops it."""
-        if request.origin == DIALECT and not profile.drops:
+        if request.origin == DIALECT and not profile.drops and profile.chat == ANY_HOST:
             return ()
         return render(request, model=request.model, profile=profile).losses
 

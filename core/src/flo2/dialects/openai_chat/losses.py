@@ -18,11 +18,15 @@ class LossLog:
     Args:
         origin: The dialect the request came from: its `extras` and cache marks belong there.
         essential: Top-level extras that must not be left out.
+        hands_on: The host takes any readable reasoning back, another provider's too.
     """
 
-    def __init__(self, origin: str, essential: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, origin: str, essential: frozenset[str] = frozenset(), *, hands_on: bool = False
+    ) -> None:
         self.origin = origin
         self.essential = essential
+        self.hands_on = hands_on
         self.is_own: bool = origin == DIALECT
         self.losses: list[Loss] = []
 

@@ -12,6 +12,7 @@ from flo2.canonical import (
     Message,
     Opaque,
     Part,
+    Reasoning,
     ReasoningOptions,
     Refusal,
     Request,
@@ -19,6 +20,7 @@ from flo2.canonical import (
     ToolResult,
 )
 from flo2.dialects.openai_chat.fields import Fields
+from flo2.dialects.openai_chat.fit import is_thinking, thinking_text
 from flo2.dialects.openai_chat.options_in import (
     read_response_format,
     read_sampling,
@@ -148,12 +150,19 @@ def _message(message: Any, path: str) -> Message:
     return Message(role, content, name, plain, fields.rest())
 
 
+def _thinking(part: Part) -> Part:
+    """Read an earlier answer's thinking, where a host has it among the content (wire fact 33)."""
+    if isinstance(part, Opaque) and is_thinking(part.data):
+        return Reasoning(thinking_text(part.data), origin=DIALECT, extras={"part": part.data})
+    return part
+
+
 def _assistant(message: Any, path: str, content: tuple[Part, ...], *, plain: bool) -> Message:
     fields = Fields(message, path, _ASSISTANT)
     parts: list[Part] = []
     if reasoning := read_reasoning(message):
         parts.append(reasoning)
-    parts += content
+    parts += map(_thinking, content)
     if (refusal := fields.get("refusal", str)) is not None:
         parts.append(Refusal(refusal))
     if audio := fields.get("audio", dict):

@@ -150,6 +150,9 @@ def write_reasoning(part: Reasoning, path: str, log: LossLog) -> _JSON:
     """Write reasoning back under the field it came in; another vendor's is left out, by name."""
     if part.origin != DIALECT:
         whose = f"reasoning of {part.origin}" if part.origin else "reasoning"
+        if log.hands_on and part.text:
+            log.add(path, f"{whose} is handed on as text, without a signature", "note")
+            return {"reasoning_content": part.text}
         log.add(path, f"{whose} cannot be handed to another provider")
         return {}
     if part.signature or part.encrypted:

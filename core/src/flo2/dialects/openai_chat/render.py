@@ -20,6 +20,7 @@ from flo2.canonical import (
     ToolResult,
 )
 from flo2.dialects.base import Profile, Rendered
+from flo2.dialects.openai_chat.fit import fit
 from flo2.dialects.openai_chat.losses import LossLog
 from flo2.dialects.openai_chat.options_out import (
     put_reasoning,
@@ -44,7 +45,7 @@ _END_USER_CHARS: Final = 64
 
 def render(request: Request, *, model: str, profile: Profile) -> Rendered:
     """Write a request. A stream always asks for usage, whatever the client said."""
-    log = LossLog(request.origin, request.essential)
+    log = LossLog(request.origin, request.essential, hands_on=profile.chat.reasoning != "as_given")
     body: _JSON = {"model": model, "messages": _messages(request, log)}
     put_tools(body, request, log)
     if request.response_format is not None:
@@ -53,12 +54,7 @@ def render(request: Request, *, model: str, profile: Profile) -> Rendered:
     put_reasoning(body, request, log)
     _put_rest(body, request, log)
     body = log.put(body, request.extras, "")
-    for key in sorted(profile.drops & body.keys()):
-        del body[key]
-        log.add(key, "the model's host does not take it")
-    for old, new in profile.renames.items():
-        if old in body:
-            body[new] = body.pop(old)
+    body = fit(body, profile, log.add)
     return Rendered(msgspec.json.encode(body), tuple(log.losses))
 
 
@@ -130,8 +126,10 @@ def _assistant_parts(known: _JSON, message: Message, path: str, log: LossLog) ->
     for number, part in enumerate(message.content):
         at = f"{path}.content[{number}]"
         match part:
+            case Reasoning(extras={"part": dict(thinking)}) if part.origin == DIALECT:
+                content.append(dict(thinking))
             case Reasoning():
-                known |= write_reasoning(part, at, log)
+                _add_reasoning(known, write_reasoning(part, at, log))
             case ToolCall():
                 calls.append(write_tool_call(part, at, log))
             case Opaque(dialect=dialect, data=data) if dialect == DIALECT and "tool_calls" in data:
@@ -144,6 +142,14 @@ def _assistant_parts(known: _JSON, message: Message, path: str, log: LossLog) ->
     if calls:
         known["tool_calls"] = calls
     return content
+
+
+def _add_reasoning(known: _JSON, fields: _JSON) -> None:
+    """Put reasoning into the message; another dialect may have several pieces of it."""
+    for key, value in fields.items():
+        before = known.get(key)
+        more = isinstance(before, str) and isinstance(value, str)
+        known[key] = f"{before}\n\n{value}" if more else value
 
 
 def _put_rest(body: _JSON, request: Request, log: LossLog) -> None:

@@ -261,21 +261,26 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def deep(session: nox.Session) -> None:
-    """Run the long forms: kills, the Node SDKs, each plugin alone from its wheel.
+    """Run the long forms: kills, Node SDKs, coding agents, each plugin alone from its wheel.
 
     With arguments after `--`: only the deep tests, with these for pytest.
     """
     _install(session, "dev.txt")
     summary = Summary(session)
-    started = time.monotonic()
-    sdks = _scratch(session) / "node"
-    passed = _node_sdks(session, ROOT / "tests" / "node", sdks)
-    summary.add("npm ci: Node SDKs", passed=passed, seconds=time.monotonic() - started)
+    env = [("FLO2_DEEP", "1")]
+    for name, what, variable in (
+        ("node", "Node SDKs", "FLO2_NODE_SDKS"),
+        ("agents", "coding agents", "FLO2_AGENTS"),
+    ):
+        started = time.monotonic()
+        target = _scratch(session) / name
+        passed = _npm_packages(session, ROOT / "tests" / name, target)
+        summary.add(f"npm ci: {what}", passed=passed, seconds=time.monotonic() - started)
+        env.append((variable, str(target)))
     # -raP: what a test prints is shown too, such as the number of kills.
     shown = ("-raP", "--durations=5")
     run = ("python", "-m", "pytest", "-m", "deep", *shown, *session.posargs)
-    env = (("FLO2_DEEP", "1"), ("FLO2_NODE_SDKS", str(sdks)))
-    summary.live("pytest -m deep", *run, env=env)
+    summary.live("pytest -m deep", *run, env=tuple(env))
     if not session.posargs:
         wheels = _build(session, _scratch(session) / "wheels", "wheel")
         for plugin in PLUGINS:
@@ -322,11 +327,11 @@ def _wheel(folder: Path, distribution: str) -> Path:
     return next(folder.glob(f"{distribution.replace('-', '_')}-*.whl"))
 
 
-def _node_sdks(session: nox.Session, source: Path, target: Path) -> bool:
-    """Install the pinned Node SDKs into `target`, so that the checkout stays as it is."""
+def _npm_packages(session: nox.Session, source: Path, target: Path) -> bool:
+    """Install pinned npm packages into `target`, so that the checkout stays as it is."""
     npm = shutil.which("npm")
     if npm is None:
-        session.warn("npm is not on PATH; install Node.js 20 or newer to run tests/node")
+        session.warn(f"npm is not on PATH; install Node.js 20 or newer to run tests/{source.name}")
         return False
     target.mkdir(exist_ok=True)
     for name in (".npmrc", "package.json", "package-lock.json"):

@@ -111,6 +111,8 @@ class _Server(GracefulServer):
 @asynccontextmanager
 async def staged(
     providers: Callable[[str], Mapping[str, Mapping[str, Any]]],
+    *,
+    upstream: FakeUpstream | None = None,
     **config: Any,
 ) -> AsyncIterator[Stage]:
     """Serve a gateway and its upstream on free ports.
@@ -118,9 +120,10 @@ async def staged(
     Args:
         providers: Gives the `[providers]` table for the upstream's address; the account gets a
             credential for each.
+        upstream: What answers; None: one that is told by `Stage.play`.
         config: Further tables, as in `flo2.toml`.
     """
-    upstream = FakeUpstream()
+    upstream = FakeUpstream() if upstream is None else upstream
     async with upstream.serving() as upstream_url:
         table = providers(upstream_url)
         given = {**config, "providers": table}

@@ -189,20 +189,6 @@ def test_ids_of_calls_are_mapped_alike_in_call_and_result():
     assert losses == []
 
 
-def test_the_assistant_speaks_between_a_result_and_the_user():
-    messages = [
-        {"role": "tool", "tool_call_id": "c", "content": "1"},
-        {"role": "user", "content": "and?"},
-    ]
-    result, losses = fitted(messages, ChatHost(bridge="OK"))
-    assert result["messages"] == [
-        messages[0],
-        {"role": "assistant", "content": "OK"},
-        messages[1],
-    ]
-    assert losses == [("messages[1]", "'OK' of the assistant goes before it", "note")]
-
-
 @pytest.mark.parametrize(
     ("options", "left"),
     [({"include_usage": True}, None), ({"include_usage": True, "other": 1}, {"other": 1})],

@@ -30,8 +30,6 @@ class ChatHost:
         call_id_chars: A tool call's id is exactly so many letters and digits; 0: any id. Others are
             mapped, in the call and in its result, the same one always to the same.
         marks_prefix: A last turn of the assistant, for the model to go on from, is marked `prefix`.
-        bridge: What the assistant says between a tool's result and a user's turn, where the host
-            wants a turn there; "": none is wanted.
         asks_usage: A stream is asked for its usage; else the host tells it unasked and refuses the
             question.
         formats: The kinds of `response_format` it takes; None: all.
@@ -44,7 +42,6 @@ class ChatHost:
     calls_reason: bool = False
     call_id_chars: int = 0
     marks_prefix: bool = False
-    bridge: str = ""
     asks_usage: bool = True
     formats: frozenset[str] | None = None
     parts: Mapping[str, WritePart] = field(factory=dict)

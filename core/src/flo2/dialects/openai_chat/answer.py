@@ -5,6 +5,7 @@ Imports: canonical, base.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Final
 
 from attrs import evolve
@@ -57,6 +58,8 @@ class AnswerReader:
         self._choices: dict[int, ChoiceReader] = {}
         self._early: dict[str, Any] = {}
         self._tier: str | None = None
+        self._models: Any = None
+        self._tools: dict[tuple[int, int], str] = {}
         self._usage_raw: Any = None
         self._usage_final = False
 
@@ -123,6 +126,7 @@ class AnswerReader:
         reader = self._choices.get(number)
         if reader is None:
             reader = self._choices[number] = ChoiceReader(number)
+        self._count_tools(number, choice)
         before = len(out)
         wanted = self._full or not self.observed.has_content
         known = self.observed.response_id or ""
@@ -135,12 +139,32 @@ class AnswerReader:
             elif isinstance(event, PartStart | PartDelta):
                 self.observed.has_content = True
 
+    def _count_tools(self, number: int, choice: dict[str, Any]) -> None:
+        """Count the tools that the host ran itself: no usage tells them, and a bill may.
+
+        A stream says each one twice, as it begins and as it ends (wire fact 30).
+        """
+        for key in ("delta", "message"):
+            said = choice.get(key)
+            ran = said.get("executed_tools") if isinstance(said, dict) else None
+            for at, tool in enumerate(ran if isinstance(ran, list) else ()):
+                if isinstance(tool, dict) and isinstance(kind := tool.get("type"), str):
+                    index = tool.get("index")
+                    self._tools[number, index if isinstance(index, int) else at] = kind
+
     def _usage(self, payload: dict[str, Any], out: list[Event]) -> None:
-        raw = payload.get("usage")
-        if not raw and isinstance(groq := payload.get("x_groq"), dict):
-            raw = groq.get("usage")
+        raw, beside = payload.get("usage"), payload
+        if isinstance(groq := payload.get("x_groq"), dict):
+            raw, beside = raw or groq.get("usage"), {**groq, **payload}
+        # Several models in one answer, each with a usage of its own (wire fact 30).
+        if isinstance(found := beside.get("usage_breakdown"), dict) and found.get("models"):
+            self._models = found
         if not raw or not isinstance(raw, dict):
             return
+        if self._models is not None:
+            raw = {**raw, "usage_breakdown": self._models}
+        if self._tools:
+            raw = {**raw, "executed_tools": dict(Counter(self._tools.values()))}
         # Groq says the same usage three times (wire fact 28); Perplexity a new one in each chunk.
         if raw == self._usage_raw and self._usage_final == self.finished:
             return

@@ -64,19 +64,13 @@ def fit(body: Mapping[str, Any], profile: Profile, lose: Lose) -> _JSON:
 
 def _messages(messages: list[Any], host: ChatHost, lose: Lose) -> list[Any]:
     out: list[Any] = []
-    before = None
     for number, message in enumerate(messages):
         if not isinstance(message, dict):
             out.append(message)
             continue
-        role = message.get("role")
-        if host.bridge and role == "user" and before == "tool":
-            lose(f"messages[{number}]", f"{host.bridge!r} of the assistant goes before it", "note")
-            out.append({"role": "assistant", "content": host.bridge})
         out.append(_message(dict(message), host, f"messages[{number}]", lose))
-        before = role
     last = out[-1] if out else None
-    if host.marks_prefix and isinstance(last, dict) and before == "assistant":
+    if host.marks_prefix and isinstance(last, dict) and last.get("role") == "assistant":
         last.setdefault("prefix", True)
     return out
 

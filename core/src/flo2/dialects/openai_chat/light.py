@@ -19,6 +19,7 @@ __all__ = ["glance"]
 class _Message(msgspec.Struct):
     content: str | None = None
     tool_calls: list[Any] | None = None
+    executed_tools: None = None
 
 
 class _Choice(msgspec.Struct):
@@ -34,6 +35,7 @@ class _Answer(msgspec.Struct):
     choices: list[_Choice]
     usage: dict[str, Any]
     service_tier: str | None = None
+    usage_breakdown: None = None
     error: None = None
 
 

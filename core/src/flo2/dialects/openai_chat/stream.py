@@ -31,7 +31,7 @@ def _is_quiet(raw: bytes, frames: int) -> bool:
     A quote inside JSON text is escaped, so `"usage"` with its quotes is a key (or a whole string:
     then the chunk is parsed for nothing).
     """
-    if b'"error"' in raw or raw.count(b'"choices"') != frames:
+    if b'"error"' in raw or b'"executed_tools"' in raw or raw.count(b'"choices"') != frames:
         return False
     for key, null, spaced in _SILENT:
         keys = raw.count(key)

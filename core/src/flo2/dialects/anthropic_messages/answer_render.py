@@ -23,9 +23,9 @@ from flo2.canonical import (
     ToolCall,
     ToolResult,
 )
-from flo2.dialects.anthropic_messages.jsonio import dumps
 from flo2.dialects.anthropic_messages.values import tool_arguments
 from flo2.dialects.anthropic_messages.vocabulary import CITATION_TYPES, NAME, STOP_REASON_OF
+from flo2.dialects.jsonio import dumps
 from flo2.errors import InvalidRequest
 
 __all__ = ["AnswerWriter", "ending", "free_text_input"]

@@ -22,8 +22,8 @@ from flo2.canonical import (
     ToolCall,
 )
 from flo2.dialects.anthropic_messages.answer_render import AnswerWriter, free_text_input
-from flo2.dialects.anthropic_messages.jsonio import dumps
 from flo2.dialects.anthropic_messages.vocabulary import NAME
+from flo2.dialects.jsonio import dumps
 from flo2.dialects.sse import frame
 
 __all__ = ["BlockEncoder", "PartEvent", "write_event"]

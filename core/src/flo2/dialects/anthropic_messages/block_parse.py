@@ -20,8 +20,8 @@ from flo2.canonical import (
     ToolCall,
     ToolResult,
 )
-from flo2.dialects.anthropic_messages.jsonio import dumps
 from flo2.dialects.anthropic_messages.vocabulary import NAME
+from flo2.dialects.jsonio import dumps
 from flo2.errors import InvalidRequest
 
 __all__ = ["expect", "parse_block", "parse_cache", "parse_content", "rest_of"]

@@ -25,8 +25,8 @@ from flo2.canonical import (
     ToolCall,
 )
 from flo2.dialects.anthropic_messages.block_parse import parse_block
-from flo2.dialects.anthropic_messages.jsonio import loads
 from flo2.dialects.anthropic_messages.vocabulary import NAME
+from flo2.dialects.jsonio import loads
 from flo2.errors import InvalidRequest
 
 __all__ = ["BlockStream", "answer_part"]

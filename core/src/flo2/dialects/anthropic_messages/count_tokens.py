@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from flo2.canonical import Event, Failed, Loss, Request, Response, Start, Usage, UsageUpdate
 from flo2.dialects.anthropic_messages.errors import stream_error
-from flo2.dialects.anthropic_messages.jsonio import dumps, loads
 from flo2.dialects.anthropic_messages.request_render import render_request
 from flo2.dialects.base import Chunk, Observed, Profile, ReadUsage, Rendered
+from flo2.dialects.jsonio import dumps, loads
 from flo2.errors import ProviderError
 
 __all__ = ["COUNT_NAME", "CountDecoder", "encode_count", "read_count", "render_count"]

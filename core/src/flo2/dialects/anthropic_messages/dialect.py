@@ -22,7 +22,6 @@ from flo2.dialects.anthropic_messages.errors import (
     encode_error,
     encode_stream_error,
 )
-from flo2.dialects.anthropic_messages.jsonio import dumps
 from flo2.dialects.anthropic_messages.peek import peek_request
 from flo2.dialects.anthropic_messages.request_parse import parse_request
 from flo2.dialects.anthropic_messages.request_render import render_request
@@ -40,6 +39,7 @@ from flo2.dialects.base import (
     ReadUsage,
     Rendered,
 )
+from flo2.dialects.jsonio import dumps
 from flo2.dialects.splice import splice
 from flo2.errors import ProviderError, RefusedCall
 

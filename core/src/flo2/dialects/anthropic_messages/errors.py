@@ -13,8 +13,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from flo2.dialects.anthropic_messages.jsonio import dumps, loads
 from flo2.dialects.base import STATUS_OF, ErrorBody, kind_of_status
+from flo2.dialects.jsonio import dumps, loads
 from flo2.dialects.sse import frame
 from flo2.errors import ErrorKind, ProviderError, RefusedCall, UnsupportedCall
 

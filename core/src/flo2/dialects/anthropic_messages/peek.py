@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 
 from flo2.dialects.anthropic_messages.block_parse import expect
-from flo2.dialects.anthropic_messages.jsonio import loads
 from flo2.dialects.anthropic_messages.request_parse import load_object
 from flo2.dialects.base import Peek
+from flo2.dialects.jsonio import loads
 from flo2.errors import InvalidRequest
 
 __all__ = ["peek_request"]

@@ -30,9 +30,9 @@ from flo2.dialects.anthropic_messages.block_parse import (
     parse_content,
     rest_of,
 )
-from flo2.dialects.anthropic_messages.jsonio import loads
 from flo2.dialects.anthropic_messages.options_parse import take_output, take_tool_choice
 from flo2.dialects.anthropic_messages.vocabulary import BILLING_HEADER, NAME
+from flo2.dialects.jsonio import loads
 from flo2.errors import InvalidRequest
 
 __all__ = ["load_object", "parse_request"]

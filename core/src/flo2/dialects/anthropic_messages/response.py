@@ -12,9 +12,9 @@ from flo2.dialects.anthropic_messages.answer_render import AnswerWriter
 from flo2.dialects.anthropic_messages.blocks import answer_part
 from flo2.dialects.anthropic_messages.errors import stream_error
 from flo2.dialects.anthropic_messages.heads import doubt, finish_event, start_event
-from flo2.dialects.anthropic_messages.jsonio import dumps, loads
 from flo2.dialects.anthropic_messages.usage import write_usage
 from flo2.dialects.base import Chunk, Observed, ReadUsage, Rendered
+from flo2.dialects.jsonio import dumps, loads
 from flo2.errors import ProviderError
 
 __all__ = ["BodyDecoder", "encode_response"]

@@ -24,9 +24,9 @@ from flo2.canonical import (
 from flo2.dialects.anthropic_messages.blocks import BlockStream
 from flo2.dialects.anthropic_messages.errors import stream_error
 from flo2.dialects.anthropic_messages.heads import doubt, finish_event, start_event
-from flo2.dialects.anthropic_messages.jsonio import loads
 from flo2.dialects.anthropic_messages.usage import merge_usage
 from flo2.dialects.base import Chunk, Observed, ReadUsage
+from flo2.dialects.jsonio import loads
 from flo2.dialects.sse import Frame, SSEParser
 from flo2.errors import ErrorKind, ProviderError, ResponseTooLarge
 

@@ -7,7 +7,7 @@ import re
 from typing import Any, Final
 
 from flo2.canonical import CacheHint
-from flo2.dialects.anthropic_messages.jsonio import loads
+from flo2.dialects.jsonio import loads
 from flo2.errors import InvalidRequest
 
 __all__ = ["allowed_id", "render_cache", "tool_arguments"]

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from flo2.canonical import OpaqueTool, Request, ResponseFormat, Tool, ToolChoice
+from flo2.canonical import (
+    OpaqueTool,
+    ReasoningOptions,
+    Request,
+    ResponseFormat,
+    Tool,
+    ToolChoice,
+)
 from flo2.dialects.openai_chat.losses import LossLog
 from flo2.dialects.openai_chat.usage import DIALECT
 
-__all__ = ["put_reasoning", "put_sampling", "put_tools", "write_response_format"]
+__all__ = ["effort_of", "put_reasoning", "put_sampling", "put_tools", "write_response_format"]
 
 _JSON = dict[str, Any]
 _PENALTIES: Final = ("seed", "n", "presence_penalty", "frequency_penalty", "logit_bias")
@@ -109,22 +116,21 @@ def put_reasoning(body: _JSON, request: Request, log: LossLog) -> None:
     options = request.reasoning
     if options is None:
         return
-    effort = options.effort
-    if options.mode == "off":
-        effort = "none"
-    elif effort is None and options.budget_tokens is not None:
-        # The vendor's own words for about these shares of thinking; no exact twin exists.
-        effort = next(
-            (
-                word
-                for most, word in ((2048, "low"), (16384, "medium"))
-                if options.budget_tokens <= most
-            ),
-            "high",
-        )
-        log.add("reasoning.budget_tokens", f"becomes the effort {effort!r}", "note")
-    if effort is not None:
+    if (effort := effort_of(options, log)) is not None:
         body["reasoning_effort"] = effort
     if options.display is not None:
         log.add("reasoning.display", "has no field", "note")
     log.put({}, options.extras, "reasoning")
+
+
+def effort_of(options: ReasoningOptions, log: LossLog) -> str | None:
+    """Say how much to think in one of OpenAI's words, a budget of tokens too."""
+    if options.mode == "off":
+        return "none"
+    if options.effort is not None or options.budget_tokens is None:
+        return options.effort
+    # The vendor's own words for about these shares of thinking; no exact twin exists.
+    words = ((2048, "low"), (16384, "medium"))
+    effort = next((word for most, word in words if options.budget_tokens <= most), "high")
+    log.add("reasoning.budget_tokens", f"becomes the effort {effort!r}", "note")
+    return effort

@@ -37,7 +37,7 @@ from flo2.dialects.openai_chat.parts_out import (
 )
 from flo2.dialects.openai_chat.usage import DIALECT
 
-__all__ = ["render"]
+__all__ = ["render", "short_user"]
 
 _JSON = dict[str, Any]
 _END_USER_CHARS: Final = 64
@@ -165,11 +165,7 @@ def _put_rest(body: _JSON, request: Request, log: LossLog) -> None:
                 "service_tier", f"{request.service_tier!r} is a word of {request.origin}", "note"
             )
     if request.end_user is not None:
-        body["user"] = request.end_user
-        if len(request.end_user) > _END_USER_CHARS and not log.is_own:
-            # A cut would leave only the device of a session id: every user would be one.
-            body["user"] = hashlib.sha256(request.end_user.encode()).hexdigest()
-            log.add("end_user", "longer than 64 characters: written as its SHA-256", "note")
+        body["user"] = short_user(request.end_user, log)
     if request.metadata is not None:
         if log.is_own:
             body["metadata"] = request.metadata
@@ -177,3 +173,12 @@ def _put_rest(body: _JSON, request: Request, log: LossLog) -> None:
             log.add("metadata", "the client's own notes are not sent", "note")
     if request.cache is not None:
         log.put_cache(body, request.cache, "request")
+
+
+def short_user(end_user: str, log: LossLog) -> str:
+    """Write an end user's id as OpenAI takes it; a longer one of another dialect by its hash."""
+    if len(end_user) <= _END_USER_CHARS or log.is_own:
+        return end_user
+    # A cut would leave only the device of a session id: every user would be one.
+    log.add("end_user", "longer than 64 characters: written as its SHA-256", "note")
+    return hashlib.sha256(end_user.encode()).hexdigest()

@@ -14,6 +14,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from flo2.canonical import Usage
+from flo2.dialects.openai_chat.counts import (
+    Unsound,
+    count_of,
+    details_of,
+    non_zero,
+    refuse_unknown,
+    split_cached,
+)
 
 __all__ = ["DIALECT", "read_usage", "write_usage"]
 
@@ -61,43 +69,6 @@ _PLAIN: Final = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"}
 _PLAIN_DETAILS: Final = frozenset({"prompt_tokens_details", "completion_tokens_details"})
 
 
-class _Unsound(Exception):  # private: carries the reason out of the reader
-    """The usage object cannot be trusted."""
-
-
-def _count(counts: Mapping[str, Any], key: str, where: str = "") -> int:
-    """Read one count; absent and null are 0, a whole float is its integer."""
-    value = counts.get(key)
-    if value is None:
-        return 0
-    if type(value) is int and value >= 0:
-        return value
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise _Unsound(f"{where}{key} is {value!r}, no count")
-    if value < 0:
-        raise _Unsound(f"{where}{key} is negative: {value}")
-    return value
-
-
-def _details(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = raw.get(key)
-    if found is None:
-        return {}
-    if not isinstance(found, Mapping):
-        raise _Unsound(f"{key} is {found!r}, no object")
-    return found
-
-
-def _unknown(counts: Mapping[str, Any], known: frozenset[str], where: str = "") -> None:
-    """Refuse a count nobody has modelled: it may cost money that no meter would show."""
-    for key in counts.keys() - known:
-        value = counts[key]
-        if value and key.endswith("_tokens") and isinstance(value, int | float):
-            raise _Unsound(f"unknown count {where}{key}={value!r}")
-
-
 def _cached(raw: Mapping[str, Any], details: Mapping[str, Any], prompt: int) -> int:
     """Find the cache reads under any of their names.
 
@@ -105,28 +76,28 @@ def _cached(raw: Mapping[str, Any], details: Mapping[str, Any], prompt: int) -> 
     (recordings/mistral, wire fact 34); Venice adds
     Anthropic's. Where two are given they must agree.
     """
-    hit, miss = _count(raw, "prompt_cache_hit_tokens"), _count(raw, "prompt_cache_miss_tokens")
+    hit, miss = count_of(raw, "prompt_cache_hit_tokens"), count_of(raw, "prompt_cache_miss_tokens")
     if (hit or miss) and hit + miss != prompt:
-        raise _Unsound(f"cache hit {hit} + miss {miss} is not prompt_tokens {prompt}")
+        raise Unsound(f"cache hit {hit} + miss {miss} is not prompt_tokens {prompt}")
     found = {
-        _count(details, "cached_tokens", "prompt_tokens_details."),
-        _count(_details(raw, "prompt_token_details"), "cached_tokens"),
-        _count(raw, "num_cached_tokens"),
-        _count(raw, "cached_tokens"),
-        _count(raw, "cache_read_input_tokens"),
+        count_of(details, "cached_tokens", "prompt_tokens_details."),
+        count_of(details_of(raw, "prompt_token_details"), "cached_tokens"),
+        count_of(raw, "num_cached_tokens"),
+        count_of(raw, "cached_tokens"),
+        count_of(raw, "cache_read_input_tokens"),
         hit,
     } - {0}
     if len(found) > 1:
-        raise _Unsound(f"cached tokens are given as {sorted(found)}")
+        raise Unsound(f"cached tokens are given as {sorted(found)}")
     return found.pop() if found else 0
 
 
 def _written(raw: Mapping[str, Any], details: Mapping[str, Any]) -> int:
     """Find the cache writes, under OpenAI's name or under Anthropic's beside it."""
-    inner = _count(details, "cache_write_tokens", "prompt_tokens_details.")
-    outer = _count(raw, "cache_creation_input_tokens")
+    inner = count_of(details, "cache_write_tokens", "prompt_tokens_details.")
+    outer = count_of(raw, "cache_creation_input_tokens")
     if inner and outer and inner != outer:
-        raise _Unsound(f"cache writes are given as {sorted((inner, outer))}")
+        raise Unsound(f"cache writes are given as {sorted((inner, outer))}")
     return inner or outer
 
 
@@ -136,7 +107,7 @@ def read_usage(raw: Mapping[str, Any]) -> Usage:
         return Usage(plain, raw=raw, dialect=DIALECT)
     try:
         quantities, informational = _read(raw)
-    except _Unsound as exc:
+    except Unsound as exc:
         return Usage(_rough(raw), raw=raw, dialect=DIALECT, problem=str(exc))
     return Usage(quantities, informational, raw=raw, dialect=DIALECT)
 
@@ -165,36 +136,39 @@ def _plain(raw: Mapping[str, Any]) -> dict[str, int] | None:
 
 def _read(raw: Mapping[str, Any]) -> tuple[dict[str, int], dict[str, int]]:
     if raw.get("prompt_tokens") is None:
-        raise _Unsound("prompt_tokens is missing")
-    prompt, completion = _count(raw, "prompt_tokens"), _count(raw, "completion_tokens")
-    total = _count(raw, "total_tokens")
+        raise Unsound("prompt_tokens is missing")
+    prompt, completion = count_of(raw, "prompt_tokens"), count_of(raw, "completion_tokens")
+    total = count_of(raw, "total_tokens")
     if raw.get("total_tokens") is not None and total != prompt + completion:
-        raise _Unsound(f"total_tokens {total} is not prompt {prompt} + completion {completion}")
-    given, made = _details(raw, "prompt_tokens_details"), _details(raw, "completion_tokens_details")
-    _unknown(raw, _TOP)
-    _unknown(given, _INPUT_DETAILS, "prompt_tokens_details.")
-    _unknown(made, _OUTPUT_DETAILS, "completion_tokens_details.")
+        raise Unsound(f"total_tokens {total} is not prompt {prompt} + completion {completion}")
+    given, made = (
+        details_of(raw, "prompt_tokens_details"),
+        details_of(raw, "completion_tokens_details"),
+    )
+    refuse_unknown(raw, _TOP)
+    refuse_unknown(given, _INPUT_DETAILS, "prompt_tokens_details.")
+    refuse_unknown(made, _OUTPUT_DETAILS, "completion_tokens_details.")
     meters = {
         "cache_read_tokens": _cached(raw, given, prompt),
         "cache_write_tokens": _written(raw, given),
-        "input_audio_tokens": _count(given, "audio_tokens", "prompt_tokens_details."),
-        "input_image_tokens": _count(given, "image_tokens", "prompt_tokens_details."),
-        "input_video_tokens": _count(given, "video_tokens", "prompt_tokens_details."),
+        "input_audio_tokens": count_of(given, "audio_tokens", "prompt_tokens_details."),
+        "input_image_tokens": count_of(given, "image_tokens", "prompt_tokens_details."),
+        "input_video_tokens": count_of(given, "video_tokens", "prompt_tokens_details."),
     }
     if meters["cache_read_tokens"] and any(meters[key] for key in _MEDIA):
-        _split_cached(meters, _details(given, "cached_tokens_details"))
+        split_cached(meters, details_of(given, "cached_tokens_details"))
     text = prompt - sum(meters.values())
-    spoken = _count(made, "audio_tokens", "completion_tokens_details.")
-    drawn = _count(made, "image_tokens", "completion_tokens_details.")
+    spoken = count_of(made, "audio_tokens", "completion_tokens_details.")
+    drawn = count_of(made, "image_tokens", "completion_tokens_details.")
     written = completion - spoken - drawn
     if text < 0:
-        raise _Unsound(f"the parts of the prompt exceed prompt_tokens {prompt} by {-text}")
+        raise Unsound(f"the parts of the prompt exceed prompt_tokens {prompt} by {-text}")
     if written < 0:
-        raise _Unsound(f"the parts of the answer exceed completion_tokens {completion}")
-    inside = {key: _count(made, key, "completion_tokens_details.") for key in _INSIDE_OUTPUT}
+        raise Unsound(f"the parts of the answer exceed completion_tokens {completion}")
+    inside = {key: count_of(made, key, "completion_tokens_details.") for key in _INSIDE_OUTPUT}
     for key, value in inside.items():
         if value > completion:
-            raise _Unsound(f"{key} {value} exceeds completion_tokens {completion}")
+            raise Unsound(f"{key} {value} exceeds completion_tokens {completion}")
     meters = {
         "input_tokens": text,
         **meters,
@@ -202,26 +176,7 @@ def _read(raw: Mapping[str, Any]) -> tuple[dict[str, int], dict[str, int]]:
         "output_audio_tokens": spoken,
         "output_image_tokens": drawn,
     }
-    return _non_zero(meters), _non_zero(inside)
-
-
-def _split_cached(meters: dict[str, int], cached: Mapping[str, Any]) -> None:
-    """Tell cached audio and images from cached text, where the provider says how many they are."""
-    if not cached:
-        raise _Unsound(
-            "cached tokens beside audio, image or video tokens, and no cached_tokens_details"
-        )
-    audio, image = _count(cached, "audio_tokens"), _count(cached, "image_tokens")
-    meters["cache_read_audio_tokens"], meters["cache_read_image_tokens"] = audio, image
-    meters["cache_read_tokens"] -= audio + image
-    meters["input_audio_tokens"] -= audio
-    meters["input_image_tokens"] -= image
-    if min(meters.values()) < 0:
-        raise _Unsound("cached_tokens_details exceed the tokens they are part of")
-
-
-def _non_zero(counts: Mapping[str, int]) -> dict[str, int]:
-    return {key: value for key, value in counts.items() if value}
+    return non_zero(meters), non_zero(inside)
 
 
 def write_usage(usage: Usage) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from flo2 import (
     Reply,
 )
 from flo2.dialects.anthropic_messages import AnthropicCountTokens, AnthropicMessages
-from flo2_provider_anthropic.families import profile_of
+from flo2.dialects.anthropic_messages.families import profile_of
 
 __all__ = ["Anthropic"]
 

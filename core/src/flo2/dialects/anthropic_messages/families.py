@@ -1,6 +1,6 @@
 """What is known of Claude's model families: how much they write, and what they take.
 
-Pure. Imports: flo2.
+Here because three hosts serve them: Anthropic itself and two clouds. Pure. Imports: base.
 
 Sources, read 2026-11-25: https://platform.claude.com/docs/en/models (128K of output for the current
 families, 64K for Haiku 4.5), Effect-TS/effect release @effect/ai-anthropic 4.0.0-beta.106 (128 000
@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from flo2 import Profile
+from flo2.dialects.base import Profile
 
 __all__ = ["profile_of"]
 

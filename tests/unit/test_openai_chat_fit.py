@@ -199,6 +199,20 @@ def test_a_host_that_refuses_to_be_asked_is_not_asked(options, left):
     assert losses == []
 
 
+@pytest.mark.parametrize(
+    ("effort", "expected"),
+    [("none", {"thinking": False}), ("high", {"reasoning_effort": "high"})],
+)
+def test_a_field_s_value_is_written_in_the_host_s_own_words(effort, expected):
+    def write(value):
+        return {"thinking": False} if value == "none" else {"reasoning_effort": value}
+
+    host = ChatHost(fields={"reasoning_effort": write})
+    result, losses = fitted([], host, reasoning_effort=effort)
+    assert result == {"model": "m", "messages": [], **expected}
+    assert losses == []
+
+
 def test_a_schema_the_host_cannot_hold_to_is_refused():
     host = ChatHost(formats=frozenset({"text", "json_object"}))
     result, losses = fitted([], host, response_format={"type": "json_schema"})

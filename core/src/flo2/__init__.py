@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         ResponseFormat as ResponseFormat,
         Sampling as Sampling,
         Start as Start,
+        SubUsage as SubUsage,
         Text as Text,
         Tool as Tool,
         ToolCall as ToolCall,
@@ -157,8 +158,8 @@ _HOME = {
         "Annotation Audio CacheHint Choice Embedding EmbeddingInput Event Failed File "
         "Finish Image Loss LossPolicy Message Opaque OpaqueTool Part PartDelta PartStart "
         "PartStop Reasoning ReasoningOptions Refusal Request Response ResponseFormat "
-        "Sampling Start Text Tool ToolCall ToolChoice ToolResult Usage UsageUpdate Vector "
-        "fold"
+        "Sampling Start SubUsage Text Tool ToolCall ToolChoice ToolResult Usage UsageUpdate "
+        "Vector fold"
     ),
     "flo2.config": "Config",
     "flo2.dialects.base": (
@@ -295,6 +296,7 @@ __all__ = [
     "Store",
     "StoreError",
     "Strategy",
+    "SubUsage",
     "TargetSpec",
     "Text",
     "Tool",

@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Final
 import msgspec
 from attrs import evolve, field, frozen
 
-from flo2.dialects.base import Profile
+from flo2.canonical import Usage
+from flo2.dialects.base import Profile, ReadUsage
 from flo2.dialects.chat_host import ANY_HOST, ChatHost
 from flo2.dialects.openai_chat import OpenAIChat
 from flo2.dialects.openai_chat.fit import fit
@@ -33,7 +34,6 @@ _decode_fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_any: Final = msgspec.json.Decoder().decode
 _JSON_BODIES: Final = frozenset({CHAT.name, EMBEDDINGS.name})
 _READ: Final = frozenset({"messages", "response_format", "stream_options"})
-"""Fields that `fit` looks into; the others stay the bytes they are."""
 
 
 class OpenAICompatible(HttpProvider):
@@ -56,6 +56,9 @@ class OpenAICompatible(HttpProvider):
     """Request fields the host does not take; each one in a request is a named loss."""
     chat_host: ClassVar[ChatHost] = ANY_HOST
     """What else of a chat request the host wants otherwise."""
+    regions: ClassVar[Mapping[str, str]] = {}
+    """Hosts of its own that cost more → the region that usage from there is marked with: without a
+    price row for the region such a call is unpriced rather than wrong."""
 
     def __init_subclass__(cls) -> None:
         """Declare what follows from `drop` and `chat_host`."""
@@ -102,12 +105,30 @@ class OpenAICompatible(HttpProvider):
 
     def _adapted(self, body: bytes) -> bytes:
         raw: dict[str, msgspec.Raw] = decode_body(body, _decode_fields)
-        read = {name: decode_body(bytes(raw[name]), _decode_any) for name in raw.keys() & _READ}
+        # What `fit` does not look into stays the bytes it is.
+        looked = raw.keys() & (_READ | self.chat_host.fields.keys())
+        read = {name: decode_body(bytes(raw[name]), _decode_any) for name in looked}
         # The losses were named when the call was checked (`Facts.adapts`).
         fitted = fit({**raw, **read}, self._everywhere, lambda *_: None)
         same = {name: raw[name] for name, value in read.items() if fitted.get(name) == value}
         fitted |= same
         return body if fitted == raw else msgspec.json.encode(fitted)
+
+    def usage_reader(self, call: Call) -> ReadUsage | None:
+        """Give the dialect's reader, at a regional host with its region."""
+        return self.regional(call.dialect.read_usage) if self.host in self.regions else None
+
+    def regional(self, read: ReadUsage) -> ReadUsage:
+        """Say the region of a regional host, which no answer of it says."""
+        region = self.regions.get(self.host)
+        if region is None:
+            return read
+
+        def read_there(raw: Mapping[str, Any]) -> Usage:
+            usage = read(raw)
+            return evolve(usage, context={**usage.context, "region": region})
+
+        return read_there
 
     def embed(self, call: Call) -> AbstractAsyncContextManager[Reply]:
         """Open one attempt at embeddings."""

@@ -10,7 +10,10 @@ from typing import Any, Final, Literal
 
 from attrs import field, frozen
 
-__all__ = ["ANY_HOST", "ChatHost", "WritePart"]
+__all__ = ["ANY_HOST", "ChatHost", "WriteField", "WritePart"]
+
+WriteField = Callable[[Any], Mapping[str, Any]]
+"""Turns the value of a request field into the host's own fields for it."""
 
 WritePart = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """Turns a content part of Chat Completions into the host's own form of it."""
@@ -33,6 +36,7 @@ class ChatHost:
         asks_usage: A stream is asked for its usage; else the host tells it unasked and refuses the
             question.
         formats: The kinds of `response_format` it takes; None: all.
+        fields: How it writes request fields whose values it knows otherwise, by their name.
         parts: How it writes content parts that it knows in another form, by their type.
     """
 
@@ -44,6 +48,7 @@ class ChatHost:
     marks_prefix: bool = False
     asks_usage: bool = True
     formats: frozenset[str] | None = None
+    fields: Mapping[str, WriteField] = field(factory=dict)
     parts: Mapping[str, WritePart] = field(factory=dict)
 
 

@@ -46,6 +46,8 @@ def fit(body: Mapping[str, Any], profile: Profile, lose: Lose) -> _JSON:
     for old, new in profile.renames.items():
         if old in fitted:
             fitted[new] = fitted.pop(old)
+    for key in host.fields.keys() & fitted.keys():
+        fitted |= host.fields[key](fitted.pop(key))
     if not host.asks_usage and isinstance(options := fitted.get("stream_options"), Mapping):
         rest = {key: value for key, value in options.items() if key != "include_usage"}
         fitted["stream_options"] = rest

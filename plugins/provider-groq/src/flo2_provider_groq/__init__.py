@@ -1,0 +1,16 @@
+"""Groq: chat completions and the model list."""
+
+from __future__ import annotations
+
+from flo2 import Register, hookimpl
+from flo2_provider_groq.provider import Groq
+
+__all__ = ["Groq", "flo2_api", "flo2_register_providers"]
+
+flo2_api = (1, 0)
+
+
+@hookimpl
+def flo2_register_providers(register: Register) -> None:
+    """Register Groq."""
+    register(Groq)

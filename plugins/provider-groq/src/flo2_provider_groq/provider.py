@@ -1,0 +1,61 @@
+"""What differs at Groq from a host that only speaks OpenAI's API. Imports: flo2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
+from flo2 import Call, ChatHost, Facts, OpenAICompatible, ProviderError, ReadUsage
+from flo2.openai_compatible import CHAT
+from flo2_provider_groq.usage import read_usage
+
+__all__ = ["Groq"]
+
+_OWN_STATUS: Final = 498
+# The model has written, and what it wrote fits no tool or no schema; Groq does not say whether it
+# bills that (https://console.groq.com/docs/errors, read 2026-11-25; recordings/groq
+# …tool-use-failed-error). "Retry" is its advice, and another draw often fits.
+_FAILED_WRITING: Final = frozenset({"json_validate_failed", "tool_use_failed"})
+
+
+class Groq(OpenAICompatible):
+    """Groq's API (https://console.groq.com/docs/api-reference, read 2026-11-25)."""
+
+    kind: ClassVar[str] = "groq"
+    base_url: ClassVar[str] = "https://api.groq.com/openai/v1"
+    facts: Facts = Facts(
+        dialects=(CHAT,),
+        key_env="GROQ_API_KEY",
+        cancel_semantics="runs_to_end",
+        cancel_source=(
+            "https://openrouter.ai/docs/api-reference/streaming lists Groq among the providers "
+            "that do not support cancelling: they run to the end and bill all (read 2026-11-25)"
+        ),
+        error_rule=(
+            "an error status before any answer is not billed (flo2's default rule; Groq publishes "
+            "none of its own, looked for 2026-11-25)"
+        ),
+        billed_errors=_FAILED_WRITING,
+    )
+    # Answered with 400 (https://console.groq.com/docs/openai, currently unsupported features, where
+    # a turn's `name` stands as well; `store`: fanenr/chatbot#21; read 2026-11-25).
+    drop: ClassVar[frozenset[str]] = frozenset({"logit_bias", "logprobs", "store", "top_logprobs"})
+    # An assistant's `reasoning` is taken, its `reasoning_content` "is unsupported"
+    # (janhq/jan#8136 and tashfeenahmed/freellmapi#1070, read 2026-11-25).
+    chat_host: ClassVar[ChatHost] = ChatHost(names=False, reasoning="reasoning")
+    reply_headers: ClassVar[tuple[str, ...]] = ("x-groq-region", "x-request-id")
+
+    def error(self, call: Call, status: int, headers: Mapping[str, str], body: bytes) -> Exception:
+        """Read an error answer; two of them mean "try again" though their status does not."""
+        error = super().error(call, status, headers, body)
+        if isinstance(error, ProviderError):
+            if status == _OWN_STATUS:
+                # "498 Custom: Flex Tier Capacity Exceeded … try again later" (same errors page).
+                error.kind, error.retryable = "overloaded", True
+            elif error.code in _FAILED_WRITING:
+                error.kind, error.retryable = "upstream", True
+        return error
+
+    def usage_reader(self, call: Call) -> ReadUsage | None:
+        """Give Groq's own reader for chats."""
+        return read_usage if call.dialect.name == CHAT.name else None

@@ -1,0 +1,10 @@
+"""Groq keeps the laws of every provider."""
+
+from __future__ import annotations
+
+from flo2.testing import ProviderSuite
+from flo2_provider_groq import Groq
+
+
+class TestGroq(ProviderSuite):
+    provider = Groq

@@ -515,6 +515,38 @@ def test_interleaved_tool_calls_come_out_one_after_the_other():
     assert data[-2]["delta"]["stop_reason"] == "tool_use"
 
 
+@pytest.mark.parametrize(
+    ("pieces", "sent", "losses"),
+    [
+        # Groq's models write null for a function without parameters (recordings/groq,
+        # parallel-tool-calls-single-turn).
+        (["null"], "{}", ()),
+        (["nu", "ll"], "{}", ()),
+        ([" ", '{"a":', "1}"], ' {"a":1}', ()),
+        (
+            ["[1", "]"],
+            '{"arguments":"[1]"}',
+            (
+                Loss(
+                    "content[0]", "a: must be a JSON object, not list; sent as {'arguments': text}"
+                ),
+            ),
+        ),
+    ],
+)
+def test_arguments_that_are_no_object_are_sent_as_one(pieces, sent, losses):
+    data, lost, _ = encode(
+        Start("i", "m"),
+        PartStart(0, ToolCall("a", "f", "")),
+        *(PartDelta(0, piece) for piece in pieces),
+        PartStop(0),
+        Finish("tool_calls"),
+    )
+    (call,) = content(data)
+    assert call["partial_json"] == sent
+    assert lost == losses
+
+
 def test_text_that_resumes_after_another_part_gets_a_block_of_its_own():
     data, _, _ = encode(
         Start("i", "m"),

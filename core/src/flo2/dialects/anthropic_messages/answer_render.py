@@ -114,14 +114,18 @@ class AnswerWriter:
             case ToolCall(kind="custom"):
                 block["input"] = {"input": part.arguments}
             case ToolCall():
-                try:
-                    block["input"] = tool_arguments(part.arguments, path)
-                except InvalidRequest as exc:
-                    self.lose(path, f"{exc.message}; sent as {{'arguments': text}}")
-                    block["input"] = {"arguments": part.arguments}
+                block["input"] = self.tool_input(part.arguments, path)
             case _:
                 pass
         return block
+
+    def tool_input(self, arguments: str, path: str) -> Block:
+        """Read arguments as the object that this dialect sends; what is none is sent inside one."""
+        try:
+            return tool_arguments(arguments, path)
+        except InvalidRequest as exc:
+            self.lose(path, f"{exc.message}; sent as {{'arguments': text}}")
+            return {"arguments": arguments}
 
     def stop_reason(self, reason: FinishReason | None, raw: str | None) -> str | None:
         """Say in this dialect's word why the answer ended."""

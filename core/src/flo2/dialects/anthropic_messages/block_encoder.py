@@ -49,7 +49,8 @@ class BlockEncoder:
         self._open: int | None = None
         self._block = -1
         self._waiting: dict[int, list[PartEvent]] = {}
-        self._text: list[str] = []
+        self._held: list[str] = []
+        self._object_begun = False
         self._lost: set[int] = set()
 
     def feed(self, event: PartEvent) -> bytes:
@@ -90,6 +91,7 @@ class BlockEncoder:
             self._lost.add(index)
             return b""
         self._open = index
+        self._object_begun = False
         self._block += 1
         out = write_event("content_block_start", index=self._block, content_block=block)
         match part:
@@ -122,14 +124,23 @@ class BlockEncoder:
                     out += self._emit({"type": "signature_delta", "signature": event.signature})
                 return out
             case ToolCall(kind="custom"):
-                self._text.append(event.text)
+                self._held.append(event.text)
                 return b""
             case ToolCall() if event.text:
-                return self._emit({"type": "input_json_delta", "partial_json": event.text})
+                return self._arguments(event.text)
             case Text() | Refusal() if event.text:
                 return self._emit({"type": "text_delta", "text": event.text})
             case _:
                 return b""
+
+    def _arguments(self, text: str) -> bytes:
+        """Pass on the pieces of an object; hold anything else until it is whole."""
+        if not self._object_begun and not self._held:
+            self._object_begun = text.lstrip().startswith("{")
+        if self._object_begun or not (self._held or text.strip()):
+            return self._emit({"type": "input_json_delta", "partial_json": text})
+        self._held.append(text)
+        return b""
 
     def _emit(self, delta: Mapping[str, Any]) -> bytes:
         return write_event("content_block_delta", index=self._block, delta=delta)
@@ -138,10 +149,14 @@ class BlockEncoder:
         if self._open is None:
             return b""
         out = b""
-        if self._text:
-            text = free_text_input("".join(self._text))
+        if self._held:
+            part, held = self._parts[self._open], "".join(self._held)
+            if isinstance(part, ToolCall) and part.kind == "custom":
+                text = free_text_input(held)
+            else:
+                text = dumps(self._answer.tool_input(held, f"content[{self._open}]")).decode()
             out = self._emit({"type": "input_json_delta", "partial_json": text})
-            self._text.clear()
+            self._held.clear()
         self._open = None
         return out + write_event("content_block_stop", index=self._block)
 

@@ -30,7 +30,8 @@ def tool_arguments(text: str, path: str) -> dict[str, Any]:
         InvalidRequest: they are no JSON object; `param` is the path.
     """
     try:
-        value = loads(text) if text.strip() else {}
+        # Llama models on Groq write null for a function without parameters (recordings/groq).
+        value = loads(text) if text.strip() not in {"", "null"} else {}
     except ValueError as exc:
         raise InvalidRequest(f"{path}: not valid JSON ({exc})", param=path) from exc
     if not isinstance(value, dict):

@@ -25,7 +25,7 @@ VENDORS = {
     ("google-vertex", ":streamGenerateContent"): "gemini",
     ("google-vertex", ":rawPredict"): "anthropic.messages",
 }
-HOSTS = [
+HOSTS = (
     "alibaba",
     "azure",
     "cerebras",
@@ -44,7 +44,7 @@ HOSTS = [
     "voyageai",
     "xai",
     "zai",
-]
+)
 OF_HOSTS = {
     "/chat/completions": "openai.chat",
     "/v1/completions": "openai.completions",

@@ -528,7 +528,8 @@ def test_interleaved_tool_calls_come_out_one_after_the_other():
             '{"arguments":"[1]"}',
             (
                 Loss(
-                    "content[0]", "a: must be a JSON object, not list; sent as {'arguments': text}"
+                    "content[0]",
+                    "content[0]: must be a JSON object, not list; sent as {'arguments': text}",
                 ),
             ),
         ),

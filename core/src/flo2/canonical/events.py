@@ -83,6 +83,7 @@ class PartDelta:
             `transcript` of Audio.
         signature: Appended to a Reasoning's signature.
         data: Appended to base64 `data` of Audio.
+        encrypted: Appended to a Reasoning's blob, which may come after a readable summary.
     """
 
     index: int
@@ -91,6 +92,7 @@ class PartDelta:
     data: str = ""
     choice: int = 0
     extras: Extras = field(factory=dict)
+    encrypted: str = ""
 
 
 @frozen

@@ -105,6 +105,7 @@ def _append(part: Part, delta: PartDelta) -> Part:
                 part,
                 text=part.text + delta.text,
                 signature=signature or None,
+                encrypted=(part.encrypted or "") + delta.encrypted or None,
                 extras={**part.extras, **delta.extras},
             )
         case ToolCall():

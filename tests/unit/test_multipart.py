@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flo2.dialects.multipart import FormField, is_form, read_form
+from flo2.dialects.multipart import FormField, form_type, is_form, read_form
 from flo2.errors import InvalidRequest
 
 BODY = (
@@ -24,7 +24,8 @@ def part(head: bytes, value: bytes = b"v") -> bytes:
 def test_fields_are_found_and_files_stay_where_they_are():
     form = read_form(BODY)
     model, file = form.fields
-    assert (form.boundary, form.content_type) == (b"b", 'multipart/form-data; boundary="b"')
+    assert (form.boundary, form_type(BODY)) == (b"b", "multipart/form-data; boundary=b")
+    assert form_type(b"--a b\r\n") == 'multipart/form-data; boundary="a b"'
     assert model == FormField("model", is_file=False, start=model.start, end=model.end)
     assert (file.name, file.is_file) == ("file", True)
     assert BODY[model.start : model.end] == b"m-1"

@@ -17,6 +17,7 @@ from attrs import evolve, field, frozen
 
 from flo2.canonical import Failed
 from flo2.dialects.base import Chunk, Decoder, Observed, ReadUsage
+from flo2.dialects.multipart import form_type, is_form
 from flo2.protocols import Call, Facts, Reply
 from flo2.secrets import scrub, scrub_bytes, scrub_error
 from flo2.services import Services
@@ -25,6 +26,11 @@ from flo2.wire import Endpoint, Timeouts, WireResponse
 __all__ = ["HttpProvider", "HttpReply"]
 
 _SECRET_HEADER = re.compile(r"auth|cookie|key|secret|token")
+_FILE_TYPE = re.compile(
+    r"(?:audio/|application/(?:json|octet-stream|x-subrip)|text/(?:plain|vtt|srt|event-stream))"
+    r"[ -~]*\Z",
+    re.IGNORECASE,
+)
 _OK = range(200, 300)
 _ERROR_BODY_LIMIT = 1 << 20
 
@@ -161,6 +167,8 @@ class HttpProvider:
     def headers(self, call: Call) -> dict[str, str]:
         """Give the request headers; authentication included."""
         headers = self._headers.copy()
+        if is_form(call.inbound.body):  # its boundary is the client's own
+            headers["content-type"] = form_type(call.inbound.body)
         forwarded = self.forward_headers
         if forwarded:
             given = call.inbound.headers
@@ -239,6 +247,13 @@ def _without(secrets: Sequence[str], headers: dict[str, str]) -> dict[str, str]:
     return headers
 
 
+def _harmless(content_type: str | None) -> str:
+    """Give a provider's own content type; what a browser would run as a page is bytes."""
+    if content_type is not None and _FILE_TYPE.match(content_type):
+        return content_type
+    return "application/octet-stream"
+
+
 class _Opened:
     """One exchange, as a context manager; written out, as it stands on the path of every call."""
 
@@ -258,6 +273,8 @@ class _Opened:
                 passed = provider.passed_on(response)
                 if passed:
                     passed = _without(provider.secrets(call), passed)
+                if not call.dialect.content_type:
+                    passed["content-type"] = _harmless(response.headers.get("content-type"))
                 decoder = provider.decoder_of(call, passed)
                 reply = HttpReply(response, decoder, passed, secrets)
             except BaseException:  # nobody leaves what was never entered

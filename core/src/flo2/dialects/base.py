@@ -185,7 +185,9 @@ class Dialect(Protocol):
     operation: Operation
     """What it asks a provider to do."""
     content_type: str
+    """Of a plain answer; "" leaves it to the provider: `Reply.headers` then has `content-type`."""
     stream_content_type: str
+    """Of a stream, the same way."""
 
     def peek(self, body: bytes) -> Peek:
         """Read the few fields every call needs, and check the shape of the top level.

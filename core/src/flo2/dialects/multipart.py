@@ -16,9 +16,10 @@ from attrs import field, frozen
 
 from flo2.errors import InvalidRequest
 
-__all__ = ["Form", "FormField", "is_form", "read_form"]
+__all__ = ["Form", "FormField", "form_type", "is_form", "read_form"]
 
 _FIRST: Final = re.compile(rb"--([0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-])\r\n")
+_TOKEN: Final = re.compile(r"[0-9A-Za-z'+_.-]+")
 _DISPOSITION: Final = re.compile(
     rb'content-disposition:[ \t]*form-data;[ \t]*name="([^"\\\r\n]*)"'
     rb"((?:;[ \t]*filename\*?=(?:\"(?:[^\"\\\r\n]|\\.)*\"|[^\";\r\n]+))*)[ \t]*\r\n",
@@ -52,12 +53,6 @@ class Form:
     body: bytes = field(repr=False)
     boundary: bytes
     fields: tuple[FormField, ...]
-
-    @property
-    def content_type(self) -> str:
-        """The header that goes with it."""
-        text = self.boundary.decode("ascii")
-        return f'multipart/form-data; boundary="{text}"'
 
     def text(self, name: str) -> str | None:
         """Give the value of a field that is no file, or None.
@@ -109,15 +104,31 @@ def is_form(body: bytes) -> bool:
     return body[:2] == b"--"
 
 
+def form_type(body: bytes) -> str:
+    """Give the content type that goes with a form, out of its first line.
+
+    Raises:
+        InvalidRequest: it does not begin as a form does.
+    """
+    text = _boundary(body)[1].decode("ascii")
+    written = text if _TOKEN.fullmatch(text) else f'"{text}"'
+    return f"multipart/form-data; boundary={written}"
+
+
+def _boundary(body: bytes) -> re.Match[bytes]:
+    first = _FIRST.match(body)
+    if first is None:
+        raise _wrong("it does not begin with a boundary")
+    return first
+
+
 def read_form(body: bytes) -> Form:
     """Find the fields of a form.
 
     Raises:
         InvalidRequest: it is no such form.
     """
-    first = _FIRST.match(body)
-    if first is None:
-        raise _wrong("it does not begin with a boundary")
+    first = _boundary(body)
     boundary = first[1]
     return Form(body, boundary, tuple(_fields(body, b"\r\n--" + boundary, first.end())))
 

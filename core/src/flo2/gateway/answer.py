@@ -56,7 +56,7 @@ class Answer:
         self.headers: dict[str, str] = {}
         self.content_type: str = (
             dialect.stream_content_type if self.is_stream else dialect.content_type
-        )
+        ) or _told_type(attempt)
         self.body: bytes = b""
         self.told: bool = False
         self.closed: bool = False
@@ -185,6 +185,12 @@ class Answer:
         """Take the whole answer in its canonical form; for callers without HTTP."""
         events = [event async for event in self.events()]
         return fold(events, origin=self._attempt.call.dialect.name)
+
+
+def _told_type(attempt: Attempt) -> str:
+    """Give the type that the provider says, for a dialect that leaves it to the provider."""
+    told = {} if attempt.reply is None else attempt.reply.headers
+    return told.get("content-type", "application/octet-stream")
 
 
 def _failure(events: Iterable[Event]) -> Failed | None:

@@ -8,7 +8,7 @@ Imports: gateway, starlette.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,10 @@ from starlette.routing import Route
 from flo2.dialects.anthropic_messages import AnthropicCountTokens, AnthropicMessages
 from flo2.dialects.openai_chat import OpenAIChat
 from flo2.dialects.openai_embeddings import OpenAIEmbeddings
+from flo2.dialects.openai_images import OpenAIImageEdits, OpenAIImages
+from flo2.dialects.openai_moderations import OpenAIModerations
+from flo2.dialects.openai_speech import OpenAISpeech
+from flo2.dialects.openai_transcriptions import OpenAITranscriptions, OpenAITranslations
 from flo2.shell.api import api_routes
 from flo2.shell.dispatch import Dispatch
 from flo2.shell.guard import Guard, error_body
@@ -30,12 +34,25 @@ from flo2.shell.surface import Surface
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from flo2.dialects.base import Dialect
     from flo2.gateway import Gateway
 
 __all__ = ["create_app"]
 
 _BACKSTOP = 64 << 20
-_CALLS = ("/v1/chat/completions", "/v1/embeddings", "/v1/messages", "/v1/messages/count_tokens")
+_SURFACES: Mapping[str, Callable[[], Dialect]] = {
+    "/v1/chat/completions": OpenAIChat,
+    "/v1/embeddings": OpenAIEmbeddings,
+    "/v1/images/generations": OpenAIImages,
+    "/v1/images/edits": OpenAIImageEdits,
+    "/v1/audio/speech": OpenAISpeech,
+    "/v1/audio/transcriptions": OpenAITranscriptions,
+    "/v1/audio/translations": OpenAITranslations,
+    "/v1/moderations": OpenAIModerations,
+    "/v1/messages": AnthropicMessages,
+    "/v1/messages/count_tokens": AnthropicCountTokens,
+}
+_CALLS = tuple(_SURFACES)
 _MODELS = "/v1/models"
 
 
@@ -50,10 +67,7 @@ def create_app(gateway: Gateway, *, lifespan: bool = True) -> ASGIApp:
     openai, anthropic = OpenAIChat(), AnthropicMessages()
     models = Models(gateway, openai, anthropic, OpenAIChat())
     hot: dict[tuple[str, str], ASGIApp] = {
-        ("POST", "/v1/chat/completions"): Surface(gateway, openai),
-        ("POST", "/v1/messages"): Surface(gateway, anthropic),
-        ("POST", "/v1/messages/count_tokens"): Surface(gateway, AnthropicCountTokens()),
-        ("POST", "/v1/embeddings"): Surface(gateway, OpenAIEmbeddings()),
+        ("POST", path): Surface(gateway, make()) for path, make in _SURFACES.items()
     }
 
     async def livez(_: Request) -> Response:

@@ -48,12 +48,14 @@ _log = logging.getLogger("flo2.shell")
 class Surface:
     """Serve POSTs of one dialect."""
 
-    __slots__ = ("_dialect", "_gateway", "_limit")
+    __slots__ = ("_dialect", "_error_type", "_gateway", "_limit")
 
     def __init__(self, gateway: Gateway, dialect: Dialect) -> None:
         """Keep what every request needs."""
         self._gateway = gateway
         self._dialect = dialect
+        # Errors are JSON also where the answer is a file of the provider's choice.
+        self._error_type = dialect.content_type or "application/json"
         self._limit = gateway.config.server.max_body_bytes
 
     async def __call__(
@@ -145,7 +147,7 @@ class Surface:
             headers.setdefault("retry-after", f"{error.retry_after_s:g}")
         if told.status == 413:  # the rest of the body was not read
             headers["connection"] = "close"
-        await _send(send, told.status, self._dialect.content_type, headers, told.body)
+        await _send(send, told.status, self._error_type, headers, told.body)
 
 
 def _should_retry(error: RefusedCall | ProviderError) -> str:

@@ -1,5 +1,6 @@
-"""Providers that speak OpenAI's chat and embeddings formats: state what differs, inherit the rest.
+"""Providers that speak OpenAI's formats: state what differs, inherit the rest.
 
+A host has chat and embeddings unless its facts say more; the other formats stand ready by name.
 As a kind of its own, `openai-compatible`, it serves any such host by configuration alone.
 Imports: http_provider, dialects.
 """
@@ -14,21 +15,41 @@ import msgspec
 from attrs import evolve, field, frozen
 
 from flo2.canonical import Usage
-from flo2.dialects.base import Profile, ReadUsage
+from flo2.dialects.base import Chunk, Decoder, Observed, Profile, ReadUsage
 from flo2.dialects.chat_host import ANY_HOST, ChatHost
 from flo2.dialects.openai_chat import OpenAIChat
 from flo2.dialects.openai_chat.fit import fit
 from flo2.dialects.openai_chat.peek import decode_body
-from flo2.dialects.openai_embeddings import OpenAIEmbeddings
+from flo2.dialects.openai_embeddings import OpenAIEmbeddings, wants_base64, with_base64
+from flo2.dialects.openai_images import OpenAIImageEdits, OpenAIImages
+from flo2.dialects.openai_moderations import OpenAIModerations
+from flo2.dialects.openai_speech import OpenAISpeech
+from flo2.dialects.openai_transcriptions import OpenAITranscriptions, OpenAITranslations
 from flo2.errors import ProviderError
 from flo2.http_provider import HttpProvider
 from flo2.protocols import Call, CancelSemantics, Credential, Facts, ModelInfo, Reply
 from flo2.services import Services
 
-__all__ = ["CHAT", "EMBEDDINGS", "OpenAICompatible"]
+__all__ = [
+    "CHAT",
+    "EMBEDDINGS",
+    "IMAGES",
+    "IMAGE_EDITS",
+    "MODERATIONS",
+    "SPEECH",
+    "TRANSCRIPTIONS",
+    "TRANSLATIONS",
+    "OpenAICompatible",
+]
 
 CHAT: Final = OpenAIChat()
 EMBEDDINGS: Final = OpenAIEmbeddings()
+IMAGES: Final = OpenAIImages()
+IMAGE_EDITS: Final = OpenAIImageEdits()
+MODERATIONS: Final = OpenAIModerations()
+SPEECH: Final = OpenAISpeech()
+TRANSCRIPTIONS: Final = OpenAITranscriptions()
+TRANSLATIONS: Final = OpenAITranslations()
 _LIST_LIMIT: Final = 8 << 20
 _decode_fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_any: Final = msgspec.json.Decoder().decode
@@ -48,6 +69,12 @@ class OpenAICompatible(HttpProvider):
     paths: ClassVar[Mapping[str, str]] = {
         CHAT.name: "/chat/completions",
         EMBEDDINGS.name: "/embeddings",
+        IMAGES.name: "/images/generations",
+        IMAGE_EDITS.name: "/images/edits",
+        MODERATIONS.name: "/moderations",
+        SPEECH.name: "/audio/speech",
+        TRANSCRIPTIONS.name: "/audio/transcriptions",
+        TRANSLATIONS.name: "/audio/translations",
     }
     models_path: ClassVar[str] = "/models"
     rename: ClassVar[Mapping[str, str]] = {}
@@ -130,8 +157,35 @@ class OpenAICompatible(HttpProvider):
 
         return read_there
 
+    def decoder(self, call: Call, read_usage: ReadUsage | None = None) -> Decoder:
+        """Choose how an answer is decoded; embeddings come in the encoding that was asked for."""
+        decoder = super().decoder(call, read_usage)
+        if (
+            call.passthrough
+            and call.dialect.name == EMBEDDINGS.name
+            and wants_base64(call.inbound.body)
+        ):
+            return _InBase64(decoder)
+        return decoder
+
     def embed(self, call: Call) -> AbstractAsyncContextManager[Reply]:
         """Open one attempt at embeddings."""
+        return self.chat(call)
+
+    def make_images(self, call: Call) -> AbstractAsyncContextManager[Reply]:
+        """Open one attempt at images."""
+        return self.chat(call)
+
+    def speak(self, call: Call) -> AbstractAsyncContextManager[Reply]:
+        """Open one attempt at speech."""
+        return self.chat(call)
+
+    def transcribe(self, call: Call) -> AbstractAsyncContextManager[Reply]:
+        """Open one attempt at a transcript."""
+        return self.chat(call)
+
+    def moderate(self, call: Call) -> AbstractAsyncContextManager[Reply]:
+        """Open one attempt at a moderation."""
         return self.chat(call)
 
     async def models(self, credential: Credential) -> Sequence[ModelInfo]:
@@ -167,3 +221,20 @@ class OpenAICompatible(HttpProvider):
         except (msgspec.DecodeError, KeyError, TypeError, ValueError) as exc:
             msg = f"provider {self.kind!r} answered its model list with something else"
             raise ProviderError(msg, provider=self.kind, status=200) from exc
+
+
+class _InBase64:
+    """Write floats as base64: a client that asked for it gets it, also from a host without it."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self.observed: Observed = decoder.observed
+        self._decoder = decoder
+
+    def feed(self, data: bytes) -> Chunk:
+        """Keep the bytes."""
+        return self._decoder.feed(data)
+
+    def close(self) -> Chunk:
+        """Give the whole answer."""
+        chunk = self._decoder.close()
+        return chunk if self.observed.error else evolve(chunk, raw=with_base64(chunk.raw))

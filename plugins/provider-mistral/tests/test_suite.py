@@ -1,0 +1,10 @@
+"""Mistral keeps the laws of every provider."""
+
+from __future__ import annotations
+
+from flo2.testing import ProviderSuite
+from flo2_provider_mistral import Mistral
+
+
+class TestMistral(ProviderSuite):
+    provider = Mistral

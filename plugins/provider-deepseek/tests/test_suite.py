@@ -1,0 +1,10 @@
+"""DeepSeek keeps the laws of every provider."""
+
+from __future__ import annotations
+
+from flo2.testing import ProviderSuite
+from flo2_provider_deepseek import DeepSeek
+
+
+class TestDeepSeek(ProviderSuite):
+    provider = DeepSeek

@@ -1,0 +1,10 @@
+"""Fireworks keeps the laws of every provider."""
+
+from __future__ import annotations
+
+from flo2.testing import ProviderSuite
+from flo2_provider_fireworks import Fireworks
+
+
+class TestFireworks(ProviderSuite):
+    provider = Fireworks

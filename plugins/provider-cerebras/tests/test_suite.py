@@ -1,0 +1,10 @@
+"""Cerebras keeps the laws of every provider."""
+
+from __future__ import annotations
+
+from flo2.testing import ProviderSuite
+from flo2_provider_cerebras import Cerebras
+
+
+class TestCerebras(ProviderSuite):
+    provider = Cerebras

@@ -1,0 +1,16 @@
+"""Together: chat completions, embeddings and the model list."""
+
+from __future__ import annotations
+
+from flo2 import Register, hookimpl
+from flo2_provider_together.provider import Together
+
+__all__ = ["Together", "flo2_api", "flo2_register_providers"]
+
+flo2_api = (1, 0)
+
+
+@hookimpl
+def flo2_register_providers(register: Register) -> None:
+    """Register Together."""
+    register(Together)

@@ -1,0 +1,10 @@
+"""Together keeps the laws of every provider."""
+
+from __future__ import annotations
+
+from flo2.testing import ProviderSuite
+from flo2_provider_together import Together
+
+
+class TestTogether(ProviderSuite):
+    provider = Together

@@ -1,0 +1,40 @@
+"""What differs at DeepInfra from a host that only speaks OpenAI's API. Imports: flo2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from attrs import evolve
+
+from flo2 import Facts, OpenAICompatible
+
+__all__ = ["DeepInfra"]
+
+
+class DeepInfra(OpenAICompatible):
+    """DeepInfra's API (https://deepinfra.com/docs/openai_api, read 2026-11-25).
+
+    Its usage states an `estimated_cost`; it stays in the evidence, as an estimate is no bill.
+    """
+
+    kind: ClassVar[str] = "deepinfra"
+    base_url: ClassVar[str] = "https://api.deepinfra.com/v1/openai"
+    facts: Facts = evolve(
+        OpenAICompatible.facts,
+        # Its own examples say DEEPINFRA_TOKEN; what its integrations export is this one
+        # (https://vercel.com/marketplace/deepinfra/api-token, read 2026-11-25).
+        key_env="DEEPINFRA_API_KEY",
+        cancel_semantics="stops",
+        cancel_source=(
+            "https://openrouter.ai/docs/api-reference/streaming lists DeepInfra among the "
+            "providers that stop processing and billing on abort (read 2026-11-25)"
+        ),
+        error_rule=(
+            "an error status before any answer is not billed (flo2's default rule; DeepInfra "
+            "publishes none of its own, looked for 2026-11-25)"
+        ),
+    )
+    # Only `max_tokens` is documented (https://docs.deepinfra.com/chat/overview, max output tokens,
+    # read 2026-11-25), and a bound that nobody keeps is a bill without one.
+    rename: ClassVar[Mapping[str, str]] = {"max_completion_tokens": "max_tokens"}

@@ -1,0 +1,77 @@
+"""What DeepInfra does its own way."""
+
+from __future__ import annotations
+
+import json
+
+import anyio
+
+from flo2 import Call, Credential, Inbound, Secret, Services, Usage, Wire
+from flo2.openai_compatible import CHAT
+from flo2.testing import FakeUpstream
+from flo2_provider_deepinfra import DeepInfra
+
+USAGE = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
+HI = [{"role": "user", "content": "hi"}]
+
+
+def make(**options):
+    return DeepInfra(DeepInfra.Config(**options), Services(wire=Wire()))
+
+
+def a_call(**fields):
+    body = json.dumps({"model": "m", "messages": HI, **fields}).encode()
+    inbound = Inbound(CHAT, body, CHAT.peek(body))
+    return Call(inbound, CHAT, "its-model", Credential("c", Secret("key-test")), passthrough=True)
+
+
+def sent(**fields):
+    return json.loads(make().body(a_call(**fields)))
+
+
+def ask(*, headers=None, usage=None, **options):
+    upstream = FakeUpstream()
+    message = {"role": "assistant", "content": "ho"}
+    upstream.reply(
+        json={
+            "id": "1",
+            "model": "its-model",
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+            "usage": usage or USAGE,
+        },
+        headers=headers,
+    )
+    replies = []
+
+    async def test():
+        async with Wire(transport=upstream.transport()) as wire:
+            provider = DeepInfra(DeepInfra.Config(**options), Services(wire=wire))
+            async with provider.chat(a_call()) as reply:
+                await reply.whole()
+                replies.append(reply)
+
+    anyio.run(test)
+    return upstream.last, replies[0]
+
+
+def test_it_posts_under_openai():
+    received, _ = ask()
+    assert (make().host, received.target) == (
+        "api.deepinfra.com",
+        "/v1/openai/chat/completions",
+    )
+    assert received.headers["authorization"] == "Bearer key-test"
+
+
+def test_a_bound_is_written_as_the_one_it_keeps():
+    assert sent(max_completion_tokens=9) == {"model": "its-model", "messages": HI, "max_tokens": 9}
+    call = a_call(max_tokens=9)
+    assert make().body(call) == call.inbound.body.replace(b'"m"', b'"its-model"')
+
+
+def test_its_estimate_is_evidence_and_no_bill():
+    usage = {**USAGE, "estimated_cost": 1.2e-05, "prompt_tokens_details": {"cached_tokens": 4}}
+    _, reply = ask(usage=usage)
+    assert reply.observed.usage == Usage(
+        {"input_tokens": 5, "cache_read_tokens": 4, "output_tokens": 2}, {}, usage, "openai.chat"
+    )

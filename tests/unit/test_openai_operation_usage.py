@@ -89,6 +89,8 @@ def test_meters_are_disjoint(dialect, raw, quantities):
         (IMAGES, {**IMAGE_TOKENS, "cached_tokens": 3}, "unknown count cached_tokens=3"),
         (IMAGES, {"images": 0}, "it holds no image and tells no usage"),
         (IMAGES, {"images": 1, "svg_usage": {"input_tokens": "x"}}, "input_tokens is 'x', no coun"),
+        (SPEECH, {}, "it tells no input_tokens"),
+        (TRANSCRIPTIONS, {"cost": 1}, "it tells no input_tokens"),
         (SPEECH, {"input_tokens": -1}, "input_tokens is negative: -1"),
         (SPEECH, {"input_tokens": 1, "thinking_tokens": 1}, "unknown count thinking_tokens=1"),
         (
@@ -157,7 +159,7 @@ def test_speech_has_the_meter_its_provider_knows_or_none():
         return Usage({"input_characters": 5}, {}, raw, SPEECH.name)
 
     for audio in (b"ID3\x04\xff\xfb", {"audio_data": "AA=="}):
-        assert observed(SPEECH, audio).usage is None
+        assert observed(SPEECH, audio).usage.problem == "it tells no input_tokens"
         told = observed(SPEECH, audio, read_usage=by_character)
         assert (told.usage, told.complete) == (by_character({}), True)
     told = {"audio_data": "AA==", "usage": {"input_tokens": 3, "output_tokens": 4}}

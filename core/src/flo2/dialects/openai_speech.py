@@ -39,22 +39,14 @@ _decode: Final = msgspec.json.Decoder(_Fields).decode
 class _Answer(AnswerDecoder):
     """An audio file, or a host's JSON around one."""
 
-    def __init__(self, dialect: str, reader: ReadUsage, *, full: bool, asks: bool) -> None:
-        super().__init__(dialect, reader, full=full, key="audio_data", takes_bytes=True)
-        self._asks = asks
-
     def untold(self, events: list[Event]) -> None:
         """Ask the provider, which may know a meter that is not in the answer."""
-        if self._asks:
-            self.use({}, events)
+        self.use({}, events)
 
     def told(self, payload: dict[str, Any], events: list[Event]) -> None:
         """Take the usage of JSON, or ask the same."""
         usage = payload.get("usage")
-        if isinstance(usage, dict) and usage:
-            self.use(usage, events)
-        else:
-            self.untold(events)
+        self.use(usage if isinstance(usage, dict) else {}, events)
 
 
 class OpenAISpeech(OpenAIOperation):
@@ -78,10 +70,11 @@ class OpenAISpeech(OpenAIOperation):
 
         Args:
             full: Give the file as an event too.
-            read_usage: Called with nothing to read: the provider counts what its vendor bills.
+            read_usage: Called with an empty object, as the file tells no usage: a provider whose
+                vendor bills what the request holds counts that.
         """
         reader = read_usage or self.read_usage
-        return _Answer(self.name, reader, full=full, asks=read_usage is not None)
+        return _Answer(self.name, reader, full=full, key="audio_data", takes_bytes=True)
 
     def decoder(
         self, *, full: bool, hide_usage: bool, read_usage: ReadUsage | None = None

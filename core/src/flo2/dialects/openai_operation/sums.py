@@ -16,6 +16,8 @@ def in_and_out(raw: Mapping[str, Any], known: frozenset[str]) -> tuple[int, int]
     Raises:
         Unsound: it does not add up.
     """
+    if raw.get("input_tokens") is None:
+        raise Unsound("it tells no input_tokens")
     refuse_unknown(raw, known)
     given, made = count_of(raw, "input_tokens"), count_of(raw, "output_tokens")
     total = raw.get("total_tokens")

@@ -6,7 +6,7 @@ Imports: canonical, base.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from attrs import evolve
 
@@ -40,6 +40,9 @@ class AnswerReader:
         read_usage: Turns a usage object into meters.
         observed: What to fill, where it is there already.
     """
+
+    origin: ClassVar[str] = DIALECT
+    """The dialect whose answers it reads; a subclass may read another one of this shape."""
 
     def __init__(
         self,
@@ -75,12 +78,16 @@ class AnswerReader:
         self._identity(payload, out, has_choices=bool(choices))
         for choice in choices:
             if isinstance(choice, dict):
-                self._choice(choice, out)
+                self._choice(self.shaped(choice), out)
         self._usage(payload, out)
         if _is_error(payload):
             self.fail(error_from_frame(payload, raw), out)
         elif failed := next(filter(_has_failed, choices), None):
             self.fail(error_from_frame(failed, raw), out)
+
+    def shaped(self, choice: dict[str, Any]) -> dict[str, Any]:
+        """Give a choice in the shape of a chat's."""
+        return choice
 
     def fail(self, error: ProviderError, out: list[Event]) -> None:
         """Note that the answer broke off."""
@@ -116,7 +123,7 @@ class AnswerReader:
                     observed.model or "",
                     created if isinstance(created, int) else 0,
                     self._early,
-                    origin=DIALECT,
+                    origin=self.origin,
                 )
             )
 

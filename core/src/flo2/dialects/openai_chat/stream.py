@@ -6,7 +6,7 @@ error, and recognises the others by byte search. Imports: canonical, base, sse.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
@@ -56,10 +56,11 @@ class StreamDecoder:
     """
 
     observed: Observed
+    reads: ClassVar[type[AnswerReader]] = AnswerReader
 
     def __init__(self, *, full: bool, hide_usage: bool, read_usage: ReadUsage) -> None:
         self._parser = SSEParser()
-        self._reader = AnswerReader(full=full, whole=False, read_usage=read_usage)
+        self._reader = self.reads(full=full, whole=False, read_usage=read_usage)
         self.observed = self._reader.observed
         self._full = full
         self._hide_usage = hide_usage
@@ -85,7 +86,7 @@ class StreamDecoder:
         except ResponseTooLarge as exc:
             out: list[Event] = []
             self._broken = True
-            self._reader.fail(_broke(exc.message, retryable=False), out)
+            self._reader.fail(_broke(exc.message, self.reads, retryable=False), out)
             return Chunk(b"", tuple(out))
         return self._take(frames) if frames else _NOTHING
 
@@ -104,7 +105,7 @@ class StreamDecoder:
         if self._reader.finished and observed.usage is not None:
             observed.complete = True
         else:
-            self._reader.fail(_broke("the stream ended before its end"), out)
+            self._reader.fail(_broke("the stream ended before its end", self.reads), out)
         return Chunk(chunk.raw, tuple(out))
 
     def _take(self, frames: list[Frame]) -> Chunk:
@@ -138,7 +139,8 @@ class StreamDecoder:
                 return True
             if frame.complete:
                 self._reader.fail(
-                    _broke(f"a frame of the stream is no JSON object: {_text(data)!r}"), events
+                    _broke(f"a frame of the stream is no JSON object: {_text(data)!r}", self.reads),
+                    events,
                 )
             return frame.complete
         self._reader.take(payload, data, events)
@@ -155,16 +157,16 @@ def _text(data: bytes) -> str:
     return data[:100].decode("utf-8", "replace")
 
 
-def _broke(message: str, *, retryable: bool = True) -> ProviderError:
-    return ProviderError(
-        f"{message} (openai.chat)", status=200, kind="upstream", retryable=retryable
-    )
+def _broke(message: str, reader: type[AnswerReader], *, retryable: bool = True) -> ProviderError:
+    text = f"{message} ({reader.origin})"
+    return ProviderError(text, status=200, kind="upstream", retryable=retryable)
 
 
 class BodyDecoder:
     """Decode a plain answer: `feed` gathers it, `close` reads it."""
 
     observed: Observed
+    reads: ClassVar[type[AnswerReader]] = AnswerReader
 
     def __init__(self, *, full: bool, read_usage: ReadUsage) -> None:
         self.observed = Observed()
@@ -180,11 +182,11 @@ class BodyDecoder:
     def close(self) -> Chunk:
         """Read the whole body."""
         raw = b"".join(self._pieces)
-        if not self._full:
+        if not self._full and self.reads is AnswerReader:
             usage = glance(raw, self.observed, self._read_usage)
             if usage is not None:
                 return Chunk(raw, (UsageUpdate(usage),))
-        reader = AnswerReader(
+        reader = self.reads(
             full=self._full, whole=True, read_usage=self._read_usage, observed=self.observed
         )
         out: list[Event] = []
@@ -193,7 +195,7 @@ class BodyDecoder:
         except _GARBAGE:
             payload = None
         if not isinstance(payload, dict):
-            reader.fail(_broke(f"the answer is no JSON object: {_text(raw)!r}"), out)
+            reader.fail(_broke(f"the answer is no JSON object: {_text(raw)!r}", self.reads), out)
             return Chunk(raw, tuple(out))
         reader.take(payload, raw, out)
         reader.flush(out)
@@ -201,5 +203,5 @@ class BodyDecoder:
             if payload.get("choices"):
                 self.observed.complete = True
             else:
-                reader.fail(_broke("the answer holds no choices"), out)
+                reader.fail(_broke("the answer holds no choices", self.reads), out)
         return Chunk(raw, tuple(out))

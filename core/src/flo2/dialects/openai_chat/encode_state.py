@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flo2.canonical import Part, Reasoning
+from flo2.dialects.openai_chat.call_turns import CallTurns
 
 __all__ = ["ChoiceState", "is_constant", "reasoning_delta"]
 
@@ -13,7 +14,17 @@ __all__ = ["ChoiceState", "is_constant", "reasoning_delta"]
 class ChoiceState:
     """What a choice's stream has said so far."""
 
-    __slots__ = ("arguments", "began", "calls", "chars", "logprobs", "notes", "parts", "starts")
+    __slots__ = (
+        "arguments",
+        "began",
+        "calls",
+        "chars",
+        "logprobs",
+        "notes",
+        "parts",
+        "starts",
+        "turns",
+    )
 
     def __init__(self) -> None:
         self.began: bool = False
@@ -24,6 +35,7 @@ class ChoiceState:
         self.notes: int = 0  # annotations so far
         self.starts: dict[int, int] = {}
         self.logprobs: Mapping[str, Any] | None = None
+        self.turns = CallTurns()
 
 
 def is_constant(value: Any) -> bool:

@@ -27,6 +27,7 @@ from flo2.canonical import (
     UsageUpdate,
     Vector,
 )
+from flo2.dialects.openai_chat.call_turns import PartEvent
 from flo2.dialects.openai_chat.encode_state import ChoiceState, is_constant, reasoning_delta
 from flo2.dialects.openai_chat.errors import encode_stream_error
 from flo2.dialects.openai_chat.usage import DIALECT, write_usage
@@ -80,18 +81,15 @@ class StreamEncoder:
     def feed(self, event: Event) -> bytes:
         """Render one event; b"" when it has no form of its own, or must wait."""
         match event:
-            case PartDelta():
-                return self._delta(event)
-            case PartStart():
-                return self._part(event)
+            case PartDelta() | PartStart() | Annotation() | PartStop():
+                held = self._choice(event.choice).turns.holds(event)
+                return b"" if held else self._of_part(event)
             case Start():
                 self._set_head(event)
             case UsageUpdate():
                 self._usage = event.usage
             case Vector():
                 pass  # no answer to a chat
-            case Annotation():
-                return self._annotation(event)
             case LogprobsDelta():
                 # Goes with the content it is about, which comes next.
                 choice = self._choice(event.choice)
@@ -100,23 +98,49 @@ class StreamEncoder:
                 return b""
             case Finish():
                 return self._finish(event)
-            case PartStop():
-                return self._complete_call(event.choice, event.index)
             case Failed():
                 self._failed = True
                 return encode_stream_error(event.error)
         return b""
 
+    def _of_part(self, event: PartEvent) -> bytes:
+        match event:
+            case PartDelta():
+                return self._delta(event)
+            case PartStart():
+                return self._part(event)
+            case Annotation():
+                return self._annotation(event)
+            case PartStop():
+                out = self._complete_call(event.choice, event.index)
+                if event.index == self._choice(event.choice).turns.open:
+                    out += self._next_turn(event.choice)
+                return out
+
+    def _next_turn(self, number: int) -> bytes:
+        """End the open call's turn; write what the next one has said."""
+        return b"".join(self.feed(event) for event in self._choice(number).turns.next())
+
+    def _end_calls(self, number: int) -> bytes:
+        """Write all calls to their ends."""
+        choice, out = self._choice(number), b""
+        while True:
+            out += b"".join(self._complete_call(number, index) for index in choice.calls)
+            if not (more := self._next_turn(number)):
+                return out
+            out += more
+
     def close(self) -> bytes:
         """Render the end of the stream; after a failure there is nothing more to say."""
         if self._failed:
             return b""
+        out = b"".join(self._end_calls(number) for number in self._choices)
         if not self._include_usage or self._usage is None:
-            return _DONE
+            return out + _DONE
         chunk = {**self._head, "choices": [], "usage": write_usage(self._usage)}
         if self._usage.dialect == DIALECT and "service_tier" in self._usage.context:
             chunk["service_tier"] = self._usage.context["service_tier"]
-        return b"data: " + _encode(chunk) + b"\n\n" + _DONE
+        return out + b"data: " + _encode(chunk) + b"\n\n" + _DONE
 
     def _choice(self, number: int) -> ChoiceState:
         found = self._choices.get(number)
@@ -148,7 +172,6 @@ class StreamEncoder:
 
     def _part(self, event: PartStart) -> bytes:
         choice, part = self._choice(event.choice), event.part
-        before = b"".join(self._complete_call(event.choice, index) for index in choice.calls)
         choice.parts[event.index] = part
         choice.starts[event.index] = choice.chars
         path = f"choices[{event.choice}].parts[{event.index}]"
@@ -158,23 +181,23 @@ class StreamEncoder:
                 out = self._chunk(event.choice, {"content": part.text})
                 for note in part.citations:
                     out += self._annotation(Annotation(event.index, note, event.choice))
-                return before + out
+                return out
             case Reasoning():
-                return before + self._reasoning(event.choice, part, path)
+                return self._reasoning(event.choice, part, path)
             case Refusal():
-                return before + self._chunk(event.choice, {"refusal": part.text})
+                return self._chunk(event.choice, {"refusal": part.text})
             case ToolCall():
-                return before + self._call(event, part)
+                return self._call(event, part)
             case Audio():
                 fields = {"id": part.audio_id, "data": part.data, "transcript": part.transcript}
                 audio = {key: value for key, value in fields.items() if value is not None}
-                return before + self._chunk(event.choice, {"audio": {**part.extras, **audio}})
+                return self._chunk(event.choice, {"audio": {**part.extras, **audio}})
             case Opaque() if part.dialect == DIALECT:
-                return before + self._chunk(event.choice, {"content": [part.data]})
+                return self._chunk(event.choice, {"content": [part.data]})
             case _:
                 kind = part.data.get("type") if isinstance(part, Opaque) else type(part).__name__
                 self._lose(path, f"{kind!r} has no form in a chat answer")
-                return before
+                return b""
 
     def _reasoning(self, number: int, part: Reasoning, path: str) -> bytes:
         if part.signature or part.encrypted:
@@ -274,8 +297,7 @@ class StreamEncoder:
         return self._chunk(event.choice, {"annotations": [note]})
 
     def _finish(self, event: Finish) -> bytes:
-        choice = self._choice(event.choice)
-        before = b"".join(self._complete_call(event.choice, index) for index in choice.calls)
+        before = self._end_calls(event.choice)
         word = finish_word(event.reason, event.raw, event.stop_sequence, self._losses)
         extras = event.extras if self._is_own else None
         return before + self._chunk(event.choice, {}, word, extras)

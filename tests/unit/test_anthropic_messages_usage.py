@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from flo2.canonical import SubUsage, Usage
+from flo2.canonical import Response, SubUsage, Usage
 from flo2.dialects.anthropic_messages import AnthropicCountTokens, AnthropicMessages
 
 DIALECT = AnthropicMessages()
@@ -183,3 +185,16 @@ def test_a_count_is_free_and_has_no_meter():
         None,
     )
     assert read_count({"input_tokens": "many"}).problem == "input_tokens is 'many'"
+
+
+def test_another_dialect_s_answer_of_several_models_is_told_as_a_whole():
+    inner = SubUsage("other", "compound", {"input_tokens": 6, "output_tokens": 2}, {}, inside=True)
+    meters = {"input_tokens": 4, "output_tokens": 3, "web_fetch_requests": 2}
+    usage = Usage(meters, dialect="openai.chat", subcalls=(inner,))
+    body = json.loads(DIALECT.encode_response(Response("i", "m", 0, (), usage)).body)
+    assert body["usage"] == BASE | {
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+        "cache_creation": split(0, 0),
+        "server_tool_use": {"web_search_requests": 0, "web_fetch_requests": 2},
+    }

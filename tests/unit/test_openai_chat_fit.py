@@ -165,6 +165,8 @@ def test_a_turn_that_calls_tools_has_reasoning_where_it_must():
     ]
     result, _ = fitted(messages, host)
     assert result["messages"] == [{**messages[0], "reasoning_content": ""}, messages[1]]
+    result, _ = fitted(messages, host, thinking={"type": "disabled"})
+    assert result["messages"] == messages
 
 
 def test_ids_of_calls_are_mapped_alike_in_call_and_result():

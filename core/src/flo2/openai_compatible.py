@@ -54,7 +54,7 @@ _LIST_LIMIT: Final = 8 << 20
 _decode_fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_any: Final = msgspec.json.Decoder().decode
 _JSON_BODIES: Final = frozenset({CHAT.name, EMBEDDINGS.name})
-_READ: Final = frozenset({"messages", "response_format", "stream_options"})
+_READ: Final = frozenset({"messages", "response_format", "stream_options", "thinking"})
 
 
 class OpenAICompatible(HttpProvider):

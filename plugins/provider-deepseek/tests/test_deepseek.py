@@ -122,6 +122,13 @@ def test_a_turn_that_called_tools_has_its_reasoning(said, reasoning):
     ]
 
 
+def test_a_turn_needs_none_where_thinking_is_off():
+    messages = [*HI, {"role": "assistant", "content": None, "tool_calls": [CALL]}, RESULT]
+    assert sent(messages=messages, thinking={"type": "disabled"})["messages"] == messages
+    body = sent(messages=messages, reasoning_effort="none")
+    assert (body["messages"], body["thinking"]) == (messages, {"type": "disabled"})
+
+
 def test_reasoning_comes_back_from_a_client_of_another_dialect():
     body = {
         "model": "m",

@@ -29,7 +29,8 @@ class ChatHost:
         reasoning: Where it takes the model's earlier reasoning back: under the field it came in, as
             text in one named field, or as a content part. What names a place takes any readable
             reasoning, another provider's too.
-        calls_reason: A turn that calls tools must have reasoning, an empty one where there is none.
+        calls_reason: A turn that calls tools must have reasoning, an empty one where there is none,
+            unless the request's `thinking` is disabled.
         call_id_chars: A tool call's id is exactly so many letters and digits; 0: any id. Others are
             mapped, in the call and in its result, the same one always to the same.
         marks_prefix: A last turn of the assistant, for the model to go on from, is marked `prefix`.

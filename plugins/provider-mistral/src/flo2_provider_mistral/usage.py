@@ -44,11 +44,10 @@ def _heard(raw: Mapping[str, Any]) -> int:
     """Give the audio tokens, where the total says that they are beside the prompt's."""
     details = raw.get("prompt_tokens_details")
     heard = details.get("audio_tokens") if isinstance(details, Mapping) else None
-    counts = [raw.get(key) for key in ("prompt_tokens", "completion_tokens", "total_tokens")]
-    if type(heard) is not int or not all(type(count) is int for count in counts):
+    prompt, completion = raw.get("prompt_tokens"), raw.get("completion_tokens")
+    if type(heard) is not int or type(prompt) is not int or type(completion) is not int:
         return 0
-    prompt, completion, total = counts
-    return heard if total == prompt + completion + heard else 0
+    return heard if raw.get("total_tokens") == prompt + completion + heard else 0
 
 
 def _without_audio(raw: Mapping[str, Any], heard: int) -> Mapping[str, Any]:

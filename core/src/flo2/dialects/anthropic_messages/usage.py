@@ -184,6 +184,7 @@ def write_usage(usage: Usage | None) -> dict[str, Any]:
         return {"input_tokens": 0, "output_tokens": 0}
     if usage.dialect == NAME:
         return dict(usage.raw)
+    usage = usage.as_told
     get = usage.quantities.get
     reads = sum(int(n) for meter, n in usage.quantities.items() if meter.startswith("cache_read_"))
     short, long = int(get("cache_write_5m_tokens", 0)), int(get("cache_write_1h_tokens", 0))
@@ -201,9 +202,10 @@ def write_usage(usage: Usage | None) -> dict[str, Any]:
         }
     if thinking := usage.informational.get("reasoning_tokens"):
         raw["output_tokens_details"] = {"thinking_tokens": thinking}
-    if searches := get("web_search_requests"):
+    searches, fetches = get("web_search_requests", 0), get("web_fetch_requests", 0)
+    if searches or fetches:
         raw["server_tool_use"] = {
             "web_search_requests": int(searches),
-            "web_fetch_requests": 0,
+            "web_fetch_requests": int(fetches),
         }
     return raw

@@ -11,6 +11,8 @@ import string
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
+from attrs import evolve
+
 from flo2.canonical import Severity
 from flo2.dialects.base import Profile
 from flo2.dialects.chat_host import ANY_HOST, ChatHost
@@ -60,6 +62,9 @@ def fit(body: Mapping[str, Any], profile: Profile, lose: Lose) -> _JSON:
             del fitted["response_format"]
             lose("response_format", f"the model's host does not take {kind!r}", "refuse")
     if isinstance(messages := fitted.get("messages"), list) and host != ANY_HOST:
+        thinking = fitted.get("thinking")
+        if isinstance(thinking, Mapping) and thinking.get("type") == "disabled":
+            host = evolve(host, calls_reason=False)
         fitted["messages"] = _messages(messages, host, lose)
     return fitted
 

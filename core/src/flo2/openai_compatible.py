@@ -20,6 +20,7 @@ from flo2.dialects.chat_host import ANY_HOST, ChatHost
 from flo2.dialects.openai_chat import OpenAIChat
 from flo2.dialects.openai_chat.fit import fit
 from flo2.dialects.openai_chat.peek import decode_body
+from flo2.dialects.openai_completions import OpenAICompletions
 from flo2.dialects.openai_embeddings import OpenAIEmbeddings, wants_base64, with_base64
 from flo2.dialects.openai_images import OpenAIImageEdits, OpenAIImages
 from flo2.dialects.openai_moderations import OpenAIModerations
@@ -32,6 +33,7 @@ from flo2.services import Services
 
 __all__ = [
     "CHAT",
+    "COMPLETIONS",
     "EMBEDDINGS",
     "IMAGES",
     "IMAGE_EDITS",
@@ -43,6 +45,7 @@ __all__ = [
 ]
 
 CHAT: Final = OpenAIChat()
+COMPLETIONS: Final = OpenAICompletions()
 EMBEDDINGS: Final = OpenAIEmbeddings()
 IMAGES: Final = OpenAIImages()
 IMAGE_EDITS: Final = OpenAIImageEdits()
@@ -68,6 +71,7 @@ class OpenAICompatible(HttpProvider):
     facts: Facts = Facts(dialects=(CHAT, EMBEDDINGS))
     paths: ClassVar[Mapping[str, str]] = {
         CHAT.name: "/chat/completions",
+        COMPLETIONS.name: "/completions",
         EMBEDDINGS.name: "/embeddings",
         IMAGES.name: "/images/generations",
         IMAGE_EDITS.name: "/images/edits",

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from flo2.dialects.anthropic_messages import AnthropicCountTokens, AnthropicMessages
 from flo2.dialects.openai_chat import OpenAIChat
+from flo2.dialects.openai_completions import OpenAICompletions
 from flo2.dialects.openai_embeddings import OpenAIEmbeddings
 from flo2.dialects.openai_images import OpenAIImageEdits, OpenAIImages
 from flo2.dialects.openai_moderations import OpenAIModerations
@@ -42,6 +43,7 @@ __all__ = ["create_app"]
 _BACKSTOP = 64 << 20
 _SURFACES: Mapping[str, Callable[[], Dialect]] = {
     "/v1/chat/completions": OpenAIChat,
+    "/v1/completions": OpenAICompletions,
     "/v1/embeddings": OpenAIEmbeddings,
     "/v1/images/generations": OpenAIImages,
     "/v1/images/edits": OpenAIImageEdits,

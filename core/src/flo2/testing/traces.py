@@ -9,6 +9,7 @@ Imports: attrs.
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,14 @@ def _trace(path: Path, kind: str) -> Trace:
         request=(data["request"] or {}).get("json"),
         status=response["status"],
         headers=response.get("headers") or {},
-        body=(response.get("body") or "").encode(),
+        body=_body(response),
         stream=bool(data["stream"]),
         tags=frozenset(data["tags"]),
     )
+
+
+def _body(response: Mapping[str, Any]) -> bytes:
+    """Give the body; binary streams lie in the files as base64."""
+    if (binary := response.get("body_base64")) is not None:
+        return b64decode(binary)
+    return str(response.get("body") or "").encode()

@@ -1,0 +1,642 @@
+"""What Bedrock does its own way."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from datetime import UTC, datetime
+
+import anyio
+import pytest
+
+from flo2 import (
+    Call,
+    ConfigError,
+    Credential,
+    Failed,
+    Inbound,
+    InvalidRequest,
+    ModelInfo,
+    Profile,
+    ProviderError,
+    Secret,
+    Services,
+    Wire,
+)
+from flo2.dialects.anthropic_messages import AnthropicMessages
+from flo2.dialects.openai_chat import OpenAIChat
+from flo2.testing import FakeUpstream
+from flo2_provider_bedrock import Bedrock
+from flo2_provider_bedrock.converse import BedrockConverse
+from flo2_provider_bedrock.credentials import read_keys
+from flo2_provider_bedrock.eventstream import encode_message
+from flo2_provider_bedrock.invoke import BedrockMessages
+from flo2_provider_bedrock.models import billed_as, in_path
+from flo2_provider_bedrock.sigv4 import sign
+
+CHAT, CONVERSE, MESSAGES = OpenAIChat(), BedrockConverse(), BedrockMessages()
+NOVA, CLAUDE = "us.amazon.nova-2-lite-v1:0", "eu.anthropic.claude-opus-4-6-v1"
+SECRET, TOKEN = "s3cr3t/access+key/of/a/test", "t0k3n//of=a/test=="
+KEYS = f"AKIATESTTESTTESTTEST:{SECRET}"
+ASKED = b'{"model":"x","messages":[{"role":"user","content":"hi"}]}'
+CLAUDE_ASKED = (
+    b'{"model":"x","max_tokens":9,"stream":false,"messages":[{"role":"user","content":"hi"}]}'
+)
+USAGE = {"inputTokens": 3, "outputTokens": 2, "totalTokens": 5}
+ANSWER = {
+    "output": {"message": {"role": "assistant", "content": [{"text": "ho"}]}},
+    "stopReason": "end_turn",
+    "usage": USAGE,
+}
+NOW_US = 1_793_000_000_000_000
+
+
+def make(wire=None, environ=None, **options):
+    services = Services(wire=wire or Wire(), environ=environ or {}, now_us=lambda: NOW_US)
+    return Bedrock(Bedrock.Config(**options), services)
+
+
+def a_call(dialect=CONVERSE, *, surface=CHAT, body=ASKED, model=NOVA, secret=KEYS, headers=None):
+    inbound = Inbound(surface, body, surface.peek(body), headers=headers, query="beta=true")
+    same = surface.name == dialect.name
+    return Call(
+        inbound, dialect, model, Credential("c", Secret(secret)), passthrough=same, full=not same
+    )
+
+
+def claude(**options):
+    surface = AnthropicMessages()
+    return a_call(MESSAGES, surface=surface, body=CLAUDE_ASKED, model=CLAUDE, **options)
+
+
+def ask(call, answer=ANSWER, *, status=200, headers=None, body=b"", **options):
+    """Give the request that Bedrock got, and the reply with its chunks, or the error."""
+    upstream, outcome = FakeUpstream(), []
+    if call.stream:
+        upstream.stream([body], status=status, headers=headers)
+    else:
+        upstream.reply(status, json=answer, headers=headers)
+
+    async def test():
+        async with Wire(transport=upstream.transport()) as wire:
+            try:
+                async with make(wire, **options).chat(call) as reply:
+                    outcome.extend([reply, [chunk async for chunk in reply.chunks()]])
+            except ProviderError as exc:
+                outcome.extend([exc, []])
+
+    anyio.run(test)
+    return upstream.last, *outcome
+
+
+# Where it goes, and how it is signed ------------------------------------------------------------
+
+
+def test_converse_names_the_model_in_the_url():
+    received, _, _ = ask(a_call())
+    assert received.target == "/model/us.amazon.nova-2-lite-v1%3A0/converse"
+    assert received.json() == {"messages": [{"role": "user", "content": [{"text": "hi"}]}]}
+    assert received.headers["accept"] == "*/*"
+
+
+def test_a_request_is_signed_as_it_is_sent():
+    received, _, _ = ask(a_call(secret=f"{KEYS}:{TOKEN}"), region="eu-central-1")
+    signed = sign(
+        "POST",
+        received.target,
+        {"host": "bedrock-runtime.eu-central-1.amazonaws.com"},
+        received.body,
+        keys=read_keys(f"{KEYS}:{TOKEN}"),
+        region="eu-central-1",
+        service="bedrock",
+        at=datetime.fromtimestamp(NOW_US / 1e6, UTC),
+    )
+    assert {name: received.headers[name] for name in signed} == signed
+    assert received.headers["x-amz-security-token"] == TOKEN
+    assert SECRET not in str(received)
+
+
+def test_an_api_key_is_a_bearer_token():
+    received, _, _ = ask(a_call(secret="bedrock-api-key-test"))
+    assert received.headers["authorization"] == "Bearer bedrock-api-key-test"
+    assert "x-amz-date" not in received.headers
+
+
+def test_the_path_of_an_address_in_front_is_signed_too():
+    received, _, _ = ask(a_call(), base_url="https://proxy.example:8443/aws")
+    assert received.target.startswith("/aws/model/")
+    signed = sign(
+        "POST",
+        received.target,
+        {"host": "proxy.example:8443"},
+        received.body,
+        keys=read_keys(KEYS),
+        region="us-east-1",
+        service="bedrock",
+        at=datetime.fromtimestamp(NOW_US / 1e6, UTC),
+    )
+    assert received.headers["authorization"] == signed["authorization"]
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "host"),
+    [
+        ({}, {}, "bedrock-runtime.us-east-1.amazonaws.com"),
+        ({}, {"AWS_DEFAULT_REGION": "eu-west-3"}, "bedrock-runtime.eu-west-3.amazonaws.com"),
+        (
+            {"region": "us-gov-west-1"},
+            {"AWS_REGION": "x"},
+            "bedrock-runtime.us-gov-west-1.amazonaws.com",
+        ),
+        ({"base_url": "https://vpce.example"}, {}, "vpce.example"),
+    ],
+)
+def test_a_credential_is_bound_to_the_region_s_host(options, environ, host):
+    assert make(environ=environ, **options).host == host
+
+
+@pytest.mark.parametrize("region", ["eu-central-1.evil.example", "EU", "a b", "eu-west-1/x"])
+def test_what_is_no_region_makes_no_host(region):
+    with pytest.raises(ConfigError, match="is no AWS region"):
+        make(region=region)
+
+
+ARN = "arn:aws:bedrock:eu-west-1:123456789012"
+
+
+@pytest.mark.parametrize(
+    ("model", "segment", "billed"),
+    [
+        (NOVA, "us.amazon.nova-2-lite-v1%3A0", NOVA),
+        (
+            f"{ARN}:inference-profile/{CLAUDE}",
+            f"arn%3Aaws%3Abedrock%3Aeu-west-1%3A123456789012%3Ainference-profile%2F{CLAUDE}",
+            CLAUDE,
+        ),
+        (
+            "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-pro-v1:0",
+            "arn%3Aaws%3Abedrock%3Aus-east-1%3A%3Afoundation-model%2Famazon.nova-pro-v1%3A0",
+            "amazon.nova-pro-v1:0",
+        ),
+        (
+            f"{ARN}:application-inference-profile/ab12",
+            "arn%3Aaws%3Abedrock%3Aeu-west-1%3A123456789012%3Aapplication-inference-profile%2Fab12",
+            f"{ARN}:application-inference-profile/ab12",
+        ),
+    ],
+)
+def test_names_of_models(model, segment, billed):
+    assert (in_path(model), billed_as(model)) == (segment, billed)
+
+
+@pytest.mark.parametrize(
+    "model", ["", "..", ".", "a/../b", "a//b", "a b", "a?b", "a#b", "a%2e", "é"]
+)
+def test_what_is_no_model_reaches_no_other_operation(model):
+    with pytest.raises(InvalidRequest, match="no name of a Bedrock model"):
+        in_path(model)
+
+
+# Claude ----------------------------------------------------------------------------------------
+
+
+def test_claude_speaks_its_own_api_and_the_others_converse():
+    provider = make()
+    names = {
+        model: tuple(dialect.name for dialect in provider.speaks(model))
+        for model in (CLAUDE, "anthropic.claude-v2", NOVA, f"{ARN}:provisioned-model/x", "claude")
+    }
+    assert names == {
+        CLAUDE: ("anthropic.messages", "bedrock.converse"),
+        "anthropic.claude-v2": ("anthropic.messages", "bedrock.converse"),
+        NOVA: ("bedrock.converse",),
+        f"{ARN}:provisioned-model/x": ("bedrock.converse",),
+        "claude": ("bedrock.converse",),
+    }
+
+
+def test_a_messages_call_goes_through_dressed_and_without_its_query():
+    answer = {"type": "message", "id": "msg_1", "model": "claude-opus-4-6", "content": []}
+    received, reply, chunks = ask(claude(), answer)
+    assert received.target == f"/model/{CLAUDE}/invoke"
+    assert received.body == (
+        b'{"anthropic_version":"bedrock-2023-05-31","max_tokens":9,'
+        b'"messages":[{"role":"user","content":"hi"}]}'
+    )
+    assert json.loads(b"".join(chunk.raw for chunk in chunks)) == answer
+    # Prices go by the inference profile, which the answer does not name.
+    assert reply.observed.model == CLAUDE
+
+
+def test_beta_flags_that_bedrock_knows_go_on_in_the_body():
+    asked = {"anthropic-beta": "claude-code-20250219, effort-2025-11-24,,context-1m-2025-08-07"}
+    received, _, _ = ask(claude(headers=asked))
+    assert received.json()["anthropic_beta"] == ["effort-2025-11-24", "context-1m-2025-08-07"]
+    assert "anthropic-beta" not in received.headers
+    received, _, _ = ask(claude(headers=asked), betas=frozenset({"claude-code-20250219"}))
+    assert received.json()["anthropic_beta"] == ["claude-code-20250219"]
+    received, _, _ = ask(claude(headers={"anthropic-beta": "unknown"}))
+    assert "anthropic_beta" not in received.json()
+
+
+def frame(**event):
+    inner = b64encode(json.dumps(event).encode()).decode()
+    return encode_message(
+        {":event-type": "chunk", ":message-type": "event"}, json.dumps({"bytes": inner}).encode()
+    )
+
+
+def exception(name, message="slow down", kind="exception"):
+    if kind == "error":
+        named = {":error-code": name, ":error-message": message, ":message-type": "error"}
+        return encode_message(named, b"")
+    headers = {":exception-type": name, ":message-type": "exception"}
+    return encode_message(headers, json.dumps({"message": message}).encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "retryable"),
+    [
+        ("throttlingException", "rate_limit", True),
+        ("serviceUnavailableException", "overloaded", True),
+        ("internalServerException", "upstream", True),
+        ("modelStreamErrorException", "upstream", True),
+        ("modelTimeoutException", "timeout", True),
+        ("validationException", "invalid_request", False),
+        ("somethingNewException", "upstream", True),
+    ],
+)
+def test_an_exception_inside_a_stream_is_its_failure(name, kind, retryable):
+    for message in (exception(name), exception(name, kind="error")):
+        for dialect in (CONVERSE, MESSAGES):
+            for full in (True, False):
+                decoder = dialect.decoder(full=full, hide_usage=False)
+                events = [*decoder.feed(message).events, *decoder.close().events]
+                error = decoder.observed.error
+                assert [type(event) for event in events] == [Failed]
+                assert (error.kind, error.retryable, error.message) == (
+                    kind,
+                    retryable,
+                    "slow down",
+                )
+                assert not decoder.observed.complete
+
+
+def test_an_anthropic_client_sees_the_exception_as_its_own_error_event():
+    start = {"type": "message_start", "message": {"id": "m", "model": "c", "usage": {}}}
+    body = frame(**start) + exception("throttlingException") + frame(type="ping")
+    decoder = MESSAGES.decoder(full=False, hide_usage=False)
+    chunk = decoder.feed(body)
+    names = [line for line in chunk.raw.decode().split("\n") if line.startswith("event: ")]
+    assert names == ["event: message_start", "event: error"]
+    assert b'"type":"rate_limit_error","message":"slow down"' in chunk.raw
+
+
+@pytest.mark.parametrize(
+    "payload", [b"{}", b'{"bytes":"!"}', b'{"bytes":1}', b"[]", b"x", b'{"bytes":"e30="}']
+)
+def test_a_message_without_an_event_is_a_failure(payload):
+    decoder = MESSAGES.decoder(full=True, hide_usage=False)
+    decoder.feed(encode_message({":event-type": "chunk"}, payload))
+    assert "holds no event" in decoder.observed.error.message
+
+
+# Answers ---------------------------------------------------------------------------------------
+
+
+def test_an_answer_is_known_by_its_request_and_its_region():
+    _, reply, _ = ask(a_call(), headers={"x-amzn-RequestId": "r-1"}, region="eu-central-1")
+    assert (reply.observed.response_id, reply.observed.model) == ("r-1", NOVA)
+    assert reply.observed.usage.context == {"region": "eu-central-1"}
+    assert dict(reply.headers) == {"x-amzn-requestid": "r-1"}
+
+
+def usage_of(**more):
+    decoder = CONVERSE.body_decoder(full=False)
+    decoder.feed(json.dumps({**ANSWER, **more}).encode())
+    decoder.close()
+    return decoder.observed.usage
+
+
+def test_tier_and_latency_bear_on_the_price():
+    usage = usage_of(serviceTier={"type": "flex"}, performanceConfig={"latency": "optimized"})
+    assert usage.context == {"service_tier": "flex", "latency": "optimized"}
+    assert usage_of(performanceConfig={"latency": "standard"}).context == {}
+
+
+@pytest.mark.parametrize(
+    ("usage", "problem"),
+    [
+        ({**USAGE, "totalTokens": 6}, "the counts add up to 5, totalTokens is 6"),
+        ({"outputTokens": 2}, "inputTokens is missing"),
+        (
+            {**USAGE, "inputTokens": "3"},
+            "inputTokens is '3', not a count; the counts add up to 2, totalTokens is 5",
+        ),
+        (
+            {**USAGE, "outputTokens": -1},
+            "outputTokens is -1, not a count; the counts add up to 3, totalTokens is 5",
+        ),
+        ({**USAGE, "newTokens": 4}, "newTokens is 4 and has no known price"),
+        (
+            {**USAGE, "serverToolUsage": {"webSearchRequests": 1}},
+            "serverToolUsage.webSearchRequests is 1 and has no known price",
+        ),
+        (
+            {**USAGE, "totalTokens": 5, "cacheDetails": [{"ttl": "2h", "inputTokens": 9}]},
+            "cacheDetails holds {'ttl': '2h', 'inputTokens': 9}, which has no known price",
+        ),
+    ],
+)
+def test_usage_that_cannot_be_trusted_says_so(usage, problem):
+    assert usage_of(usage=usage).problem == problem
+
+
+def test_cache_writes_are_split_by_lifetime():
+    details = [{"ttl": "1h", "inputTokens": 4}, {"ttl": "5m", "inputTokens": 5}]
+    raw = {**USAGE, "totalTokens": 15, "cacheReadInputTokens": 1, "cacheWriteInputTokens": 9}
+    usage = usage_of(usage={**raw, "cacheDetails": details})
+    assert usage.problem is None
+    assert usage.quantities == {
+        "input_tokens": 3,
+        "cache_read_tokens": 1,
+        "output_tokens": 2,
+        "cache_write_1h_tokens": 4,
+        "cache_write_5m_tokens": 5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "kind", "retryable"),
+    [
+        (429, "ThrottlingException", "rate_limit", True),
+        (429, "ModelNotReadyException:http://internal.example/", "overloaded", True),
+        (424, "ModelErrorException", "upstream", True),
+        (400, "com.amazon.example#ServiceQuotaExceededException", "rate_limit", True),
+        (403, "ExpiredTokenException", "authentication", False),
+        (403, "AccessDeniedException", "permission", False),
+        (404, "ResourceNotFoundException", "not_found", False),
+        (418, "UnheardOfException", "invalid_request", False),
+    ],
+)
+def test_errors_in_its_own_words(status, name, kind, retryable):
+    for call in (a_call(), claude()):
+        headers = {"x-amzn-ErrorType": name, "Retry-After": "3"}
+        _, error, _ = ask(call, {"message": "no"}, status=status, headers=headers)
+        assert (error.status, error.kind, error.retryable) == (status, kind, retryable)
+        assert (error.message, error.retry_after_s, error.provider) == ("no", 3.0, "bedrock")
+        assert error.error_type == name.partition(":")[0].rpartition("#")[2]
+
+
+def test_no_part_of_a_credential_comes_back_in_an_error():
+    said = {"message": f"signed with {SECRET} and {TOKEN}"}
+    _, error, _ = ask(a_call(secret=f"{KEYS}:{TOKEN}"), said, status=403)
+    assert error.message == "signed with *** and ***"
+    assert SECRET not in repr(vars(error))
+
+
+# What it cannot say ------------------------------------------------------------------------------
+
+
+def render(model, **fields):
+    body = {"model": "x", "messages": [{"role": "user", "content": "hi"}], **fields}
+    request = CHAT.parse(json.dumps(body).encode())
+    rendered = CONVERSE.render(request, model=model, profile=make().profile(model))
+    sent = json.loads(rendered.body)
+    del sent["messages"]
+    return sent, [str(loss) for loss in rendered.losses]
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "sent", "losses"),
+    [
+        (
+            NOVA,
+            {"reasoning_effort": "minimal"},
+            {
+                "additionalModelRequestFields": {
+                    "reasoningConfig": {"type": "enabled", "maxReasoningEffort": "low"}
+                }
+            },
+            [],
+        ),
+        (
+            NOVA,
+            {"reasoning_effort": "none"},
+            {"additionalModelRequestFields": {"reasoningConfig": {"type": "disabled"}}},
+            [],
+        ),
+        (
+            "openai.gpt-oss-120b-1:0",
+            {"reasoning_effort": "low"},
+            {"additionalModelRequestFields": {"reasoning_effort": "low"}},
+            [],
+        ),
+        (
+            "qwen.qwen3-32b-v1:0",
+            {"reasoning_effort": "high"},
+            {"additionalModelRequestFields": {"reasoning_config": "high"}},
+            [],
+        ),
+        (
+            "meta.llama3",
+            {"reasoning_effort": "high"},
+            {},
+            ["reasoning: how much to think has no field for this model"],
+        ),
+        (
+            CLAUDE,
+            {"reasoning_effort": "high"},
+            {
+                "additionalModelRequestFields": {"thinking": {"type": "adaptive"}},
+                "outputConfig": {"effort": "high"},
+            },
+            [],
+        ),
+        (
+            "anthropic.claude-opus-4-8",
+            {"temperature": 0.5},
+            {},
+            ["temperature: not taken by this model"],
+        ),
+        (NOVA, {"temperature": 1.5}, {}, ["temperature: 1.5 is above 1"]),
+        (
+            NOVA,
+            {"stop": ["x"], "max_tokens": 5, "service_tier": "flex"},
+            {
+                "inferenceConfig": {"maxTokens": 5, "stopSequences": ["x"]},
+                "serviceTier": {"type": "flex"},
+            },
+            [],
+        ),
+        (NOVA, {"n": 2, "seed": 1}, {}, ["n: one answer a request", "seed: not known to this API"]),
+        (
+            NOVA,
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "a", "schema": {"type": "object"}},
+                }
+            },
+            {
+                "outputConfig": {
+                    "textFormat": {
+                        "type": "json_schema",
+                        "structure": {"jsonSchema": {"schema": '{"type":"object"}', "name": "a"}},
+                    }
+                }
+            },
+            [],
+        ),
+        (
+            NOVA,
+            {"tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "none"},
+            {},
+            [
+                "tools[0].parameters: an empty schema is written out",
+                "tool_choice: 'none' is sent by leaving the tools out",
+            ],
+        ),
+    ],
+)
+def test_options_go_in_the_words_of_the_model_s_family(model, fields, sent, losses):
+    assert render(model, **fields) == (sent, losses)
+
+
+def turns(*messages):
+    request = CHAT.parse(json.dumps({"model": "x", "messages": messages}).encode())
+    rendered = CONVERSE.render(request, model=NOVA, profile=make().profile(NOVA))
+    return json.loads(rendered.body)["messages"], [str(loss) for loss in rendered.losses]
+
+
+def test_roles_alternate_and_results_stand_together():
+    calls = [
+        {"id": f"call {i}", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+        for i in range(2)
+    ]
+    sent, losses = turns(
+        {"role": "user", "content": "a"},
+        {"role": "user", "content": "b"},
+        {"role": "assistant", "content": None, "tool_calls": calls},
+        *({"role": "tool", "tool_call_id": call["id"], "content": "1"} for call in calls),
+        {"role": "user", "content": "c"},
+    )
+    assert [(turn["role"], [next(iter(block)) for block in turn["content"]]) for turn in sent] == [
+        ("user", ["text", "text"]),
+        ("assistant", ["toolUse", "toolUse"]),
+        ("user", ["toolResult", "toolResult", "text"]),
+    ]
+    ids = [block["toolUse"]["toolUseId"] for block in sent[1]["content"]]
+    assert ids == [block["toolResult"]["toolUseId"] for block in sent[2]["content"][:2]]
+    assert all(set(each) <= set("abcdefghijklmnopqrstuvwxyz0123456789_") for each in ids)
+    assert "messages[1]: joined with the user message before it" in losses
+
+
+def test_documents_get_names_that_are_allowed():
+    pdf = "data:application/pdf;base64,JVBERg=="
+    files = [
+        {"type": "file", "file": {"filename": name, "file_data": pdf}}
+        for name in ("Q3 report_v1.2.pdf", "Q3 report_v1.2.pdf")
+    ]
+    sent, losses = turns({"role": "user", "content": [{"type": "text", "text": "x"}, *files]})
+    names = [block["document"]["name"] for block in sent[0]["content"][1:]]
+    assert names == ["Q3 report v1 2", "Q3 report v1 2 2"]
+    assert losses == [
+        "messages[0].content[1].filename: sent as 'Q3 report v1 2'",
+        "messages[0].content[2].filename: sent as 'Q3 report v1 2 2'",
+    ]
+
+
+# Models ----------------------------------------------------------------------------------------
+
+
+def test_it_knows_its_names():
+    names = (
+        NOVA,
+        CLAUDE,
+        "meta.llama3-8b",
+        f"{ARN}:imported-model/x",
+        "gpt-4o",
+        "claude-opus-5",
+        "",
+    )
+    assert [make().knows(name) for name in names] == [True] * 4 + [False] * 3
+
+
+@pytest.mark.parametrize(
+    ("model", "profile"),
+    [
+        (NOVA, Profile(system_turns=False)),
+        ("anthropic.claude-v2:1", Profile(max_output_tokens=4096, system_turns=False)),
+        (
+            "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            Profile(max_output_tokens=64_000, system_turns=False),
+        ),
+        (CLAUDE, Profile(max_output_tokens=128_000, adaptive_thinking=True, system_turns=False)),
+    ],
+)
+def test_profiles(model, profile):
+    assert make().profile(model) == profile
+
+
+def list_models(*pages, secret=KEYS):
+    upstream, found = FakeUpstream(), []
+    for page in pages:
+        upstream.reply(json=page)
+
+    async def test():
+        async with Wire(transport=upstream.transport()) as wire:
+            found.extend(await make(wire).models(Credential("c", Secret(secret))))
+
+    anyio.run(test)
+    return upstream, found
+
+
+def test_models_and_inference_profiles_are_listed():
+    upstream, found = list_models(
+        {
+            "modelSummaries": [
+                {
+                    "modelId": "amazon.nova-pro-v1:0",
+                    "modelName": "Nova Pro",
+                    "providerName": "Amazon",
+                    "inferenceTypesSupported": ["ON_DEMAND"],
+                },
+                {"modelId": "anthropic.claude-x", "inferenceTypesSupported": []},
+            ]
+        },
+        {"inferenceProfileSummaries": [], "nextToken": "a/b"},
+        {
+            "inferenceProfileSummaries": [
+                {
+                    "inferenceProfileId": CLAUDE,
+                    "inferenceProfileName": "EU Opus",
+                    "createdAt": "2025-02-19T00:00:00Z",
+                }
+            ]
+        },
+    )
+    assert found == [
+        ModelInfo("amazon.nova-pro-v1:0", "bedrock", 0, "Nova Pro", "Amazon"),
+        ModelInfo(CLAUDE, "bedrock", 1_739_923_200, "EU Opus"),
+    ]
+    assert [request.target for request in upstream.requests] == [
+        "/foundation-models",
+        "/inference-profiles?maxResults=1000",
+        "/inference-profiles?maxResults=1000&nextToken=a%2Fb",
+    ]
+    assert all("AWS4-HMAC-SHA256" in r.headers["authorization"] for r in upstream.requests)
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        [{}],
+        [{"modelSummaries": [1]}],
+        [{"modelSummaries": []}, {"inferenceProfileSummaries": [{}]}],
+        [{"modelSummaries": []}, {"inferenceProfileSummaries": None}],
+    ],
+)
+def test_an_odd_model_list_is_an_error(pages):
+    with pytest.raises(ProviderError, match="answered its model list with something else"):
+        list_models(*pages)

@@ -1,0 +1,8 @@
+"""Google's generateContent API: requests, streams, plain answers, errors and token counts."""
+
+from __future__ import annotations
+
+from flo2.dialects.gemini.dialect import Gemini, GeminiCountTokens
+from flo2.dialects.gemini.vocabulary import MEDIA_IN_RESULTS, PLACEHOLDER, THINKING_OFF
+
+__all__ = ["MEDIA_IN_RESULTS", "PLACEHOLDER", "THINKING_OFF", "Gemini", "GeminiCountTokens"]

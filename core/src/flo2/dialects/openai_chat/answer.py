@@ -14,6 +14,7 @@ from flo2.canonical import (
     Event,
     Failed,
     Finish,
+    Opaque,
     PartDelta,
     PartStart,
     Start,
@@ -143,7 +144,7 @@ class AnswerReader:
                 self.finished = True
                 if number == 0:
                     self.observed.finish = event.raw
-            elif isinstance(event, PartStart | PartDelta):
+            elif _is_content(event):
                 self.observed.has_content = True
 
     def _count_tools(self, number: int, choice: dict[str, Any]) -> None:
@@ -181,6 +182,13 @@ class AnswerReader:
             usage = evolve(usage, context={"service_tier": self._tier, **usage.context})
         self.observed.usage = usage
         out.append(UsageUpdate(usage, final=self.finished))
+
+
+def _is_content(event: Event) -> bool:
+    """Tell what the model made from what its host put beside it."""
+    if isinstance(event, PartStart):
+        return not (isinstance(event.part, Opaque) and event.part.aside)
+    return isinstance(event, PartDelta)
 
 
 def _has_failed(choice: Any) -> bool:

@@ -29,6 +29,7 @@ from flo2.canonical import (
     Text,
     ToolCall,
 )
+from flo2.dialects.openai_chat.aside import Asides
 from flo2.dialects.openai_chat.fields import residue
 from flo2.dialects.openai_chat.fit import is_thinking, thinking_text
 from flo2.dialects.openai_chat.usage import DIALECT
@@ -77,7 +78,16 @@ class ChoiceReader:
         number: The choice's index.
     """
 
-    __slots__ = ("_calls", "_details", "_last", "_next", "_parts", "finished", "number")
+    __slots__ = (
+        "_asides",
+        "_calls",
+        "_details",
+        "_last",
+        "_next",
+        "_parts",
+        "finished",
+        "number",
+    )
 
     def __init__(self, number: int) -> None:
         self.number: int = number
@@ -87,6 +97,7 @@ class ChoiceReader:
         self._calls: dict[object, _Call] = {}
         self._last: _Call | None = None
         self._details: list[Any] = []
+        self._asides = Asides()
 
     def take(
         self, choice: _JSON, response_id: str, out: list[Event], *, deltas: bool, whole: bool
@@ -127,6 +138,9 @@ class ChoiceReader:
             extras = {"reasoning_details": self._details}
             self._grow("reasoning", Reasoning(origin=DIALECT, extras=extras), "", out, extras)
             self._details = []
+        out.extend(
+            PartStart(self._take_index(), part, self.number) for part in self._asides.parts()
+        )
 
     def _made_id(self, call: _Call, response_id: str) -> str:
         seed = f"{response_id}:{self.number}:{call.part}:{call.name}:{call.arguments}"
@@ -150,6 +164,7 @@ class ChoiceReader:
                 self._grow("text", Text(""), "", out)
             out.append(Annotation(self._parts["text"], note, self.number))
         self._delta_calls(delta, out)
+        self._asides.take(delta)
 
     def _delta_reasoning(self, delta: dict[str, Any], out: list[Event]) -> None:
         said, also = delta.get("reasoning_content"), delta.get("reasoning")

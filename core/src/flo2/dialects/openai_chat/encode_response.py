@@ -18,6 +18,7 @@ from flo2.canonical import (
     ToolCall,
 )
 from flo2.dialects.base import Rendered
+from flo2.dialects.openai_chat.aside import aside_fields
 from flo2.dialects.openai_chat.usage import DIALECT, write_usage
 from flo2.dialects.openai_chat.words import annotation_of, finish_word, join_logprobs
 
@@ -96,6 +97,8 @@ def _message(number: int, choice: Choice, losses: list[Loss]) -> _JSON:
                 fields = {"id": part.audio_id, "data": part.data, "transcript": part.transcript}
                 audio = {key: value for key, value in fields.items() if value is not None}
                 message["audio"] = {**part.extras, **audio}
+            case Opaque() if (aside := aside_fields(part)) is not None:
+                message |= {key: value for key, value in aside.items() if key not in message}
             case Opaque() if part.dialect == DIALECT:
                 opaque.append(part.data)
             case _:

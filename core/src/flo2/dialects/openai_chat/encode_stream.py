@@ -27,6 +27,7 @@ from flo2.canonical import (
     UsageUpdate,
     Vector,
 )
+from flo2.dialects.openai_chat.aside import aside_fields
 from flo2.dialects.openai_chat.call_turns import PartEvent
 from flo2.dialects.openai_chat.encode_state import ChoiceState, is_constant, reasoning_delta
 from flo2.dialects.openai_chat.errors import encode_stream_error
@@ -192,6 +193,8 @@ class StreamEncoder:
                 fields = {"id": part.audio_id, "data": part.data, "transcript": part.transcript}
                 audio = {key: value for key, value in fields.items() if value is not None}
                 return self._chunk(event.choice, {"audio": {**part.extras, **audio}})
+            case Opaque() if (aside := aside_fields(part)) is not None:
+                return self._chunk(event.choice, aside)
             case Opaque() if part.dialect == DIALECT:
                 return self._chunk(event.choice, {"content": [part.data]})
             case _:

@@ -29,11 +29,16 @@ from flo2.canonical import (
     fold,
 )
 from flo2.dialects.anthropic_messages import AnthropicCountTokens, AnthropicMessages
+from flo2.dialects.carrier import carry
 from flo2.dialects.sse import SSEParser
 from flo2.errors import ProviderError
 
 DIALECT = AnthropicMessages()
 NAME = "anthropic.messages"
+
+
+def carried(text: str) -> str:
+    return carry(Reasoning(text, origin="openai.chat"))
 
 
 def sse(*events: dict) -> bytes:
@@ -559,9 +564,9 @@ def test_text_that_resumes_after_another_part_gets_a_block_of_its_own():
     )
     assert content(data) == [
         {"type": "text", "text": "a"},
-        {"type": "thinking", "thinking": "t", "signature": ""},
+        {"type": "thinking", "thinking": "t", "signature": carried("t")},
         {"type": "text", "text": "b"},
-        {"type": "thinking", "thinking": "u", "signature": ""},
+        {"type": "thinking", "thinking": "u", "signature": carried("u")},
     ]
 
 
@@ -571,7 +576,7 @@ def test_what_the_dialect_cannot_show_is_lost_by_name():
         PartStart(0, Audio(data="AA==")),
         PartDelta(0, data="AA=="),
         PartStart(1, Opaque("openai.chat", {"type": "odd"})),
-        PartStart(2, Reasoning(encrypted="x", origin="openai.responses")),
+        PartStart(2, Reasoning(encrypted="x", origin="openai.responses", id="rs_1")),
         PartStart(3, Text("t")),
         Annotation(3, {"type": "url_citation"}),
         PartDelta(0, choice=1),
@@ -582,7 +587,9 @@ def test_what_the_dialect_cannot_show_is_lost_by_name():
         PartDelta(4, "late"),
         Finish("stop"),
     )
+    encrypted = Reasoning(encrypted="x", origin="openai.responses", id="rs_1")
     assert content(data) == [
+        {"type": "thinking", "thinking": "", "signature": carry(encrypted)},
         {"type": "text", "text": "t"},
         {
             "type": "tool_use",
@@ -595,7 +602,6 @@ def test_what_the_dialect_cannot_show_is_lost_by_name():
     assert losses == (
         Loss("content[0]", "an answer holds no audio in this dialect"),
         Loss("content[1]", "'odd' is a part of openai.chat only"),
-        Loss("content[2]", "encrypted reasoning of openai.responses"),
         Loss("content[3].citations", "annotations of another dialect"),
         Loss("choices[1]", "one answer a request"),
         Loss("content[4]", "a free-text tool call is sent as {'input': text}"),
@@ -698,7 +704,11 @@ def test_a_plain_answer_of_another_dialect():
         "role": "assistant",
         "model": "gpt",
         "content": [
-            {"type": "thinking", "thinking": "hm", "signature": ""},
+            {
+                "type": "thinking",
+                "thinking": "hm",
+                "signature": carry(Reasoning("hm", "sig", origin="openai.chat")),
+            },
             {"type": "text", "text": "Hi"},
             {"type": "text", "text": "no"},
             {"type": "tool_use", "id": "c1", "name": "f", "input": {"a": 1}},

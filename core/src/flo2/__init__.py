@@ -63,6 +63,10 @@ if TYPE_CHECKING:
         kind_of_status as kind_of_status,
     )
     from flo2.dialects.chat_host import ChatHost as ChatHost
+    from flo2.dialects.openai_responses import (
+        OpenAIInputTokens as OpenAIInputTokens,
+        OpenAIResponses as OpenAIResponses,
+    )
     from flo2.errors import (
         AllAttemptsFailed as AllAttemptsFailed,
         AuthenticationFailed as AuthenticationFailed,
@@ -166,6 +170,7 @@ _HOME = {
         "Chunk Decoder Dialect Encoder Observed Peek Profile ReadUsage kind_of_status"
     ),
     "flo2.dialects.chat_host": "ChatHost",
+    "flo2.dialects.openai_responses": "OpenAIInputTokens OpenAIResponses",
     "flo2.errors": (
         "AllAttemptsFailed AuthenticationFailed ConfigError Flo2Error InvalidRequest "
         "NotFound PluginError ProviderError ReadFailed RefusedCall SecretError StoreError "
@@ -254,6 +259,8 @@ __all__ = [
     "Opaque",
     "OpaqueTool",
     "OpenAICompatible",
+    "OpenAIInputTokens",
+    "OpenAIResponses",
     "Part",
     "PartDelta",
     "PartStart",

@@ -16,10 +16,10 @@ from typing import Any, Final
 
 import msgspec
 
-from flo2.canonical import Reasoning
+from flo2.canonical import PartDelta, Reasoning
 from flo2.dialects.jsonio import dumps, loads
 
-__all__ = ["carry", "holds_carrier", "is_carrier", "open_carrier"]
+__all__ = ["CarrierWriter", "carry", "holds_carrier", "is_carrier", "open_carrier"]
 
 _PREFIX: Final = "flo2-carrier-1."
 _PREFIX_BYTES: Final = _PREFIX.encode()
@@ -72,3 +72,38 @@ def open_carrier(text: str) -> Reasoning:
     return Reasoning(
         found.text, found.signature, found.encrypted, found.origin, found.id, found.extras
     )
+
+
+class CarrierWriter:
+    """Gather reasoning as it comes in, for a carrier at its end.
+
+    Args:
+        part: How it begins.
+    """
+
+    __slots__ = ("_encrypted", "_extras", "_part", "_signature", "_text")
+
+    def __init__(self, part: Reasoning) -> None:
+        self._part = part
+        self._text = [part.text]
+        self._signature = [part.signature or ""]
+        self._encrypted = [part.encrypted or ""]
+        self._extras = dict(part.extras)
+
+    def add(self, delta: PartDelta) -> None:
+        """Take more of it."""
+        self._text.append(delta.text)
+        self._signature.append(delta.signature)
+        self._encrypted.append(delta.encrypted)
+        self._extras |= delta.extras
+
+    def reasoning(self) -> Reasoning:
+        """Give all of it."""
+        return Reasoning(
+            "".join(self._text),
+            "".join(self._signature) or None,
+            "".join(self._encrypted) or None,
+            self._part.origin,
+            self._part.id,
+            self._extras,
+        )

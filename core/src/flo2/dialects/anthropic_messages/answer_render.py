@@ -25,6 +25,7 @@ from flo2.canonical import (
 )
 from flo2.dialects.anthropic_messages.values import tool_arguments
 from flo2.dialects.anthropic_messages.vocabulary import CITATION_TYPES, NAME, STOP_REASON_OF
+from flo2.dialects.carrier import carry
 from flo2.dialects.jsonio import dumps
 from flo2.errors import InvalidRequest
 
@@ -64,13 +65,12 @@ class AnswerWriter:
             case Refusal():
                 self.refused = True
                 return {"type": "text", "text": ""}
-            case Reasoning() if part.encrypted is not None:
-                if part.origin == NAME:
-                    data = {"type": "redacted_thinking", "data": part.encrypted}
-                    return {**data, **self.extras(part.extras)}
-                self.lose(path, f"encrypted reasoning of {part.origin or 'another provider'}")
+            case Reasoning() if part.encrypted is not None and part.origin == NAME:
+                data = {"type": "redacted_thinking", "data": part.encrypted}
+                return {**data, **self.extras(part.extras)}
             case Reasoning():
-                # The field is required; "" tells our own parser that the text is not sealed.
+                # The field is required; another vendor's reasoning ends with a carrier in it, and
+                # "" tells our own parser that the text is nobody's.
                 thinking = {"type": "thinking", "thinking": "", "signature": ""}
                 return {**thinking, **self.extras(part.extras)}
             case ToolCall():
@@ -108,9 +108,11 @@ class AnswerWriter:
                     block["citations"] = cited
             case Refusal():
                 block["text"] = part.text
-            case Reasoning() if part.encrypted is None:
+            case Reasoning() if block["type"] == "thinking":
                 block["thinking"] = part.text
                 block["signature"] = (part.signature or "") if part.origin == NAME else ""
+                if part.origin not in ("", NAME):
+                    block["signature"] = carry(part)
             case ToolCall(kind="custom"):
                 block["input"] = {"input": part.arguments}
             case ToolCall():

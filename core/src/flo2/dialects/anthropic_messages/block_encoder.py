@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from attrs import evolve
+
 from flo2.canonical import (
     Annotation,
     Part,
@@ -23,6 +25,7 @@ from flo2.canonical import (
 )
 from flo2.dialects.anthropic_messages.answer_render import AnswerWriter, free_text_input
 from flo2.dialects.anthropic_messages.vocabulary import NAME
+from flo2.dialects.carrier import CarrierWriter, carry
 from flo2.dialects.jsonio import dumps
 from flo2.dialects.sse import frame
 
@@ -50,6 +53,7 @@ class BlockEncoder:
         self._block = -1
         self._waiting: dict[int, list[PartEvent]] = {}
         self._held: list[str] = []
+        self._carrier: CarrierWriter | None = None
         self._object_begun = False
         self._lost: set[int] = set()
 
@@ -100,6 +104,8 @@ class BlockEncoder:
                 for citation in part.citations:
                     out += self._delta(index, Annotation(index, citation))
             case Reasoning():
+                if part.origin not in ("", NAME):
+                    self._carrier = CarrierWriter(evolve(part, text="", signature=None))
                 out += self._delta(index, PartDelta(index, part.text, part.signature or ""))
             case ToolCall():
                 out += self._delta(index, PartDelta(index, part.arguments))
@@ -118,6 +124,8 @@ class BlockEncoder:
         match part:
             case Reasoning():
                 out = b""
+                if self._carrier is not None:
+                    self._carrier.add(event)
                 if event.text:
                     out += self._emit({"type": "thinking_delta", "thinking": event.text})
                 if event.signature and part.origin == NAME:
@@ -157,6 +165,9 @@ class BlockEncoder:
                 text = dumps(self._answer.tool_input(held, f"content[{self._open}]")).decode()
             out = self._emit({"type": "input_json_delta", "partial_json": text})
             self._held.clear()
+        if self._carrier is not None:
+            sealed, self._carrier = carry(self._carrier.reasoning()), None
+            out = self._emit({"type": "signature_delta", "signature": sealed})
         self._open = None
         return out + write_event("content_block_stop", index=self._block)
 

@@ -11,9 +11,7 @@ from typing import Any
 from flo2.canonical import Loss, Request, Response, Usage
 from flo2.dialects.anthropic_messages.count_tokens import (
     COUNT_NAME,
-    CountDecoder,
     encode_count,
-    read_count,
     render_count,
 )
 from flo2.dialects.anthropic_messages.encoder import StreamEncoder
@@ -21,6 +19,7 @@ from flo2.dialects.anthropic_messages.errors import (
     decode_error,
     encode_error,
     encode_stream_error,
+    stream_error,
 )
 from flo2.dialects.anthropic_messages.peek import peek_request
 from flo2.dialects.anthropic_messages.request_parse import parse_request
@@ -39,6 +38,7 @@ from flo2.dialects.base import (
     ReadUsage,
     Rendered,
 )
+from flo2.dialects.counting import CountDecoder, read_count
 from flo2.dialects.jsonio import dumps
 from flo2.dialects.splice import splice
 from flo2.errors import ProviderError, RefusedCall
@@ -174,7 +174,9 @@ class AnthropicCountTokens(AnthropicMessages):
         self, *, full: bool, read_usage: ReadUsage | None = None
     ) -> Decoder:  # nothing to leave out
         """Decode a count."""
-        return CountDecoder(read_usage or self.read_usage)
+        return CountDecoder(
+            COUNT_NAME, read_usage or self.read_usage, lambda _, raw: stream_error(raw)
+        )
 
     def encode_response(self, response: Response) -> Rendered:
         """Encode a count."""
@@ -182,4 +184,4 @@ class AnthropicCountTokens(AnthropicMessages):
 
     def read_usage(self, raw: Mapping[str, Any]) -> Usage:
         """Read a count; it has no meters because counting is free."""
-        return read_count(raw)
+        return read_count(raw, COUNT_NAME)

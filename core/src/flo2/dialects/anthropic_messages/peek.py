@@ -15,6 +15,7 @@ import msgspec
 from flo2.dialects.anthropic_messages.block_parse import expect
 from flo2.dialects.anthropic_messages.request_parse import load_object
 from flo2.dialects.base import Peek
+from flo2.dialects.carrier import holds_carrier
 from flo2.dialects.jsonio import loads
 from flo2.errors import InvalidRequest
 
@@ -29,8 +30,8 @@ class _Head(msgspec.Struct):
     metadata: msgspec.Raw | None = None
 
 
-# Thinking of another vendor is shown to the client as a block with an empty signature; the API
-# takes only its own, so such a block must not go back to it as it stands.
+# Thinking of nobody known is shown to the client as a block with an empty signature; the API takes
+# only its own, so such a block must not go back to it as it stands.
 _UNSIGNED = re.compile(rb'"signature"\s*:\s*""')
 
 _decode = msgspec.json.Decoder(_Head).decode
@@ -60,8 +61,12 @@ def peek_request(body: bytes, *, bounded: bool) -> Peek:
         stream=bool(head.stream),
         max_output_tokens=head.max_tokens,
         end_user=_user(metadata),
-        needs_render=_UNSIGNED.search(body) is not None,
+        needs_render=_needs_render(body),
     )
+
+
+def _needs_render(body: bytes) -> bool:
+    return holds_carrier(body) or _UNSIGNED.search(body) is not None
 
 
 def _user(metadata: Any) -> str | None:
@@ -91,4 +96,5 @@ def _slowly(body: bytes, *, bounded: bool) -> Peek:
         stream=False if stream is None else expect(stream, bool, "stream"),
         max_output_tokens=None if bound is None else expect(bound, int, "max_tokens"),
         end_user=_user(fields.get("metadata")),
+        needs_render=_needs_render(body),
     )

@@ -168,11 +168,12 @@ def test_speech_has_the_meter_its_provider_knows_or_none():
     assert observed(SPEECH, b"").error.message == "the answer is none: '' (openai.speech)"
 
 
-@pytest.mark.parametrize("raw", [b"Hello\n", b"", b"WEBVTT\n\n00:00.000 --> 00:01.000\nHi\n"])
+@pytest.mark.parametrize("raw", [b"Hello\n", b"\n", b"WEBVTT\n\n00:00.000 --> 00:01.000\nHi\n"])
 def test_text_and_subtitles_are_answers_without_a_usage(raw):
     seen = observed(TRANSCRIPTIONS, raw)
     assert (seen.complete, seen.usage, seen.error) == (True, None, None)
 
 
-def test_a_transcript_is_utf_8():
-    assert observed(TRANSCRIPTIONS, b"\xff\xfe").error is not None
+@pytest.mark.parametrize("raw", [b"\xff\xfe", b""])
+def test_a_transcript_is_utf_8_and_not_nothing(raw):
+    assert observed(TRANSCRIPTIONS, raw).error.message.startswith("the answer is none")

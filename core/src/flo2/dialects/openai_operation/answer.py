@@ -133,13 +133,12 @@ class AnswerDecoder(OpaqueAnswer):
             self.use(usage, events)
 
     def _is_answer(self, raw: bytes) -> bool:
-        if self._takes_bytes:
-            return bool(raw)
-        try:
-            raw.decode()
-        except UnicodeDecodeError:
-            return False
-        return True
+        if not self._takes_bytes:
+            try:
+                raw.decode()
+            except UnicodeDecodeError:
+                return False
+        return bool(raw)
 
     def _json(self, raw: bytes, events: list[Event]) -> None:
         payload = read_object(raw)

@@ -72,6 +72,8 @@ class RequestTests(HttpCalls):
         """HTML, nothing, half a JSON: from a proxy in between, or a provider on a bad day."""
         for sample in self.spoken():
             for body in (b"<html><body>Bad gateway</body></html>", b"", b'{"id": "x', b"\xff\xfe"):
+                if sample.beside_json == "bytes" and body == b"\xff\xfe":
+                    continue  # a file may begin so
                 error = self.failure(self.call(sample), replies(200, body=body))
                 assert isinstance(error, ProviderError)
                 error = self.failure(self.call(sample), replies(502, body=body))
@@ -109,16 +111,19 @@ class RequestTests(HttpCalls):
         """Not in an error, its causes, a log record, or the `repr` of anything here."""
         for sample in self.spoken():
             call = self.call(sample, stream=bool(sample.stream))
+            nonsense = replies(200, body=b"nonsense")
             scripts = (
                 replies(401, body=sample.error),
                 replies(500, body=b"<html>"),
                 replies(200, ends="refuse"),
                 replies(200, ends="garbage"),
-                replies(200, body=b"nonsense"),
+                nonsense,
                 replies(200, body=b'data: {"half a frame', ends="reset"),
             )
             with _logged() as told:
                 for script in scripts:
+                    if script is nonsense and sample.beside_json == "text":
+                        continue  # it is an answer
                     error = self.failure(call, script)
                     told.extend([repr(error), str(error), repr(vars(error))])
                     told.extend(traceback.format_exception(error))
@@ -143,7 +148,7 @@ class RequestTests(HttpCalls):
                     assert received.json() == fitted
                     assert fitted != json.loads(sent)
                 assert received.method == "POST"
-                assert received.headers["content-type"] == "application/json"
+                assert received.headers["content-type"] == sample.content_type
 
     @needs("http")
     def test_unknown_content_of_its_own_dialect_reaches_it(self) -> None:
@@ -162,12 +167,14 @@ class RequestTests(HttpCalls):
         others = [
             sample
             for name, sample in SAMPLES.items()
-            if name not in mine and sample.dialect.operation == "chat"
+            if name not in mine and sample.dialect.operation == "chat" and sample.has_parts
         ]
         profile = self.profile()
         for other in others:
             request = other.dialect.parse(other.body("x"))
             for sample in self.chats():
+                if not sample.has_parts:
+                    continue  # a conversation has no form in it at all
                 try:
                     losses = sample.dialect.check(request, profile)
                 except InvalidRequest:

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from attrs import frozen
 
 from flo2.dialects.anthropic_messages import AnthropicCountTokens, AnthropicMessages
 from flo2.dialects.base import Dialect
 from flo2.dialects.openai_chat import OpenAIChat
+from flo2.dialects.openai_completions import OpenAICompletions
 from flo2.dialects.openai_embeddings import OpenAIEmbeddings
+from flo2.dialects.openai_images import OpenAIImageEdits, OpenAIImages
+from flo2.dialects.openai_moderations import OpenAIModerations
+from flo2.dialects.openai_speech import OpenAISpeech
+from flo2.dialects.openai_transcriptions import OpenAITranscriptions, OpenAITranslations
 
 __all__ = ["SAMPLES", "UNKNOWN_FIELD", "UNKNOWN_PART", "Sample"]
 
+_BOUNDARY = "sample-boundary"
 TEXT = "Grüße 🌍, fertig."
 UNKNOWN_FIELD = "x_invented_last_week"
 UNKNOWN_PART: dict[str, Any] = {"type": "x_hologram", "x_hologram": {"depth": 3}}
@@ -41,6 +47,11 @@ class Sample:
         in_url: Model and stream stand in the URL: no body has them.
         sent: What the host is sent for a client's bytes, where it wants them otherwise.
         shown: What a client of the dialect sees of `stream`, where the host frames it otherwise.
+        asks_stream: What a client adds to ask for a stream.
+        is_form: The request is a form with a file, `model` one of its fields.
+        has_parts: Its content is made of parts, as a conversation's is.
+        tells_usage: The plain answer has a place for its usage.
+        beside_json: What else the plain answer may be: any `text`, any `bytes`.
     """
 
     dialect: Dialect
@@ -55,6 +66,16 @@ class Sample:
     in_url: bool = False
     sent: Callable[[bytes], bytes] = bytes
     shown: bytes = b""
+    asks_stream: Mapping[str, Any] = {"stream": True}
+    is_form: bool = False
+    has_parts: bool = True
+    tells_usage: bool = True
+    beside_json: Literal["", "text", "bytes"] = ""
+
+    @property
+    def content_type(self) -> str:
+        """Type of the request."""
+        return f"multipart/form-data; boundary={_BOUNDARY}" if self.is_form else "application/json"
 
     @property
     def seen(self) -> bytes:
@@ -71,10 +92,25 @@ class Sample:
         """
         fields = {**({} if self.in_url else {"model": model}), **self.request}
         if stream and not self.in_url:
-            fields["stream"] = True
+            fields |= self.asks_stream
             if asks:
                 fields |= self.ask
+        if self.is_form:
+            return _form(fields)
         return json.dumps(fields, ensure_ascii=False).encode()
+
+
+def _form(fields: Mapping[str, Any]) -> bytes:
+    """Write a form: the fields as text, and a file with bytes of every kind."""
+    disposition = f"--{_BOUNDARY}\r\nContent-Disposition: form-data; name="
+    parts = [
+        f'{disposition}"{name}"\r\n\r\n{"true" if value is True else value}\r\n'.encode()
+        for name, value in fields.items()
+    ]
+    head = f'{disposition}"file"; filename="a.wav"\r\nContent-Type: audio/wav\r\n\r\n'.encode()
+    return b"".join(
+        [*parts, head, b"RIFF\r\n", bytes(range(256)), f"\r\n--{_BOUNDARY}--\r\n".encode()]
+    )
 
 
 def _dump(value: Any) -> bytes:
@@ -233,7 +269,135 @@ _COUNT = Sample(
     error=_MESSAGES.error,
 )
 
+
+def _text_chunk(text: str, finish: str | None = None) -> bytes:
+    choice = {"text": text, "index": 0, "logprobs": None, "finish_reason": finish}
+    head = {"id": "cmpl-1", "object": "text_completion", "created": 1_700_000_000}
+    chunk = {**head, "choices": [choice], "model": "sample-1", "usage": None}
+    return b"data: " + _dump(chunk) + b"\n\n"
+
+
+_TEXT_LAST = _CHAT_LAST.replace(b"chat.completion.chunk", b"text_completion")
+_COMPLETIONS = Sample(
+    dialect=OpenAICompletions(),
+    request={
+        "prompt": "Grüß dich 🌍",
+        "max_tokens": 64,
+        UNKNOWN_FIELD: {"depth": 1},
+        "x_part": UNKNOWN_PART,
+    },
+    plain=_dump(
+        {
+            "id": "cmpl-1",
+            "object": "text_completion",
+            "created": 1_700_000_000,
+            "model": "sample-1",
+            "choices": [{"text": TEXT, "index": 0, "logprobs": None, "finish_reason": "stop"}],
+            "usage": _CHAT_USAGE,
+        }
+    ),
+    error=_CHAT.error,
+    stream=b"".join(
+        [
+            _text_chunk(TEXT[:6]),
+            b": a comment\n\n",
+            _text_chunk(TEXT[6:]),
+            _text_chunk("", "stop"),
+            _TEXT_LAST,
+            b"data: [DONE]\n\n",
+        ]
+    ),
+    unasked=_TEXT_LAST,
+    ask={"stream_options": {"include_usage": True}},
+    input_total=25,
+    output_total=9,
+    has_parts=False,
+)
+
+
+def _data(kind: str, **fields: Any) -> bytes:
+    return b"data: " + _dump({"type": kind, **fields}) + b"\n\n"
+
+
+_IMAGE_USAGE = {
+    "input_tokens": 12,
+    "input_tokens_details": {"text_tokens": 8, "image_tokens": 4},
+    "output_tokens": 272,
+    "total_tokens": 284,
+}
+
+
+def _image_sample(dialect: Dialect, events: str, **fields: Any) -> Sample:
+    return Sample(
+        dialect=dialect,
+        request={"prompt": "Grüß dich 🌍", UNKNOWN_FIELD: 1},
+        plain=_dump({"created": 1, "data": [{"b64_json": "AA=="}], "usage": _IMAGE_USAGE}),
+        stream=_data(f"{events}.partial_image", b64_json="AA==")
+        + _data(f"{events}.completed", b64_json="AA==", usage=_IMAGE_USAGE),
+        error=_CHAT.error,
+        input_total=12,
+        output_total=272,
+        **fields,
+    )
+
+
+_MODERATIONS = Sample(
+    dialect=OpenAIModerations(),
+    request={"input": "Grüß dich 🌍", UNKNOWN_FIELD: 1},
+    plain=_dump({"id": "modr-1", "model": "sample-1", "results": [{"flagged": False}]}),
+    error=_CHAT.error,
+)
+_SPEECH = Sample(
+    dialect=OpenAISpeech(),
+    request={"input": "Grüß dich 🌍", "voice": "alloy", UNKNOWN_FIELD: 1},
+    plain=b"ID3\x04\x00" + bytes(range(256)),
+    stream=_data("speech.audio.delta", audio="AA==")
+    + _data(
+        "speech.audio.done",
+        usage={"input_tokens": 12, "output_tokens": 96, "total_tokens": 108},
+    ),
+    error=_CHAT.error,
+    input_total=12,
+    output_total=96,
+    asks_stream={"stream_format": "sse"},
+    tells_usage=False,
+    beside_json="bytes",
+)
+_HEARD = {
+    "type": "tokens",
+    "input_tokens": 54,
+    "input_token_details": {"audio_tokens": 54, "text_tokens": 0},
+    "output_tokens": 16,
+    "total_tokens": 70,
+}
+
+
+def _audio_sample(dialect: Dialect) -> Sample:
+    return Sample(
+        dialect=dialect,
+        request={"language": "de", UNKNOWN_FIELD: 1},
+        plain=_dump({"text": TEXT, "usage": _HEARD}),
+        stream=_data("transcript.text.delta", delta=TEXT[:6])
+        + _data("transcript.text.done", text=TEXT, usage=_HEARD),
+        error=_CHAT.error,
+        input_total=54,
+        output_total=16,
+        is_form=True,
+        beside_json="text",
+    )
+
+
+_OPERATIONS = (
+    _image_sample(OpenAIImages(), "image_generation"),
+    _image_sample(OpenAIImageEdits(), "image_edit", is_form=True),
+    _MODERATIONS,
+    _SPEECH,
+    _audio_sample(OpenAITranscriptions()),
+    _audio_sample(OpenAITranslations()),
+)
+
 SAMPLES: Mapping[str, Sample] = {
-    sample.dialect.name: sample for sample in (_CHAT, _EMBEDDINGS, _MESSAGES, _COUNT)
+    sample.dialect.name: sample
+    for sample in (_CHAT, _EMBEDDINGS, _MESSAGES, _COUNT, _COMPLETIONS, *_OPERATIONS)
 }
 """By the dialect's name."""

@@ -7,7 +7,11 @@ import pytest
 
 from flo2 import Call, Credential, Inbound, ModelInfo, ProviderError, Secret, Services, Wire
 from flo2.dialects.openai_chat import OpenAIChat
+from flo2.dialects.openai_completions import OpenAICompletions
 from flo2.dialects.openai_embeddings import OpenAIEmbeddings
+from flo2.dialects.openai_images import OpenAIImages
+from flo2.dialects.openai_moderations import OpenAIModerations
+from flo2.dialects.openai_speech import OpenAISpeech
 from flo2.testing import FakeUpstream
 from flo2_provider_openai import OpenAI
 
@@ -61,6 +65,9 @@ def ask(call, *, status=200, json_=ANSWER, headers=None, **options):
     [
         (CHAT, BODY, "/v1/chat/completions"),
         (OpenAIEmbeddings(), b'{"model":"e","input":"x"}', "/v1/embeddings"),
+        (OpenAICompletions(), b'{"model":"e","prompt":"x"}', "/v1/completions"),
+        (OpenAIImages(), b'{"model":"e","prompt":"x"}', "/v1/images/generations"),
+        (OpenAIModerations(), b'{"model":"e","input":"x"}', "/v1/moderations"),
     ],
 )
 def test_each_dialect_has_its_path_and_a_bearer_key(dialect, body, path):
@@ -150,6 +157,12 @@ def test_a_rate_limit_is_one():
         ("ft:gpt-4o-mini:acme::abc", True),
         ("codex-mini-latest", True),
         ("computer-use-preview", True),
+        ("omni-moderation-latest", True),
+        ("gpt-image-2", True),
+        ("tts-1-hd", True),
+        ("whisper-1", True),
+        ("davinci-002", True),
+        ("davinci-003", False),
         ("gpt-oss-120b", False),
         ("claude-opus-5-5", False),
         ("llama-3", False),
@@ -206,3 +219,61 @@ def test_a_passed_through_body_is_the_client_s_own_whatever_the_model_takes():
     body = BODY.replace(b"gpt-4o", b"alias")[:-1] + b',"temperature":0.2}'
     received, _ = ask(a_call(body=body))
     assert received.body == body.replace(b"alias", b"gpt-4o")
+
+
+@pytest.mark.parametrize(
+    ("model", "continues"),
+    [
+        ("gpt-3.5-turbo-instruct", True),
+        ("gpt-3.5-turbo-instruct-0914", True),
+        ("ft:davinci-002:org::id", True),
+        ("babbage-002", True),
+        ("gpt-3.5-turbo", False),
+        ("gpt-4o", False),
+        ("a-model-of-next-year", False),
+    ],
+)
+def test_a_model_holds_a_conversation_or_continues_a_text(model, continues):
+    names = {dialect.name for dialect in make().speaks(model)}
+    assert ("openai.completions" in names) == continues
+    assert ("openai.chat" in names) != continues
+    assert {"openai.embeddings", "openai.images", "openai.speech"} <= names
+
+
+SPEECH = OpenAISpeech()
+
+
+def speak(model, **options):
+    body = b'{"model":"tts-1","input":"Gr\xc3\xbc\xc3\x9f dich","voice":"alloy"}'
+    inbound = Inbound(SPEECH, body, SPEECH.peek(body))
+    call = Call(inbound, SPEECH, model, Credential("c", Secret("sk-test")), passthrough=True)
+    upstream = FakeUpstream()
+    upstream.reply(body=b"ID3", headers={"content-type": "audio/mpeg"})
+    seen = []
+
+    async def test():
+        async with (
+            Wire(transport=upstream.transport()) as wire,
+            make(wire, **options).speak(call) as reply,
+        ):
+            seen.append((await reply.whole()).raw)
+            seen.append(dict(reply.headers))
+            seen.append(reply.observed.usage)
+
+    anyio.run(test)
+    return seen
+
+
+@pytest.mark.parametrize("model", ["tts-1", "tts-1-hd", "tts-1-1106"])
+def test_speech_is_counted_in_characters_where_it_is_billed_so(model):
+    raw, headers, usage = speak(model)
+    assert (raw, headers) == (b"ID3", {"content-type": "audio/mpeg"})
+    assert (usage.quantities, usage.problem) == ({"input_characters": 9}, None)
+    assert usage.raw == {"input_characters": 9}
+    there = speak(model, base_url="https://eu.api.openai.com/v1")[2]
+    assert (there.quantities, there.context) == (usage.quantities, {"region": "eu"})
+
+
+def test_speech_that_is_billed_in_tokens_is_not_counted():
+    usage = speak("gpt-4o-mini-tts")[2]
+    assert (usage.quantities, usage.problem) == ({}, "it tells no input_tokens")

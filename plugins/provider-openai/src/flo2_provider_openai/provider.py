@@ -8,14 +8,30 @@ from typing import Any, ClassVar, Final
 
 from attrs import evolve
 
-from flo2 import Call, Facts, OpenAICompatible, Profile, ProviderError, ReadUsage, Usage
+from flo2 import Call, Dialect, Facts, OpenAICompatible, Profile, ProviderError, ReadUsage, Usage
+from flo2.openai_compatible import (
+    COMPLETIONS,
+    IMAGE_EDITS,
+    IMAGES,
+    MODERATIONS,
+    SPEECH,
+    TRANSCRIPTIONS,
+    TRANSLATIONS,
+)
 
 __all__ = ["OpenAI"]
 
 # `gpt-oss` models are open weights that other hosts serve and OpenAI's API does not.
 _MODEL: Final = re.compile(
-    r"(?!gpt-oss)(?:gpt-|chatgpt-|chat-latest$|o[1-9](?:-|$)|codex-|computer-use-|text-embedding-|ft:)"
+    r"(?!gpt-oss)(?:gpt-|chatgpt-|chat-latest$|o[1-9](?:-|$)|codex-|computer-use-|ft:"
+    r"|text-embedding-|(?:omni|text)-moderation-|dall-e-|tts-|whisper-|(?:babbage|davinci)-002$)"
 )
+# These continue a text and hold no conversation; all others do the opposite
+# (https://platform.openai.com/docs/models, endpoints of each model, read 2026-11-25).
+_CONTINUES: Final = re.compile(r"(?:ft:)?(?:gpt-3\.5-turbo-instruct|babbage-002|davinci-002)")
+# Billed by the characters of the request, which no answer tells; the newer models, billed by
+# tokens, tell them in a stream only (https://platform.openai.com/docs/pricing, read 2026-11).
+_BY_CHARACTER: Final = re.compile(r"tts-1(?:-|$)")
 # "temperature, top_p, logprobs … older GPT-5 models … that include these fields will raise an
 # error" (https://platform.openai.com/docs/guides/latest-model, parameter compatibility), and the
 # same for o-series (…/docs/guides/reasoning, limitations); gpt-5-chat takes them
@@ -52,6 +68,16 @@ class OpenAI(OpenAICompatible):
     base_url: ClassVar[str] = "https://api.openai.com/v1"
     facts: Facts = evolve(
         OpenAICompatible.facts,
+        dialects=(
+            *OpenAICompatible.facts.dialects,
+            COMPLETIONS,
+            IMAGES,
+            IMAGE_EDITS,
+            MODERATIONS,
+            SPEECH,
+            TRANSCRIPTIONS,
+            TRANSLATIONS,
+        ),
         priced_by_name=False,
         key_env="OPENAI_API_KEY",
         cancel_semantics="stops",
@@ -90,22 +116,33 @@ class OpenAI(OpenAICompatible):
         return error
 
     def usage_reader(self, call: Call) -> ReadUsage | None:
-        """Say the region of a regional host, which no answer of it says.
+        """Count what is billed and not told, and say the region of a regional host.
 
         A data-residency host (`eu.api.openai.com`) costs 10 % more for newer models and its usage
         does not show it (https://platform.openai.com/docs/pricing, read 2026-11), so without a row
         for the region such a call is unpriced rather than wrong.
         """
+        by_character = call.dialect.name == SPEECH.name and _BY_CHARACTER.match(call.model)
+        own = _characters_of(call) if by_character else None
         region = self.host.removesuffix(_HOST).rstrip(".")
         if not region or not self.host.endswith("." + _HOST):
-            return None
-        read = call.dialect.read_usage
+            return own
+        read = own or call.dialect.read_usage
 
         def read_usage(raw: Mapping[str, Any]) -> Usage:
             usage = read(raw)
             return evolve(usage, context={**usage.context, "region": region})
 
         return read_usage
+
+    def speaks(self, model: str) -> tuple[Dialect, ...]:
+        """Give the dialects of one model: it holds a conversation, or it continues a text."""
+        continues = _CONTINUES.match(model) is not None
+        return tuple(
+            dialect
+            for dialect in self.facts.dialects
+            if dialect.operation != "chat" or (dialect.name == COMPLETIONS.name) == continues
+        )
 
     def knows(self, model: str) -> bool:
         """Say whether a bare model name is OpenAI's."""
@@ -115,3 +152,16 @@ class OpenAI(OpenAICompatible):
         """Give what a model does not take; matters only where a call is translated or rewritten."""
         base = model.removeprefix("ft:")
         return Profile(drops=_SAMPLING if _FIXED_SAMPLING.match(base) else frozenset())
+
+
+def _characters_of(call: Call) -> ReadUsage:
+    """Count the characters of a text that is read aloud."""
+    spoken = call.inbound.request.extras.get("input")
+    count = len(spoken) if isinstance(spoken, str) else 0
+
+    def read_usage(raw: Mapping[str, Any]) -> Usage:
+        problem = None if count else "the request holds no text to count"
+        told = {**raw, "input_characters": count}
+        return Usage({"input_characters": count}, {}, told, SPEECH.name, problem=problem)
+
+    return read_usage

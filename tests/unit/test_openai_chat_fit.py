@@ -71,6 +71,12 @@ def test_fields_are_dropped_by_name_and_renamed():
             [],
         ),
         (
+            ChatHost(nulls=False),
+            {"role": "assistant", "content": "x", "refusal": None, "audio": {"id": "a"}, "y": None},
+            {"role": "assistant", "content": "x", "audio": {"id": "a"}, "y": None},
+            [],
+        ),
+        (
             ChatHost(marks_prefix=True),
             {"role": "assistant", "content": "x"},
             {"role": "assistant", "content": "x", "prefix": True},

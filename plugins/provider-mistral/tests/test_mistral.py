@@ -79,7 +79,13 @@ def test_turns_are_as_its_schema_has_them():
     messages = [
         {"role": "developer", "content": "Be brief."},
         {"role": "user", "name": "ada", "content": "hi"},
-        {"role": "assistant", "content": "ho", "reasoning_content": "hm"},
+        {
+            "role": "assistant",
+            "content": "ho",
+            "reasoning_content": "hm",
+            "refusal": None,
+            "annotations": [],
+        },
     ]
     assert sent(messages=messages)["messages"] == [
         {"role": "system", "content": "Be brief."},

@@ -26,6 +26,7 @@ class ChatHost:
     Attributes:
         developer: It knows the role `developer`; else such a turn is written as `system`.
         names: A turn may say its speaker's `name` (a tool's result always may).
+        nulls: It takes fields of a turn that say nothing (`refusal: null`); else they are left out.
         reasoning: Where it takes the model's earlier reasoning back: under the field it came in, as
             text in one named field, or as a content part. What names a place takes any readable
             reasoning, another provider's too.
@@ -43,6 +44,7 @@ class ChatHost:
 
     developer: bool = True
     names: bool = True
+    nulls: bool = True
     reasoning: Literal["as_given", "reasoning", "reasoning_content", "thinking"] = "as_given"
     calls_reason: bool = False
     call_id_chars: int = 0

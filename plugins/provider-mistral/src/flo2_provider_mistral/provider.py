@@ -63,6 +63,9 @@ class Mistral(OpenAICompatible):
     chat_host: ClassVar[ChatHost] = ChatHost(
         developer=False,
         names=False,
+        # "loc": ["body", "messages", 0, "user", "name"], … "input": null
+        # (nomtek/mistralai_client_dart#44, read 2026-11-25).
+        nulls=False,
         # `reasoning_content` is forbidden (charmbracelet/crush#1590, read 2026-11-25); thinking
         # stands among the content (wire fact 33, recordings/mistral …model-thinking-part-e22773-1).
         reasoning="thinking",

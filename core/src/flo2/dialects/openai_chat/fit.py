@@ -22,6 +22,7 @@ __all__ = ["Lose", "fit", "is_thinking", "thinking_text"]
 _JSON = dict[str, Any]
 _LETTERS: Final = string.digits + string.ascii_letters
 _FIELDS: Final = ("reasoning", "reasoning_content")
+_OPTIONAL: Final = frozenset({"annotations", "audio", "function_call", "refusal"})
 
 
 class Lose(Protocol):
@@ -58,7 +59,7 @@ def fit(body: Mapping[str, Any], profile: Profile, lose: Lose) -> _JSON:
     wanted = fitted.get("response_format")
     if host.formats is not None and isinstance(wanted, Mapping):
         kind = wanted.get("type")
-        if kind not in host.formats:
+        if not isinstance(kind, str) or kind not in host.formats:
             del fitted["response_format"]
             lose("response_format", f"the model's host does not take {kind!r}", "refuse")
     if isinstance(messages := fitted.get("messages"), list) and host != ANY_HOST:
@@ -87,6 +88,10 @@ def _message(message: _JSON, host: ChatHost, path: str, lose: Lose) -> _JSON:
     if role == "developer" and not host.developer:
         message["role"] = "system"
         lose(f"{path}.role", "'developer' is written as 'system'", "note")
+    if not host.nulls:
+        for key in _OPTIONAL & message.keys():
+            if not message[key]:
+                del message[key]
     if not host.names and role != "tool" and message.pop("name", None) is not None:
         lose(f"{path}.name", "the model's host does not take it")
     if role == "assistant" and host.reasoning != "as_given":
@@ -99,7 +104,8 @@ def _message(message: _JSON, host: ChatHost, path: str, lose: Lose) -> _JSON:
 
 
 def _part(part: Any, host: ChatHost) -> Any:
-    write = host.parts.get(part.get("type", "")) if isinstance(part, dict) else None
+    kind = part.get("type") if isinstance(part, dict) else None
+    write = host.parts.get(kind) if isinstance(kind, str) else None
     return part if write is None else dict(write(part))
 
 

@@ -349,7 +349,19 @@ def test_old_models_get_later_instructions_as_a_user_turn():
     assert [loss.path for loss in losses] == ["messages[1].role"]
 
 
+FREE_TEXT = {
+    "type": "object",
+    "properties": {
+        "input": {"type": "string", "description": "The tool's whole input, as free text."}
+    },
+    "required": ["input"],
+}
 NOTES = [
+    (
+        {"tools": (Tool("t", "Patch.", kind="custom"),)},
+        {"tools": [{"name": "t", "description": "Patch.", "input_schema": FREE_TEXT}]},
+        "tools[0].kind",
+    ),
     ({"sampling": Sampling()}, {"max_tokens": 8192}, "max_tokens"),
     (
         {"tools": (Tool("t"),)},
@@ -391,9 +403,20 @@ DROPS = [
     ({"metadata": {"k": "v"}}, {}, "metadata"),
     ({"extras": {"store": True}}, {}, "store"),
     (
-        {"tool_choice": ToolChoice("auto", extras={"x": 1})},
-        {"tool_choice": {"type": "auto"}},
+        {
+            "tools": (Tool("t", parameters={}),),
+            "tool_choice": ToolChoice("auto", extras={"x": 1}),
+        },
+        {"tools": [{"name": "t", "input_schema": {}}], "tool_choice": {"type": "auto"}},
         "tool_choice.x",
+    ),
+    (
+        {
+            "tools": (OpaqueTool("openai.chat", {"type": "x"}),),
+            "tool_choice": ToolChoice("auto"),
+        },
+        {},
+        "tools[0]",
     ),
     (
         {"response_format": ResponseFormat("json_schema", schema={}, strict=False)},
@@ -405,8 +428,6 @@ REFUSALS = [
     ({"sampling": Sampling(100, temperature=1.2)}, {}, "temperature"),
     ({"sampling": Sampling(100, n=2)}, {}, "n"),
     ({"sampling": Sampling(100, stop=("\n\n", "END"))}, {"stop_sequences": ["END"]}, "stop[0]"),
-    ({"tools": (OpaqueTool("openai.chat", {"type": "x"}),)}, {"tools": []}, "tools[0]"),
-    ({"tools": (Tool("t", kind="custom"),)}, {"tools": []}, "tools[0]"),
 ]
 
 
@@ -543,7 +564,7 @@ PDF = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}
         (
             Opaque("openai.chat", {"type": "video_url"}),
             None,
-            [("messages[0].content[0]", "refuse")],
+            [("messages[0].content[0]", "drop")],
         ),
         (Refusal("no"), {"type": "text", "text": "no"}, [("messages[0].content[0]", "note")]),
         (Reasoning("hm", origin="openai.chat"), None, [("messages[0].content[0]", "drop")]),
@@ -559,8 +580,16 @@ PDF = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}
             [("messages[0].content[0].citations", "drop"), ("messages[0].content[0].new", "drop")],
         ),
         (ToolCall("c", "f", ""), {"type": "tool_use", "id": "c", "name": "f", "input": {}}, []),
-        (ToolCall("c", "f", "x", "custom"), None, [("messages[0].content[0]", "refuse")]),
-        (ToolResult("c", kind="custom"), None, [("messages[0].content[0]", "refuse")]),
+        (
+            ToolCall("c", "f", "x", "custom"),
+            {"type": "tool_use", "id": "c", "name": "f", "input": {"input": "x"}},
+            [],
+        ),
+        (
+            ToolResult("c", kind="custom"),
+            {"type": "tool_result", "tool_use_id": "c"},
+            [],
+        ),
     ],
 )
 def test_parts_of_other_dialects(part, block, losses):

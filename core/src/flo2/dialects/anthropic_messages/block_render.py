@@ -27,6 +27,7 @@ from flo2.canonical import (
 )
 from flo2.dialects.anthropic_messages.values import allowed_id, render_cache, tool_arguments
 from flo2.dialects.anthropic_messages.vocabulary import NAME
+from flo2.dialects.bookkeeping import BOOKKEEPING
 
 __all__ = ["Block", "BlockWriter"]
 
@@ -54,17 +55,28 @@ class BlockWriter:
         """Give unmodelled fields of this dialect; lose those of another."""
         if self.own or not extras:
             return extras
-        for key in extras:
-            severity: Severity = "refuse" if not path and key in self.essential else "drop"
+        for key, value in extras.items():
+            if value is None:
+                continue
+            severity: Severity = "note" if path and key in BOOKKEEPING else "drop"
+            if not path and key in self.essential:
+                severity = "refuse"
             self.lose(f"{path}.{key}" if path else key, "not a field of this API", severity)
         return {}
 
-    def blocks(self, parts: Iterable[Part], path: str) -> list[Block]:
-        """Write the parts of one message; those that cannot be said are left out and lost."""
-        written = (self.block(part, f"{path}[{i}]") for i, part in enumerate(parts))
+    def blocks(self, parts: Iterable[Part], path: str, *, made: bool = False) -> list[Block]:
+        """Write the parts of one message; those that cannot be said are left out and lost.
+
+        Args:
+            parts: What to write.
+            path: Where they stand.
+            made: A model made them: what only its provider knows of (a search that it ran) bore on
+                its answer, which stays, and is no question that would go unheard.
+        """
+        written = (self.block(part, f"{path}[{i}]", made=made) for i, part in enumerate(parts))
         return [block for block in written if block is not None]
 
-    def block(self, part: Part, path: str) -> Block | None:
+    def block(self, part: Part, path: str, *, made: bool = False) -> Block | None:
         """Write one part, or lose it."""
         match part:
             case Text():
@@ -83,7 +95,8 @@ class BlockWriter:
                 return dict(part.data)
             case Opaque():
                 kind = part.data.get("type", "content")
-                self.lose(path, f"{kind!r} is a part of {part.dialect} only", "refuse")
+                severity: Severity = "note" if part.aside else "drop" if made else "refuse"
+                self.lose(path, f"{kind!r} is a part of {part.dialect} only", severity)
             case Refusal():
                 self.lose(path, "a refusal is sent as text", "note")
                 return {"type": "text", "text": part.text} if part.text else None
@@ -175,21 +188,18 @@ class BlockWriter:
         return allowed
 
     def _tool_use(self, part: ToolCall, path: str) -> Block | None:
-        if part.kind == "custom":
-            self.lose(path, "calls of free-text tools are not known", "refuse")
-            return None
         block: Block = {
             "type": "tool_use",
             "id": self._id(part.id, f"{path}.id"),
             "name": part.name,
-            "input": tool_arguments(part.arguments, f"{path}.arguments"),
+            # See `_free_text_tool`: what such a tool takes is the one field of an object.
+            "input": {"input": part.arguments}
+            if part.kind == "custom"
+            else tool_arguments(part.arguments, f"{path}.arguments"),
         }
         return self._finish(block, part, path)
 
     def _tool_result(self, part: ToolResult, path: str) -> Block | None:
-        if part.kind == "custom":
-            self.lose(path, "results of free-text tools are not known", "refuse")
-            return None
         block: Block = {
             "type": "tool_result",
             "tool_use_id": self._id(part.call_id, f"{path}.call_id"),

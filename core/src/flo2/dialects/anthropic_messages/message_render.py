@@ -89,7 +89,8 @@ def _turn(
     if role == "system" and not profile.system_turns:
         out.lose(f"{path}.role", "this model takes instructions only at the start; sent as user")
         role = "user"
-    blocks = out.blocks(message.content, f"{path}.content")
+    made = message.role == "assistant"
+    blocks = out.blocks(message.content, f"{path}.content", made=made)
     content = _plain(blocks) if message.plain and not joins else blocks
     return {"role": role, "content": content, **out.extras(message.extras, path)}
 

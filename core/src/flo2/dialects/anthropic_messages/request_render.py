@@ -57,8 +57,9 @@ def render_request(
     if system is not None:
         body["system"] = system
     body["messages"] = messages
-    if request.tools:
-        body["tools"] = _tools(request.tools, out)
+    tools = _tools(request.tools, out)
+    if tools:
+        body["tools"] = tools
     _tool_choice(request, body, out)
     _sampling(request, body, out)
     render_reasoning(request, body, out, profile)
@@ -76,11 +77,12 @@ def _tools(tools: Sequence[Tool | OpaqueTool], out: BlockWriter) -> list[Body]:
             if tool.dialect == NAME:
                 written.append(dict(tool.data))
             else:
+                # The model can do without: it answers with the tools that it is given.
                 kind = tool.data.get("type", "tool")
-                out.lose(path, f"{kind!r} is a tool of {tool.dialect} only", "refuse")
+                out.lose(path, f"{kind!r} is a tool of {tool.dialect} only")
             continue
         if tool.kind == "custom":
-            out.lose(path, "free-text tools are not known", "refuse")
+            written.append(_free_text_tool(tool, path, out))
             continue
         entry: Body = {"name": tool.name}
         if tool.description is not None:
@@ -99,8 +101,26 @@ def _tools(tools: Sequence[Tool | OpaqueTool], out: BlockWriter) -> list[Body]:
     return written
 
 
+def _free_text_tool(tool: Tool, path: str, out: BlockWriter) -> Body:
+    """Write a tool of free text as one that takes an object with the text as `input`.
+
+    The encoder of a dialect that has such tools takes the text out again. A grammar for it cannot
+    be enforced here; it is a field of the other dialect, and lost by name.
+    """
+    out.lose(f"{path}.kind", "a free-text tool takes {'input': text} here", "note")
+    text = {"type": "string", "description": "The tool's whole input, as free text."}
+    return {
+        "name": tool.name,
+        **({} if tool.description is None else {"description": tool.description}),
+        "input_schema": {"type": "object", "properties": {"input": text}, "required": ["input"]},
+        **out.extras(tool.extras, path),
+    }
+
+
 def _tool_choice(request: Request, body: Body, out: BlockWriter) -> None:
     choice, parallel = request.tool_choice, request.parallel_tool_calls
+    if request.tools and "tools" not in body:
+        return  # all of them were lost, and without tools the field is refused
     if choice is None:
         # Without tools there is nothing to call in parallel, and the field is refused.
         if parallel is False and request.tools:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flo2.canonical import CacheHint, Loss, Severity
+from flo2.dialects.bookkeeping import BOOKKEEPING
 from flo2.dialects.openai_chat.fields import merge
 from flo2.dialects.openai_chat.usage import DIALECT
 
@@ -40,9 +41,12 @@ class LossLog:
             return merge(known, extras)
         whose = f"a field of {self.origin}" if self.origin else "a field of no dialect"
         for key, value in extras.items():
-            if value is not None:
-                refused: Severity = "refuse" if not path and key in self.essential else "drop"
-                self.add(f"{path}.{key}" if path else key, whose, refused)
+            if value is None:
+                continue
+            weight: Severity = "note" if path and key in BOOKKEEPING else "drop"
+            if not path and key in self.essential:
+                weight = "refuse"
+            self.add(f"{path}.{key}" if path else key, whose, weight)
         return known
 
     def put_cache(self, known: dict[str, Any], cache: CacheHint | None, path: str) -> None:

@@ -523,6 +523,12 @@ def test_a_whole_call_does_not_hold_the_next_one_back():
     assert (ended.count(b'"arguments":"{}"'), ended.count(b'"id":"c"')) == (2, 1)
 
 
+def test_free_text_is_never_taken_for_whole():
+    encoder = DIALECT.encoder(include_usage=False)
+    encoder.feed(PartStart(0, ToolCall("a", "f", "{}", "custom")))
+    assert encoder.feed(PartStart(1, ToolCall("b", "g", ""))) == b""
+
+
 def test_text_after_a_call_does_not_end_its_arguments():
     frames, _ = encode(
         PartStart(0, ToolCall("a", "f", "")),

@@ -19,10 +19,11 @@ PartEvent = PartStart | PartDelta | Annotation | PartStop
 class CallTurns:
     """Whose turn it is, and who waits."""
 
-    __slots__ = ("_said", "_waiting", "open")
+    __slots__ = ("_is_free_text", "_said", "_waiting", "open")
 
     def __init__(self) -> None:
         self.open: int | None = None  # the part whose arguments may go on
+        self._is_free_text = False
         self._said: list[str] = []
         self._waiting: dict[int, list[PartEvent]] = {}
 
@@ -39,18 +40,21 @@ class CallTurns:
                 self._waiting[event.index] = [event]
                 return True
             self.open, self._said = event.index, [event.part.arguments]
+            self._is_free_text = event.part.kind == "custom"
         return False
 
     def _is_whole(self) -> bool:
         """Say whether nothing can follow.
 
-        No arguments at all may be those of a function without any, or be still to come.
+        No arguments at all may be those of a function without any, or be still to come; free text
+        may always go on.
         """
+        if self._is_free_text:
+            return False
         try:
-            msgspec.json.decode("".join(self._said))
+            return isinstance(msgspec.json.decode("".join(self._said)), dict)
         except msgspec.DecodeError:
             return False
-        return True
 
     def next(self) -> list[PartEvent]:
         """End the turn; give what the call that waited longest has said."""

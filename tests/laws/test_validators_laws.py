@@ -1,0 +1,77 @@
+"""Whatever an encoder is fed, the validator of its dialect has nothing to say."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flo2.canonical import fold
+from flo2.dialects.anthropic_messages import AnthropicMessages
+from flo2.dialects.openai_chat import OpenAIChat
+from flo2.errors import InvalidRequest, ProviderError, AuthenticationFailed
+from flo2.testing.event_strategies import wild_events
+from flo2.testing.validators import VALIDATORS
+
+DIALECTS = {dialect.name: dialect for dialect in (OpenAIChat(), AnthropicMessages())}
+ELSEWHERE = "somewhere.else"
+JSON = {"content-type": "application/json"}
+each_dialect = pytest.mark.parametrize("name", DIALECTS)
+
+
+def origins(name):
+    """Parts of the dialect itself are its decoder's, and never of a type it does not know."""
+    return [ELSEWHERE, *(other for other in DIALECTS if other != name)]
+
+
+def encoded(name, events, *, include_usage):
+    encoder = DIALECTS[name].encoder(include_usage=include_usage)
+    return b"".join(encoder.feed(event) for event in events) + encoder.close()
+
+
+@each_dialect
+@given(data=st.data(), include_usage=st.booleans())
+def test_any_answer_becomes_a_right_stream(name, data, include_usage):
+    events = data.draw(wild_events(origins(name), choices=3))
+    body = encoded(name, events, include_usage=include_usage)
+    assert VALIDATORS[name].stream(body) == []
+
+
+@each_dialect
+@given(data=st.data())
+def test_any_answer_becomes_a_right_object(name, data):
+    events = data.draw(wild_events(origins(name), choices=3))
+    rendered = DIALECTS[name].encode_response(fold(events))
+    assert VALIDATORS[name].answer(200, JSON, rendered.body) == []
+
+
+@each_dialect
+@given(data=st.data(), include_usage=st.booleans())
+def test_any_failure_in_mid_stream_becomes_a_right_stream(name, data, include_usage):
+    events = data.draw(wild_events(origins(name), choices=3, fails=True))
+    body = encoded(name, events, include_usage=include_usage)
+    assert VALIDATORS[name].stream(body) == []
+
+
+KINDS = (
+    "invalid_request authentication permission not_found too_large budget rate_limit overloaded "
+    "unavailable timeout connection upstream internal"
+)
+
+
+@each_dialect
+@pytest.mark.parametrize("kind", KINDS.split())
+@pytest.mark.parametrize("foreign", [*DIALECTS, ELSEWHERE])
+def test_any_error_of_a_provider_is_in_the_envelope(name, kind, foreign):
+    other = DIALECTS.get(foreign)
+    said = other.encode_error(InvalidRequest("no")).body if other else b"<html>no</html>"
+    error = ProviderError("no", kind=kind, retryable=False, body=said, error_type="odd")
+    told = DIALECTS[name].encode_error(error, request_id="req_1")
+    assert VALIDATORS[name].answer(told.status, JSON, told.body) == []
+
+
+@each_dialect
+@pytest.mark.parametrize("error", [InvalidRequest("no", param="a.b"), AuthenticationFailed("no")])
+def test_a_refusal_of_our_own_is_in_the_envelope(name, error):
+    told = DIALECTS[name].encode_error(error, request_id="req_1")
+    assert VALIDATORS[name].answer(told.status, JSON, told.body) == []

@@ -135,9 +135,16 @@ PACKED = "AAAAPwAAgL4AAEBA"
 def test_base64_is_32_bit_floats():
     assert to_base64(VALUES) == PACKED
     assert from_base64(PACKED) == VALUES
-    for broken in ("AAAAPw", "AAA=", "!"):
-        with pytest.raises(ValueError, match=r"padding|multiple|base64"):
+    for broken in ("AAAAPw", "AAA=", "!", "AADAfw==", "////fg=="):
+        with pytest.raises(ValueError, match=r"padding|multiple|base64|other numbers"):
             from_base64(broken)
+
+
+@pytest.mark.parametrize("raw", [{"total_tokens": 8}, {"prompt_tokens": 8, "completion_tokens": 0}])
+def test_hosts_tell_the_prompt_in_one_way_or_the_other(raw):
+    usage = DIALECT.read_usage(raw)
+    assert usage == Usage({"input_tokens": 8}, raw=raw, dialect="openai.embeddings")
+    assert DIALECT.read_usage({}).problem == "prompt_tokens is missing"
 
 
 ANSWER = {

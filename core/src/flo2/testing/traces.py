@@ -30,6 +30,7 @@ class Trace:
         kind: `golden traces` or `recordings`: what `count_replay` counts it as.
         endpoint: Path with ids replaced.
         request: The JSON body the client sent, or None where the source kept none.
+        text: The body where it is no JSON: a form.
         status: HTTP status of the answer.
         headers: Headers of the answer.
         body: Body of the answer, decoded from its transfer.
@@ -46,11 +47,12 @@ class Trace:
     body: bytes
     stream: bool
     tags: frozenset[str]
+    text: str | None = None
 
     @property
     def request_body(self) -> bytes:
         """The request as bytes."""
-        return json.dumps(self.request).encode()
+        return json.dumps(self.request).encode() if self.text is None else self.text.encode()
 
 
 def golden_traces(dialect: str) -> tuple[Trace, ...]:
@@ -85,6 +87,7 @@ def _trace(path: Path, kind: str) -> Trace:
         body=_body(response),
         stream=bool(data["stream"]),
         tags=frozenset(data["tags"]),
+        text=(data["request"] or {}).get("text"),
     )
 
 

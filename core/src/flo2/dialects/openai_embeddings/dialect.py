@@ -92,8 +92,13 @@ class OpenAIEmbeddings:
         return encode_response(response)
 
     def read_usage(self, raw: Mapping[str, Any]) -> Usage:
-        """Normalise a usage object: `prompt_tokens` alone; never raises."""
-        return evolve(read_usage(raw), dialect=NAME)
+        """Normalise a usage object: `prompt_tokens` alone; never raises.
+
+        One host tells the total alone, which is the prompt (recordings/voyageai).
+        """
+        total = raw.get("total_tokens")
+        told = raw if "prompt_tokens" in raw or total is None else {**raw, "prompt_tokens": total}
+        return evolve(read_usage(told), raw=raw, dialect=NAME)
 
     def encode_error(
         self, error: RefusedCall | ProviderError, *, request_id: str = ""

@@ -10,9 +10,12 @@ import sys
 from array import array
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
+from typing import Final
 
 __all__ = ["from_base64", "to_base64"]
 
+_MOST: Final = 1e9
+"""No model's vectors come near it, and other bytes read as floats nearly always pass it."""
 _SWAP = sys.byteorder == "big"
 
 
@@ -32,10 +35,14 @@ def from_base64(text: str) -> tuple[float, ...]:
     """Read a vector.
 
     Raises:
-        ValueError: it is no base64, or no whole number of floats.
+        ValueError: it is no base64, no whole number of floats, or another kind of numbers: some
+            hosts write whole numbers of 8 bits the same way (recordings/perplexity).
     """
     numbers = array("f")
     numbers.frombytes(b64decode(text, validate=True))
     if _SWAP:
         numbers.byteswap()
-    return tuple(numbers)
+    values = tuple(numbers)
+    if not all(-_MOST < value < _MOST for value in values):  # nor is NaN between them
+        raise ValueError("it holds other numbers than floats of 32 bits")
+    return values

@@ -71,6 +71,7 @@ MAY_REVEAL = {
     "core/src/flo2/vault/vault.py",
     "plugins/provider-anthropic/src/flo2_provider_anthropic/provider.py",
     "plugins/provider-bedrock/src/flo2_provider_bedrock/provider.py",
+    "plugins/provider-vertex/src/flo2_provider_vertex/provider.py",
     "plugins/provider-azure/src/flo2_provider_azure/provider.py",
 }
 

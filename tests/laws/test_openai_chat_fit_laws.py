@@ -54,7 +54,9 @@ HOST = st.builds(
     developer=st.booleans(),
     names=st.booleans(),
     nulls=st.booleans(),
-    reasoning=st.sampled_from(["as_given", "reasoning", "reasoning_content", "thinking"]),
+    reasoning=st.sampled_from(
+        ["as_given", "left_out", "reasoning", "reasoning_content", "thinking"]
+    ),
     calls_reason=st.booleans(),
     call_id_chars=st.sampled_from([0, 9]),
     marks_prefix=st.booleans(),

@@ -163,6 +163,17 @@ def test_sealed_reasoning_of_a_middleman_is_a_named_loss():
     ]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [{"reasoning": "why"}, {"reasoning_content": "why"}, {"content": [THINKING, TEXT]}],
+)
+def test_reasoning_that_a_host_takes_nowhere_is_a_named_loss(said):
+    message = {"role": "assistant", "content": [TEXT], **said}
+    result, losses = fitted([message], ChatHost(reasoning="left_out"))
+    assert result["messages"] == [{"role": "assistant", "content": [TEXT]}]
+    assert losses == [("messages[0].reasoning", "the model's host does not take it")]
+
+
 def test_a_turn_that_calls_tools_has_reasoning_where_it_must():
     host = ChatHost(reasoning="reasoning_content", calls_reason=True)
     messages = [
@@ -274,7 +285,11 @@ ANTHROPIC = {
 
 @pytest.mark.parametrize(
     ("place", "expected"),
-    [("as_given", {}), ("reasoning_content", {"reasoning_content": "first\n\nthen"})],
+    [
+        ("as_given", {}),
+        ("left_out", {}),
+        ("reasoning_content", {"reasoning_content": "first\n\nthen"}),
+    ],
 )
 def test_another_dialect_s_reasoning_is_handed_on_where_text_will_do(place, expected):
     request = AnthropicMessages().parse(json.dumps(ANTHROPIC).encode())
@@ -285,4 +300,4 @@ def test_another_dialect_s_reasoning_is_handed_on_where_text_will_do(place, expe
     severities = [
         loss.severity for loss in rendered.losses if loss.path.startswith("messages[1].content[")
     ]
-    assert severities == (["drop", "drop"] if place == "as_given" else ["note", "note"])
+    assert severities == (["note", "note"] if expected else ["drop", "drop"])

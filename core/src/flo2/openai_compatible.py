@@ -86,7 +86,7 @@ class OpenAICompatible(HttpProvider):
     drop: ClassVar[frozenset[str]] = frozenset()
     """Request fields the host does not take; each one in a request is a named loss."""
     chat_host: ClassVar[ChatHost] = ANY_HOST
-    """What else of a chat request the host wants otherwise."""
+    """What else of a chat request the host wants otherwise; `chat_host_of` may say more."""
     regions: ClassVar[Mapping[str, str]] = {}
     """Hosts of its own that cost more → the region that usage from there is marked with: without a
     price row for the region such a call is unpriced rather than wrong."""
@@ -119,28 +119,35 @@ class OpenAICompatible(HttpProvider):
             changes["cancel_source"] = "the operator's configuration"
         if changes:
             self.facts: Facts = evolve(self.facts, **changes)
-        # What differs at every model; a model's own profile counts where a call is rendered.
-        self._everywhere = Profile(renames=self.rename, drops=self.drop, chat=self.chat_host)
-        self._differs: bool = self._everywhere != Profile()
+        self._differs: bool = self._everywhere("") != Profile()
+
+    def chat_host_of(self, model: str) -> ChatHost:
+        """Give what a chat request to one model wants otherwise; pure, called often."""
+        del model
+        return self.chat_host
 
     def profile(self, model: str) -> Profile:
-        """Give what differs for every model of this host."""
-        return Profile(renames=self.rename, drops=self.drop, chat=self.chat_host)
+        """Give what differs for a model of this host; more of it may only count when rendered."""
+        return self._everywhere(model)
+
+    def _everywhere(self, model: str) -> Profile:
+        """Give what also changes a client's own bytes."""
+        return Profile(renames=self.rename, drops=self.drop, chat=self.chat_host_of(model))
 
     def body(self, call: Call) -> bytes:
         """Give the request body; a client's own bytes change where this host differs."""
         body = call.body()
         if self._differs and call.passthrough and call.dialect.name in _JSON_BODIES:
-            return self._adapted(body)
+            return self._adapted(body, self._everywhere(call.model))
         return body
 
-    def _adapted(self, body: bytes) -> bytes:
+    def _adapted(self, body: bytes, profile: Profile) -> bytes:
         raw: dict[str, msgspec.Raw] = decode_body(body, _decode_fields)
         # What `fit` does not look into stays the bytes it is.
-        looked = raw.keys() & (_READ | self.chat_host.fields.keys())
+        looked = raw.keys() & (_READ | profile.chat.fields.keys())
         read = {name: decode_body(bytes(raw[name]), _decode_any) for name in looked}
         # The losses were named when the call was checked (`Facts.adapts`).
-        fitted = fit({**raw, **read}, self._everywhere, lambda *_: None)
+        fitted = fit({**raw, **read}, profile, lambda *_: None)
         same = {name: raw[name] for name, value in read.items() if fitted.get(name) == value}
         fitted |= same
         return body if fitted == raw else msgspec.json.encode(fitted)

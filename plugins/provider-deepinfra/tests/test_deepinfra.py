@@ -69,6 +69,11 @@ def test_a_bound_is_written_as_the_one_it_keeps():
     assert make().body(call) == call.inbound.body.replace(b'"m"', b'"its-model"')
 
 
+def test_a_developer_is_the_system():
+    messages = [{"role": "developer", "content": "Be brief."}, *HI]
+    assert sent(messages=messages)["messages"] == [{**messages[0], "role": "system"}, *HI]
+
+
 def test_its_estimate_is_evidence_and_no_bill():
     usage = {**USAGE, "estimated_cost": 1.2e-05, "prompt_tokens_details": {"cached_tokens": 4}}
     _, reply = ask(usage=usage)

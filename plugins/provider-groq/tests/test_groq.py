@@ -18,11 +18,11 @@ def make():
     return Groq(Groq.Config(), Services(wire=Wire()))
 
 
-def a_call(**fields):
+def a_call(*, model="llama-3.3-70b-versatile", **fields):
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hi"}], **fields})
     inbound = Inbound(CHAT, body.encode(), CHAT.peek(body.encode()))
     credential = Credential("c", Secret("gsk-test"))
-    return Call(inbound, CHAT, "llama-3.3-70b-versatile", credential, passthrough=True)
+    return Call(inbound, CHAT, model, credential, passthrough=True)
 
 
 def test_it_posts_under_openai():
@@ -66,19 +66,11 @@ def test_a_body_it_takes_keeps_its_bytes():
 
 
 def test_what_it_would_answer_with_400_is_left_out_by_name():
-    messages = [
-        {"role": "user", "name": "ada", "content": "hi"},
-        {"role": "assistant", "content": "ho", "reasoning_content": "hm"},
-        {"role": "user", "content": "and?"},
-    ]
+    messages = [{"role": "user", "name": "ada", "content": "hi"}]
     call = a_call(messages=messages, logprobs=True, top_logprobs=2, logit_bias={"5": 1}, store=True)
     assert json.loads(make().body(call)) == {
         "model": "llama-3.3-70b-versatile",
-        "messages": [
-            {"role": "user", "content": "hi"},
-            {"role": "assistant", "content": "ho", "reasoning": "hm"},
-            {"role": "user", "content": "and?"},
-        ],
+        "messages": [{"role": "user", "content": "hi"}],
     }
     losses = CHAT.check(call.inbound.request, make().profile("m"))
     assert [str(loss) for loss in losses] == [
@@ -88,6 +80,31 @@ def test_what_it_would_answer_with_400_is_left_out_by_name():
         "top_logprobs: the model's host does not take it",
         "messages[0].name: the model's host does not take it",
     ]
+
+
+@pytest.mark.parametrize(
+    ("model", "reasons"),
+    [
+        ("openai/gpt-oss-120b", True),
+        ("openai/gpt-oss-safeguard-20b", True),
+        ("qwen/qwen3-32b", True),
+        ("qwen/qwen-3-32b", True),
+        ("deepseek-r1-distill-llama-70b", True),
+        ("llama-3.3-70b-versatile", False),
+        ("moonshotai/kimi-k2-instruct", False),
+        ("groq/compound", False),
+    ],
+)
+def test_earlier_reasoning_goes_only_to_models_that_reason(model, reasons):
+    turn = {"role": "assistant", "content": "ho"}
+    messages = [{**turn, "reasoning_content": "hm"}, {"role": "user", "content": "and?"}]
+    call = a_call(model=model, messages=messages)
+    assert json.loads(make().body(call))["messages"] == [
+        {**turn, "reasoning": "hm"} if reasons else turn,
+        messages[1],
+    ]
+    losses = CHAT.check(call.inbound.request, make().profile(model))
+    assert [loss.path for loss in losses] == ([] if reasons else ["messages[0].reasoning"])
 
 
 @pytest.mark.parametrize(

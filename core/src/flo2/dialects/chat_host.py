@@ -28,8 +28,8 @@ class ChatHost:
         names: A turn may say its speaker's `name` (a tool's result always may).
         nulls: It takes fields of a turn that say nothing (`refusal: null`); else they are left out.
         reasoning: Where it takes the model's earlier reasoning back: under the field it came in, as
-            text in one named field, or as a content part. What names a place takes any readable
-            reasoning, another provider's too.
+            text in one named field, or as a content part; nowhere: it is left out, by name. What
+            names a place takes any readable reasoning, another provider's too.
         calls_reason: A turn that calls tools must have reasoning, an empty one where there is none,
             unless the request's `thinking` is disabled.
         call_id_chars: A tool call's id is exactly so many letters and digits; 0: any id. Others are
@@ -45,7 +45,9 @@ class ChatHost:
     developer: bool = True
     names: bool = True
     nulls: bool = True
-    reasoning: Literal["as_given", "reasoning", "reasoning_content", "thinking"] = "as_given"
+    reasoning: Literal["as_given", "left_out", "reasoning", "reasoning_content", "thinking"] = (
+        "as_given"
+    )
     calls_reason: bool = False
     call_id_chars: int = 0
     marks_prefix: bool = False
@@ -53,6 +55,11 @@ class ChatHost:
     formats: frozenset[str] | None = None
     fields: Mapping[str, WriteField] = field(factory=dict)
     parts: Mapping[str, WritePart] = field(factory=dict)
+
+    @property
+    def takes_reasoning(self) -> bool:
+        """Whether it takes readable reasoning of any origin."""
+        return self.reasoning not in {"as_given", "left_out"}
 
 
 ANY_HOST: Final = ChatHost()

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from attrs import evolve
 
-from flo2 import Facts, OpenAICompatible
+from flo2 import ChatHost, Facts, OpenAICompatible
 
 __all__ = ["DeepInfra"]
 
@@ -38,3 +38,6 @@ class DeepInfra(OpenAICompatible):
     # Only `max_tokens` is documented (https://docs.deepinfra.com/chat/overview, max output tokens,
     # read 2026-11-25), and a bound that nobody keeps is a bill without one.
     rename: ClassVar[Mapping[str, str]] = {"max_completion_tokens": "max_tokens"}
+    # "Input should be 'system', 'user', 'assistant', or 'tool'" (422, earendil-works/pi#1578, read
+    # 2026-11-25).
+    chat_host: ClassVar[ChatHost] = ChatHost(developer=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
@@ -12,6 +13,10 @@ from flo2_provider_groq.usage import read_usage
 __all__ = ["Groq"]
 
 _OWN_STATUS: Final = 498
+# https://console.groq.com/docs/reasoning, supported models (read 2026-11-25); others are taken for
+# models that do not reason: reasoning left out is a loss with a name, reasoning refused is a 400.
+_REASONS: Final = re.compile(r"openai/gpt-oss-|qwen/qwen-?3|deepseek-r1-")
+_REASONING_HOST: Final = ChatHost(names=False, reasoning="reasoning")
 # The model has written, and what it wrote fits no tool or no schema; Groq does not say whether it
 # bills that (https://console.groq.com/docs/errors, read 2026-11-25; recordings/groq
 # …tool-use-failed-error). "Retry" is its advice, and another draw often fits.
@@ -40,10 +45,15 @@ class Groq(OpenAICompatible):
     # Answered with 400 (https://console.groq.com/docs/openai, currently unsupported features, where
     # a turn's `name` stands as well; `store`: fanenr/chatbot#21; read 2026-11-25).
     drop: ClassVar[frozenset[str]] = frozenset({"logit_bias", "logprobs", "store", "top_logprobs"})
-    # An assistant's `reasoning` is taken, its `reasoning_content` "is unsupported"
-    # (janhq/jan#8136 and tashfeenahmed/freellmapi#1070, read 2026-11-25).
-    chat_host: ClassVar[ChatHost] = ChatHost(names=False, reasoning="reasoning")
+    # `reasoning_content` "is unsupported" (janhq/jan#8136, tashfeenahmed/freellmapi#1070), and so
+    # is `reasoning` "with this model" where the model does not reason (vercel/ai#8056; read
+    # 2026-11-25).
+    chat_host: ClassVar[ChatHost] = ChatHost(names=False, reasoning="left_out")
     reply_headers: ClassVar[tuple[str, ...]] = ("x-groq-region", "x-request-id")
+
+    def chat_host_of(self, model: str) -> ChatHost:
+        """Say where a model takes its earlier reasoning back."""
+        return _REASONING_HOST if _REASONS.match(model) else self.chat_host
 
     def error(self, call: Call, status: int, headers: Mapping[str, str], body: bytes) -> Exception:
         """Read an error answer; two of them mean "try again" though their status does not."""

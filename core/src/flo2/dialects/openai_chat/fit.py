@@ -143,6 +143,10 @@ def _place_reasoning(message: _JSON, host: ChatHost, path: str, lose: Lose) -> N
         return
     if thinking:
         message["content"] = [part for part in parts if not is_thinking(part)] or None
+    if host.reasoning == "left_out":
+        if text:
+            lose(f"{path}.reasoning", "the model's host does not take it")
+        return
     if text or said or (host.calls_reason and message.get("tool_calls")):
         message[host.reasoning] = text
 

@@ -45,7 +45,7 @@ _END_USER_CHARS: Final = 64
 
 def render(request: Request, *, model: str, profile: Profile) -> Rendered:
     """Write a request. A stream always asks for usage, whatever the client said."""
-    log = LossLog(request.origin, request.essential, hands_on=profile.chat.reasoning != "as_given")
+    log = LossLog(request.origin, request.essential, hands_on=profile.chat.takes_reasoning)
     body: _JSON = {"model": model, "messages": _messages(request, log)}
     put_tools(body, request, log)
     if request.response_format is not None:

@@ -19,12 +19,15 @@ from flo2.canonical import (
     Image,
     Loss,
     Message,
+    Opaque,
+    OpaqueTool,
     Part,
     Refusal,
     Request,
     ResponseFormat,
     Sampling,
     Text,
+    Tool,
     ToolCall,
     ToolChoice,
     ToolResult,
@@ -32,6 +35,9 @@ from flo2.canonical import (
 
 __all__ = ["same_form", "without"]
 
+_WHOLE = frozenset(
+    {"response_format", "metadata", "service_tier", "end_user", "parallel_tool_calls"}
+)
 _STEP = re.compile(r"([a-z_]+)(?:\[(\d+)\])?")
 
 
@@ -56,9 +62,12 @@ def without(request: Request, losses: Iterable[Loss]) -> Request:
             nothing: dict[str, Any] = {path: None}
             sampling = evolve(sampling, **nothing)
         elif path == "reasoning_effort" and request.reasoning is not None:
-            effort = "low" if "'low'" in loss.reason else None
+            effort = next((word for word in ("low", "high") if f"as {word!r}" in loss.reason), None)
             fields["reasoning"] = evolve(request.reasoning, effort=effort)
-        elif path in {"response_format", "metadata", "service_tier", "end_user"}:
+        elif path == "reasoning.display" and request.reasoning is not None:
+            shown = "summarized" if "asked for" in loss.reason else None
+            fields["reasoning"] = evolve(request.reasoning, display=shown)
+        elif path in _WHOLE:
             fields[path] = None
         elif path.startswith("response_format.") and request.response_format is not None:
             before = fields.get("response_format", request.response_format)
@@ -76,7 +85,11 @@ def without(request: Request, losses: Iterable[Loss]) -> Request:
         for i, message in enumerate(request.messages)
         if edits.get(f"messages[{i}]", Loss("", "joined")).reason.startswith(("joined", "content"))
     )
-    tools = (tool for i, tool in enumerate(request.tools) if f"tools[{i}]" not in edits)
+    tools = (
+        _tool(tool, f"tools[{i}]", edits)
+        for i, tool in enumerate(request.tools)
+        if f"tools[{i}]" not in edits
+    )
     return evolve(
         request,
         sampling=evolve(sampling, stop=stop),
@@ -84,6 +97,16 @@ def without(request: Request, losses: Iterable[Loss]) -> Request:
         tools=tuple(tools),
         **fields,
     )
+
+
+def _tool(tool: Tool | OpaqueTool, path: str, edits: dict[str, Loss]) -> Tool | OpaqueTool:
+    if not isinstance(tool, Tool):
+        return tool
+    if f"{path}.kind" in edits:  # of free text, and sent as a function of one text
+        text = {"type": "string", "description": "The tool's whole input, as free text."}
+        schema = {"type": "object", "properties": {"input": text}, "required": ["input"]}
+        tool = evolve(tool, kind="function", parameters=schema)
+    return evolve(tool, strict=None) if f"{path}.strict" in edits else tool
 
 
 def _message(message: Message, path: str, edits: dict[str, Loss]) -> Message:
@@ -102,7 +125,7 @@ def _part(part: Part, path: str, edits: dict[str, Loss]) -> Part | None:
         return None
     changed: dict[str, Any] = {
         name: None
-        for name in ("cache", "detail", "name", "signature", "context")
+        for name in ("cache", "detail", "name", "signature", "context", "filename")
         if f"{path}.{name}" in edits and hasattr(part, name)
     }
     if f"{path}.citations" in edits:
@@ -129,11 +152,11 @@ def same_form(request: Request) -> Request:
     messages: list[Message] = []
     for message in request.messages:
         role = "system" if message.role == "developer" else message.role
-        content = tuple(_spelled(part) for part in message.content if part != Text(""))
+        content = tuple(_spelled(part) for part in message.content if _says_something(part))
         if not content:
             continue
         leading = all(earlier.role == "system" for earlier in messages)
-        joins = role == "tool" or (role == "system" and leading)
+        joins = role in {"tool", "assistant"} or (role == "system" and leading)
         if joins and messages and messages[-1].role == role:
             content = (*messages[-1].content, *content)
             messages.pop()
@@ -164,17 +187,26 @@ def same_form(request: Request) -> Request:
     )
 
 
+def _says_something(part: Part) -> bool:
+    return part != Text("") and not (isinstance(part, Opaque) and part.aside)
+
+
 def _spelled(part: Part) -> Part:
     match part:
         case ToolCall():
             return evolve(part, arguments=json.dumps(json.loads(part.arguments or "{}")))
         case ToolResult():
-            content = tuple(each for each in part.content if each != Text(""))
-            return evolve(part, content=content, plain=False)
+            said = [each for each in part.content if each != Text("")]
+            # Some dialects write what a tool said first; all know by the call what its name is.
+            texts = [each for each in said if isinstance(each, Text)]
+            media = [_spelled(each) for each in said if not isinstance(each, Text)]
+            return evolve(part, content=(*texts, *media), plain=False, name=None)
         case Refusal():
             return Text(part.text)
         case Image(detail="auto"):
-            return evolve(part, detail=None)
+            return _spelled(evolve(part, detail=None))
+        case Image(url=str()):
+            return evolve(part, media_type=None)  # told by the address, where it is
         case _:
             return part
 

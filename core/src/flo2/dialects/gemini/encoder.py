@@ -131,8 +131,14 @@ class StreamEncoder:
         return b""
 
     def _begin(self, found: _Candidate, event: PartStart) -> bytes:
+        # Thinking is over when another part begins; the arguments of calls may yet go on.
+        thought = [i for i, one in found.growing.items() if isinstance(one.part, Reasoning)]
+        before = b"".join([self._complete(found, index, event.choice) for index in thought])
+        found.parts[event.index] = event.part
+        return before + self._opening(found, event)
+
+    def _opening(self, found: _Candidate, event: PartStart) -> bytes:
         part = event.part
-        found.parts[event.index] = part
         match part:
             case Text() | Refusal():
                 if isinstance(part, Text):

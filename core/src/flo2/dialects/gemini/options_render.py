@@ -36,13 +36,19 @@ _BUDGET_OF: Final[Mapping[str, int]] = {
 }
 
 
-def render_tool_config(request: Request, out: PartWriter) -> Body:
-    """Write `toolConfig`."""
-    if request.parallel_tool_calls is False and request.tools:
+def render_tool_config(request: Request, out: PartWriter, *, offered: bool) -> Body:
+    """Write `toolConfig`.
+
+    Args:
+        request: What is asked.
+        out: Takes the losses.
+        offered: Some tool is left; else there is nothing to choose from.
+    """
+    if request.parallel_tool_calls is False and offered:
         out.lose("parallel_tool_calls", "calls at once cannot be forbidden")
     choice = request.tool_choice
-    if choice is None or (not request.tools and not out.own):
-        return {}  # without tools there is nothing to choose from
+    if choice is None or not (offered or out.own):
+        return {}
     calling: Body = {"mode": _MODES[choice.mode]}
     if choice.name is not None:
         calling["allowedFunctionNames"] = [choice.name]

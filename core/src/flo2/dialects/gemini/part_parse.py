@@ -28,7 +28,7 @@ from flo2.dialects.gemini.call_ids import Calls
 from flo2.dialects.gemini.media import audio_format
 from flo2.dialects.gemini.seals import BESIDE, ON_NEXT, ON_PREVIOUS, seal, unseal
 from flo2.dialects.gemini.spelling import alphabet, items, message
-from flo2.dialects.gemini.vocabulary import NAME
+from flo2.dialects.gemini.vocabulary import NAME, PLACEHOLDER
 from flo2.dialects.jsonio import dumps
 
 __all__ = ["parse_part", "parse_parts"]
@@ -113,6 +113,8 @@ def _text(part: Fields, path: str) -> tuple[Part, ...]:
 
 def _sealed(part: Fields, path: str, found: Part) -> tuple[Part, ...]:
     signature = _signature(part, path)
+    if signature == PLACEHOLDER:  # it stands for a signature that nobody has made
+        return Opaque(NAME, {"thoughtSignature": signature}, aside=True), found
     return (found,) if signature is None else (seal(signature, ON_NEXT), found)
 
 
@@ -164,7 +166,7 @@ def _output(response: Any, path: str) -> tuple[tuple[Text, ...], bool | None, bo
         case {"output": str() as text, **others} if not others:
             return (Text(text),), None, True
         case {"error": str() as text, **others} if not others:
-            return (Text(text),), True, True
+            return ((Text(text),) if text else ()), True, bool(text)
         case {"output": [str(), str(), *_] as texts, **others} if not others and _all_text(texts):
             return tuple(Text(text) for text in texts), None, False
         case {"error": [str(), str(), *_] as texts, **others} if not others and _all_text(texts):

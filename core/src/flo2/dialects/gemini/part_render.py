@@ -38,6 +38,7 @@ __all__ = ["PartWriter", "Piece"]
 
 Piece = dict[str, Any]
 
+_PLACEHOLDER: Final = {"thoughtSignature": PLACEHOLDER}
 _NESTED: Final = frozenset({"inlineData", "fileData", "functionCall", "functionResponse"})
 
 
@@ -101,6 +102,9 @@ class PartWriter:
                     waiting = ""
                 if place is not None:
                     continue
+            if isinstance(part, Opaque) and part.dialect == NAME and part.data == _PLACEHOLDER:
+                waiting = PLACEHOLDER
+                continue
             found = self._piece(part, path, said=said)
             before = part if found else None
             if waiting and found:
@@ -224,14 +228,14 @@ class PartWriter:
         return self._finish({"fileData": link}, part, path)
 
     def _call(self, part: ToolCall, path: str) -> list[Piece]:
-        if part.kind == "custom":
-            self.lose(path, "calls of free-text tools are not known", "refuse")
-            return []
         self._names[part.id] = part.name
-        call: Piece = {
-            "name": part.name,
-            "args": tool_arguments(part.arguments, f"{path}.arguments"),
-        }
+        # What a tool of free text takes is the one field of an object here.
+        arguments = (
+            {"input": part.arguments}
+            if part.kind == "custom"
+            else tool_arguments(part.arguments, f"{path}.arguments")
+        )
+        call: Piece = {"name": part.name, "args": arguments}
         if part.id and not is_made(part.id):
             call = {"id": part.id, **call}
         piece: Piece = {"functionCall": call}
@@ -246,9 +250,6 @@ class PartWriter:
         return [piece]
 
     def _result(self, part: ToolResult, path: str) -> list[Piece]:
-        if part.kind == "custom":
-            self.lose(path, "results of free-text tools are not known", "refuse")
-            return []
         name = self._names.get(part.call_id) or part.name
         if name is None:
             self.lose(f"{path}.call_id", "the call it answers is not in the conversation", "refuse")

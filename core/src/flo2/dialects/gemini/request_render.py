@@ -26,6 +26,13 @@ Body = dict[str, Any]
 WORDS: Final = frozenset({MEDIA_IN_RESULTS, PLACEHOLDER, THINKING_OFF})
 """Words of `Profile.drops` that change how a foreign request is written and drop no field."""
 
+_FREE_TEXT: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "input": {"type": "string", "description": "The tool's whole input, as free text."}
+    },
+    "required": ["input"],
+}
 _INNER: Final = ("generationConfig.", "toolConfig.")
 
 _TIERS: Final[Mapping[str, str]] = {
@@ -54,7 +61,7 @@ def render_request(request: Request, *, profile: Profile) -> tuple[Body, tuple[L
         body["systemInstruction"] = system
     if tools := _tools(request.tools, out):
         body["tools"] = tools
-    if config := render_tool_config(request, out):
+    if config := render_tool_config(request, out, offered=bool(tools)):
         body["toolConfig"] = config
     if config := render_generation(request, out, profile):
         body["generationConfig"] = config
@@ -71,11 +78,9 @@ def _tools(tools: Sequence[Tool | OpaqueTool], out: PartWriter) -> list[Body]:
             if out.own:
                 written.append(dict(tool.data))
             else:
+                # The model can do without: it answers with the tools that it is given.
                 kind = tool.data.get("type", "tool")
-                out.lose(path, f"{kind!r} is a tool of {tool.dialect} only", "refuse")
-            continue
-        if tool.kind == "custom":
-            out.lose(path, "free-text tools are not known", "refuse")
+                out.lose(path, f"{kind!r} is a tool of {tool.dialect} only")
             continue
         if not written or "functionDeclarations" not in written[-1]:
             written.append({"functionDeclarations": []})
@@ -87,7 +92,11 @@ def _declaration(tool: Tool, path: str, out: PartWriter) -> Body:
     entry: Body = {"name": tool.name}
     if tool.description is not None:
         entry["description"] = tool.description
-    if isinstance(tool.parameters, SpelledSchema):
+    if tool.kind == "custom":
+        # The encoder of a dialect that has such tools takes the text out again.
+        out.lose(f"{path}.kind", "a free-text tool takes {'input': text} here", "note")
+        entry["parametersJsonSchema"] = _FREE_TEXT
+    elif isinstance(tool.parameters, SpelledSchema):
         entry["parameters"] = tool.parameters.spelling
     elif tool.parameters is not None:
         # A JSON Schema as it is: nothing of it has to fit into the OpenAPI subset.

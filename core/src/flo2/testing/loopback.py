@@ -30,9 +30,9 @@ _GONE = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError
 
 
 @asynccontextmanager
-async def serve(upstream: FakeUpstream) -> AsyncIterator[str]:
-    """Serve a script; gives the base URL."""
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
+async def serve(upstream: FakeUpstream, port: int = 0) -> AsyncIterator[str]:
+    """Serve a script; gives the base URL. Port 0: any that is free."""
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=port)
     port = listener.extra(SocketAttribute.local_port)  # noqa: S610  # anyio's, not Django's
 
     async def connected(stream: SocketStream) -> None:

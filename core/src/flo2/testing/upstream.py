@@ -218,11 +218,15 @@ class FakeUpstream:
         """Give what `Wire(transport=…)` takes."""
         return InProcess(self)
 
-    def serving(self) -> AbstractAsyncContextManager[str]:
-        """Serve on 127.0.0.1; gives the base URL. The wire must allow private addresses."""
+    def serving(self, port: int = 0) -> AbstractAsyncContextManager[str]:
+        """Serve on 127.0.0.1; gives the base URL. The wire must allow private addresses.
+
+        Args:
+            port: Where to listen; 0: any port that is free.
+        """
         from flo2.testing.loopback import serve  # noqa: PLC0415  # it imports this module
 
-        return serve(self)
+        return serve(self, port)
 
 
 class _Answer:

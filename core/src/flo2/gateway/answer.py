@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import TYPE_CHECKING
 
 from flo2.canonical import Event, Failed, Loss, PartDelta, PartStart, Response, Text, fold
-from flo2.dialects.base import Dialect
+from flo2.dialects.base import Dialect, Encoder
 from flo2.records import Outcome
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ class Answer:
         attempt, dialect = self._attempt, self._dialect
         failed: Failed | None = None
         sent_raw = False
+        encoder: Encoder | None = None
         if attempt.call.passthrough:
             async for chunk in attempt.chunks():
                 if not self._settle():
@@ -131,7 +132,10 @@ class Answer:
             self._losses = encoder.losses
         attempt.finish("broken" if failed is not None else "answered")
         await attempt.close()
-        if failed is not None and not (sent_raw and attempt.call.passthrough):
+        if failed is not None and encoder is not None:
+            # It knows what the stream has said: open blocks, numbers of events, the answer's id.
+            yield encoder.feed(failed)
+        elif failed is not None and not sent_raw:
             yield dialect.encode_stream_error(failed.error)
         if self._exchange.caller.trailer:
             yield b": flo2 " + self._exchange.summary() + b"\n\n"

@@ -73,6 +73,7 @@ MAY_REVEAL = {
     "plugins/provider-bedrock/src/flo2_provider_bedrock/provider.py",
     "plugins/provider-vertex/src/flo2_provider_vertex/provider.py",
     "plugins/provider-azure/src/flo2_provider_azure/provider.py",
+    "plugins/provider-cohere/src/flo2_provider_cohere/provider.py",
 }
 
 

@@ -243,6 +243,19 @@ def test_a_stream_without_its_end_fails(dialect):
     assert payloads
 
 
+def test_a_host_has_names_of_its_own_for_the_same_events():
+    raw = (
+        b'data: {"type":"transcription.language","audio_language":"is"}\n\n'
+        b'data: {"type":"transcription.text.delta","text":"Hi"}\n\n'
+        b'data: {"type":"transcription.done","text":"Hi","usage":{"prompt_tokens":1,'
+        b'"completion_tokens":2,"total_tokens":3}}\n\n'
+    )
+    decoder = OpenAITranscriptions().decoder(full=False, hide_usage=False)
+    _, passed, observed = read(decoder, raw)
+    assert (passed, observed.complete, observed.has_content) == (raw, True, True)
+    assert observed.usage.quantities == {"input_tokens": 1, "output_tokens": 2}
+
+
 def test_a_frame_without_end_is_no_way_to_fill_the_memory():
     decoder = OpenAISpeech().decoder(full=False, hide_usage=False)
     decoder.feed(b"data: ")

@@ -67,7 +67,6 @@ IMAGE_TOKENS = {
             {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7},
             {"input_tokens": 5, "output_tokens": 2},
         ),
-        (MODERATIONS, {}, {}),
         (MODERATIONS, {"prompt_tokens": 5, "total_tokens": 5}, {"input_tokens": 5}),
     ],
 )
@@ -101,6 +100,7 @@ def test_meters_are_disjoint(dialect, raw, quantities):
         (TRANSCRIPTIONS, {"type": "duration", "seconds": True}, "seconds is True, no duration"),
         (TRANSCRIPTIONS, {"type": "duration", "seconds": -1}, "seconds is -1, no duration"),
         (TRANSCRIPTIONS, {"type": "duration"}, "seconds is None, no duration"),
+        (MODERATIONS, {}, "it tells no usage"),
         (MODERATIONS, {"prompt_tokens": -5}, "prompt_tokens is negative: -5"),
     ],
 )

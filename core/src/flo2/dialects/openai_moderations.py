@@ -1,7 +1,9 @@
-"""OpenAI Moderations: `POST /v1/moderations`, which costs nothing.
+"""OpenAI Moderations: `POST /v1/moderations`.
 
-Source: https://platform.openai.com/docs/api-reference/moderations ("free to use", read 2026-11-25).
+Its answers tell no usage: a provider that bills nothing for them says so in its own reader.
 Imports: openai_operation, splice.
+
+Source: https://platform.openai.com/docs/api-reference/moderations (read 2026-11-25).
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 import msgspec
+from attrs import evolve
 
 from flo2.canonical import Event, Usage
 from flo2.dialects.base import Decoder, Operation, Peek, ReadUsage
@@ -35,7 +38,7 @@ _decode: Final = msgspec.json.Decoder(_Fields).decode
 
 class _Answer(AnswerDecoder):
     def told(self, payload: dict[str, Any], events: list[Event]) -> None:
-        """Take the usage; none is told where nothing is billed."""
+        """Take the usage; where none is told, the provider may know that nothing is billed."""
         usage = payload.get("usage")
         self.use(usage if isinstance(usage, dict) else {}, events)
 
@@ -67,13 +70,7 @@ class OpenAIModerations(OpenAIOperation):
         return _Answer(self.name, read_usage or self.read_usage, full=full, key="results")
 
     def read_usage(self, raw: Mapping[str, Any]) -> Usage:
-        """Normalise a usage object; without one nothing is counted, as nothing is billed.
-
-        A host that does bill moderations by tokens tells them as a chat's.
-        """
+        """Normalise a usage object, which is a chat's; never raises."""
         if not raw:
-            return Usage({}, dialect=self.name)
-        told = read_tokens(raw)
-        return Usage(
-            told.quantities, told.informational, raw, self.name, told.context, told.problem
-        )
+            return Usage({}, dialect=self.name, problem="it tells no usage")
+        return evolve(read_tokens(raw), raw=raw, dialect=self.name)

@@ -29,6 +29,17 @@ from flo2.errors import InvalidRequest
 __all__ = ["OpenAITranscriptions", "OpenAITranslations"]
 
 _TOP: Final = frozenset({"input_tokens", "output_tokens", "total_tokens"})
+# Mistral has the same events under names of its own (mistralai 3.7,
+# `transcriptionstreameventtypes.py`, read 2026-11-25).
+_CONTENT: Final = frozenset(
+    {
+        "transcript.text.delta",
+        "transcript.text.segment",
+        "transcription.text.delta",
+        "transcription.segment",
+    }
+)
+_END: Final = frozenset({"transcript.text.done", "transcription.done"})
 _SIDES: Final = frozenset({"audio_tokens", "text_tokens"})
 
 
@@ -86,8 +97,8 @@ class OpenAITranscriptions(OpenAIOperation):
             self.name,
             reader,
             full=full,
-            content=frozenset({"transcript.text.delta", "transcript.text.segment"}),
-            end=frozenset({"transcript.text.done"}),
+            content=_CONTENT,
+            end=_END,
             plain=self._plain(reader, full=full),
         )
 

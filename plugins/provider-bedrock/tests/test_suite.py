@@ -13,6 +13,7 @@ from flo2.testing import ProviderSuite
 from flo2.testing.suites.samples import SAMPLES, TEXT, UNKNOWN_FIELD, UNKNOWN_PART, Sample
 from flo2_provider_bedrock import Bedrock
 from flo2_provider_bedrock.converse import BedrockConverse
+from flo2_provider_bedrock.count import BedrockCountTokens, wrapped
 from flo2_provider_bedrock.eventstream import encode_message
 from flo2_provider_bedrock.invoke import BedrockMessages, dressed
 
@@ -90,7 +91,17 @@ MESSAGES = evolve(
 )
 
 
+COUNT = evolve(
+    SAMPLES["anthropic.count_tokens"],
+    dialect=BedrockCountTokens(),
+    plain=b'{"inputTokens":25}',
+    error=ERROR,
+    sent=wrapped,
+    shown=b'{"input_tokens":25}',
+)
+
+
 class TestBedrock(ProviderSuite):
     provider = Bedrock
     model = "eu.anthropic.claude-opus-4-5"
-    samples: ClassVar = {sample.dialect.name: sample for sample in (CONVERSE, MESSAGES)}
+    samples: ClassVar = {sample.dialect.name: sample for sample in (CONVERSE, MESSAGES, COUNT)}

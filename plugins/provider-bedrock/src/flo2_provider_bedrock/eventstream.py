@@ -13,10 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 from zlib import crc32
-
-from attrs import frozen
 
 __all__ = ["MAX_MESSAGE_BYTES", "EventStreamParser", "GarbledStream", "Message", "encode_message"]
 
@@ -31,14 +29,15 @@ _STRING: Final = 7
 # Sizes of the values of the other types; 6 and 7 begin with their length.
 _SIZES: Final[Mapping[int, int]] = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 _FRAMING: Final = 16
+_REMEMBERED: Final = 32
 
 
 class GarbledStream(Exception):  # it says what is the case
     """The bytes are no event stream; feed no more."""
 
 
-@frozen
-class Message:
+# A NamedTuple, as `Frame` of the server-sent events is: one is made per streamed token.
+class Message(NamedTuple):
     """One message.
 
     Attributes:
@@ -54,10 +53,11 @@ class Message:
 class EventStreamParser:
     """Cut a stream into messages as its bytes come in."""
 
-    __slots__ = ("_pending",)
+    __slots__ = ("_known", "_pending")
 
     def __init__(self) -> None:
         self._pending = bytearray()
+        self._known: dict[bytes, Mapping[str, str]] = {}
 
     @property
     def idle(self) -> bool:
@@ -84,7 +84,7 @@ class EventStreamParser:
                 problem = GarbledStream("a message of the event stream fails its checksum")
                 break
             try:
-                named = _headers(raw[12 : 12 + headers])
+                named = self._headers(raw[12 : 12 + headers])
             except (IndexError, ValueError):
                 problem = GarbledStream(
                     "a message of the event stream has headers of no known form"
@@ -94,6 +94,15 @@ class EventStreamParser:
             at += total
         del pending[:at]
         return messages, problem
+
+    def _headers(self, data: bytes) -> Mapping[str, str]:
+        """Read headers; a stream has few sets of them, each for thousands of messages."""
+        named = self._known.get(data)
+        if named is None:
+            named = _headers(data)
+            if len(self._known) < _REMEMBERED:
+                self._known[data] = named
+        return named
 
 
 def _bad_prelude(prelude: bytes, total: int, headers: int, crc: int) -> GarbledStream | None:

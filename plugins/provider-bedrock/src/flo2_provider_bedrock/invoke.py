@@ -12,6 +12,7 @@ and `anthropic.lib.bedrock` of the official SDK (anthropic 2.13), both read 2026
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -29,6 +30,8 @@ __all__ = ["BedrockMessages", "dressed"]
 
 _VERSION: Final = "bedrock-2023-05-31"
 _IN_URL: Final = frozenset({"model", "stream"})
+# How nearly every event begins; the others are parsed to find their type.
+_TYPE: Final = re.compile(rb'\{"type":"([a-z_]+)"')
 
 
 def dressed(body: bytes, betas: Sequence[str] = ()) -> bytes:
@@ -102,10 +105,11 @@ class _Unwrapping:
             return b""
         try:
             event = b64decode(loads(message.payload)["bytes"], validate=True)
-            kind = str(loads(event)["type"])
+            begun = _TYPE.match(event)
+            kind = begun[1] if begun else str(loads(event)["type"]).encode()
         except (binascii.Error, KeyError, TypeError, ValueError):
             return self._error(garbled("a message of the stream holds no event"))
-        return frame(event, kind.encode())
+        return frame(event, kind)
 
     def _error(self, error: ProviderError) -> bytes:
         self._broken = True

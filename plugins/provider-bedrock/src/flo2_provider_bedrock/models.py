@@ -16,7 +16,7 @@ from urllib.parse import quote
 from flo2 import InvalidRequest, Profile
 from flo2.dialects.anthropic_messages.families import profile_of
 
-__all__ = ["billed_as", "in_path", "is_claude", "is_known", "profile"]
+__all__ = ["billed_as", "counted_as", "in_path", "is_claude", "is_known", "profile"]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,2047}")
 _DOTS: Final = re.compile(r"(?:^|/)\.*(?:/|$)")
@@ -24,9 +24,9 @@ _VENDOR: Final = (
     r"(?:ai21|amazon|anthropic|cohere|deepseek|google|meta|minimax|mistral|moonshot|moonshotai"
     r"|nvidia|openai|qwen|stability|twelvelabs|writer|xai|zai)"
 )
-_KNOWN: Final = re.compile(
-    rf"(?:(?:us|eu|apac|au|jp|ca|global|us-gov)\.)?{_VENDOR}\.[a-z]|arn:aws[a-z-]*:bedrock:"
-)
+_GEOGRAPHY: Final = r"(?:us|eu|apac|au|jp|ca|global|us-gov)\."
+_PROFILE: Final = re.compile(rf"^{_GEOGRAPHY}(?={_VENDOR}\.)")
+_KNOWN: Final = re.compile(rf"(?:{_GEOGRAPHY})?{_VENDOR}\.[a-z]|arn:aws[a-z-]*:bedrock:")
 _CLAUDE: Final = re.compile(r"(?:^|[./])anthropic\.(claude-[a-z0-9.:-]+)")
 _LEGACY: Final = re.compile(r"claude-(?:v\d|instant)")
 # The name a profile or model has is the last part of its ARN; of an application's own profile, a
@@ -69,6 +69,16 @@ def billed_as(model: str) -> str:
     """
     found = _NAMED.fullmatch(model)
     return found[1] if found else model
+
+
+def counted_as(model: str) -> str:
+    """Give the name that `CountTokens` takes: a model's, and no inference profile's.
+
+    A profile is a 400 there where the model behind it counts
+    (Boise-State-Development/agentcore-public-stack#430, pydantic/pydantic-ai#3367; read
+    2026-11-25).
+    """
+    return _PROFILE.sub("", billed_as(model))
 
 
 def profile(model: str) -> Profile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
@@ -22,6 +23,7 @@ from flo2 import (
     Observed,
     Profile,
     ReadUsage,
+    Reply,
     Services,
     Usage,
 )
@@ -29,15 +31,24 @@ from flo2_provider_bedrock.catalogue import list_models
 from flo2_provider_bedrock.converse import BedrockConverse
 from flo2_provider_bedrock.converse.answer import BodyDecoder
 from flo2_provider_bedrock.converse.stream import StreamDecoder
+from flo2_provider_bedrock.count import BedrockCountTokens
 from flo2_provider_bedrock.credentials import parts_of, read_keys
 from flo2_provider_bedrock.invoke import BedrockMessages, dressed
-from flo2_provider_bedrock.models import billed_as, in_path, is_claude, is_known, profile
+from flo2_provider_bedrock.models import (
+    billed_as,
+    counted_as,
+    in_path,
+    is_claude,
+    is_known,
+    profile,
+)
 from flo2_provider_bedrock.sigv4 import sign
 
 __all__ = ["Bedrock"]
 
 CONVERSE: Final = BedrockConverse()
 MESSAGES: Final = BedrockMessages()
+COUNT_TOKENS: Final = BedrockCountTokens()
 
 _REGION: Final = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d{1,2}")
 _REGION_VARIABLES: Final = ("AWS_REGION", "AWS_DEFAULT_REGION")
@@ -75,7 +86,7 @@ class Bedrock(HttpProvider):
 
     kind: ClassVar[str] = "bedrock"
     facts: Facts = Facts(
-        dialects=(MESSAGES, CONVERSE),
+        dialects=(MESSAGES, CONVERSE, COUNT_TOKENS),
         key_env="AWS_BEARER_TOKEN_BEDROCK",
         cancel_semantics="runs_to_end",
         cancel_source=(
@@ -87,7 +98,11 @@ class Bedrock(HttpProvider):
             "none of its own for Bedrock, looked for 2026-11-25)"
         ),
     )
-    paths: ClassVar[Mapping[str, str]] = {CONVERSE.name: "converse", MESSAGES.name: "invoke"}
+    paths: ClassVar[Mapping[str, str]] = {
+        CONVERSE.name: "converse",
+        MESSAGES.name: "invoke",
+        COUNT_TOKENS.name: "count-tokens",
+    }
     streaming: ClassVar[Mapping[str, str]] = {
         CONVERSE.name: "converse-stream",
         MESSAGES.name: "invoke-with-response-stream",
@@ -135,8 +150,11 @@ class Bedrock(HttpProvider):
         Raises:
             InvalidRequest: the model is no name of one.
         """
+        name, model = call.dialect.name, call.model
+        if name == COUNT_TOKENS.name:
+            model = counted_as(model)
         actions = self.streaming if call.stream else self.paths
-        return f"/model/{in_path(call.model)}/{actions[call.dialect.name]}"
+        return f"/model/{in_path(model)}/{actions[name]}"
 
     def headers(self, call: Call) -> dict[str, str]:
         """Give the headers, with an API key; what an access key signs is added by `request`."""
@@ -204,7 +222,9 @@ class Bedrock(HttpProvider):
     def decoder_of(self, call: Call, headers: Mapping[str, str]) -> Decoder:
         """Choose how the answer is decoded; it goes by the name that prices go by."""
         model = billed_as(call.model)
-        if call.dialect.name != CONVERSE.name:
+        if call.dialect.name == COUNT_TOKENS.name:
+            return self.decoder(call)
+        if call.dialect.name == MESSAGES.name:
             return _Billed(self.decoder(call), model)
         return (StreamDecoder if call.stream else BodyDecoder)(
             full=call.full,
@@ -215,9 +235,13 @@ class Bedrock(HttpProvider):
 
     # Abilities --------------------------------------------------------------------------------
 
+    def count_tokens(self, call: Call) -> AbstractAsyncContextManager[Reply]:
+        """Open one attempt at a count; it is free."""
+        return self.chat(call)
+
     def speaks(self, model: str) -> tuple[Dialect, ...]:
         """Give the dialects of one model."""
-        return (MESSAGES, CONVERSE) if is_claude(model) else (CONVERSE,)
+        return (MESSAGES, CONVERSE, COUNT_TOKENS) if is_claude(model) else (CONVERSE,)
 
     def knows(self, model: str) -> bool:
         """Say whether a bare model name is one of Bedrock's."""

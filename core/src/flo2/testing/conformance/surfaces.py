@@ -30,6 +30,7 @@ class Surface:
         query: A query string that clients send.
         says_model: Whether the model stands in the body.
         streams: Whether it has streams.
+        has_refusals: Whether it tells a refusal by the model from other text.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Surface:
     query: str = ""
     says_model: bool = True
     streams: bool = True
+    has_refusals: bool = True
 
 
 _PROMPT: Final = "Answer with one word."
@@ -160,6 +162,7 @@ SURFACES: Final[Mapping[str, Surface]] = {
             (_x_goog_api_key,),
             odd_headers={"x-goog-api-client": "google-genai-sdk/9.9"},
             says_model=False,
+            has_refusals=False,
         ),
         Surface(
             "openai.embeddings",

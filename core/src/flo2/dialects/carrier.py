@@ -19,7 +19,7 @@ import msgspec
 from flo2.canonical import PartDelta, Reasoning
 from flo2.dialects.jsonio import dumps, loads
 
-__all__ = ["CarrierWriter", "carry", "holds_carrier", "is_carrier", "open_carrier"]
+__all__ = ["CarrierWriter", "carry", "holds_carrier", "is_carrier", "open_carrier", "returned"]
 
 _PREFIX: Final = "flo2-carrier-1."
 _PREFIX_BYTES: Final = _PREFIX.encode()
@@ -72,6 +72,14 @@ def open_carrier(text: str) -> Reasoning:
     return Reasoning(
         found.text, found.signature, found.encrypted, found.origin, found.id, found.extras
     )
+
+
+def returned(part: Reasoning) -> Reasoning:
+    """Give what a client brought back: itself, or what it carries."""
+    for text in (part.signature, part.encrypted):
+        if text is not None and is_carrier(text):
+            return open_carrier(text)
+    return part
 
 
 class CarrierWriter:

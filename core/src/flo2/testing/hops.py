@@ -162,7 +162,8 @@ def same_form(request: Request) -> Request:
             messages.pop()
         messages.append(Message(role, content, message.name))
     choice, parallel = request.tool_choice, request.parallel_tool_calls
-    if not request.tools:
+    tools = request.tools
+    if not tools:
         choice = parallel = None
     elif choice is None and parallel is False:
         choice = ToolChoice("auto")
@@ -177,6 +178,10 @@ def same_form(request: Request) -> Request:
     return evolve(
         request,
         messages=tuple(messages),
+        # Where one dialect says nothing of a schema that is not strict, another must say so.
+        tools=tuple(
+            evolve(t, strict=t.strict or None) if isinstance(t, Tool) else t for t in tools
+        ),
         tool_choice=choice,
         parallel_tool_calls=parallel,
         response_format=None if form is None else evolve(form, name=None),

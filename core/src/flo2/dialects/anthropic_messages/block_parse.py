@@ -21,7 +21,7 @@ from flo2.canonical import (
     ToolResult,
 )
 from flo2.dialects.anthropic_messages.vocabulary import NAME
-from flo2.dialects.carrier import is_carrier, open_carrier
+from flo2.dialects.carrier import returned
 from flo2.dialects.jsonio import dumps
 from flo2.errors import InvalidRequest
 
@@ -195,8 +195,6 @@ _THINKING: Final = frozenset({"type", "thinking", "signature"})
 
 def _thinking(block: Block, path: str) -> Part:
     signature = block.get("signature")
-    if isinstance(signature, str) and is_carrier(signature):
-        return open_carrier(signature)
     return Reasoning(
         text=expect(block.get("thinking"), str, f"{path}.thinking"),
         signature=None if signature is None else expect(signature, str, f"{path}.signature"),
@@ -209,11 +207,8 @@ _REDACTED: Final = frozenset({"type", "data"})
 
 
 def _redacted(block: Block, path: str) -> Part:
-    data = expect(block.get("data"), str, f"{path}.data")
-    if is_carrier(data):
-        return open_carrier(data)
     return Reasoning(
-        encrypted=data,
+        encrypted=expect(block.get("data"), str, f"{path}.data"),
         origin=NAME,
         extras=rest_of(block, _REDACTED),
     )
@@ -246,4 +241,5 @@ def parse_content(content: Any, path: str) -> tuple[tuple[Part, ...], bool]:
     if isinstance(content, str):
         return (Text(content),), True
     blocks = expect(content, list, path)
-    return tuple(parse_block(block, f"{path}[{i}]") for i, block in enumerate(blocks)), False
+    parts = (parse_block(block, f"{path}[{i}]") for i, block in enumerate(blocks))
+    return tuple(returned(part) if isinstance(part, Reasoning) else part for part in parts), False

@@ -1,7 +1,7 @@
 """Read content parts and reasoning items into canonical parts; alike in requests and answers.
 
 A part whose `type` is not modelled here becomes an `Opaque` part and loses nothing.
-Imports: canonical, carrier, errors.
+Imports: canonical, errors.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from flo2.canonical import Audio, File, Image, Opaque, Part, Reasoning, Refusal, Text
-from flo2.dialects.carrier import is_carrier, open_carrier
 from flo2.dialects.openai_chat.fields import Fields, wrong
 from flo2.dialects.openai_chat.parts_in import split_data_url
 from flo2.dialects.openai_responses.vocabulary import DIALECT, JSON, SUMMARY_BREAK
@@ -133,13 +132,10 @@ def _joined(parts: Any, break_: str) -> str:
 
 
 def read_reasoning(item: JSON, path: str) -> Reasoning:
-    """Read a reasoning item; one that flo2 itself wrote gives back what it carries.
+    """Read a reasoning item.
 
     The readable text is the model's own (`content`) where the host shows it, else the summary.
     """
-    encrypted = item.get("encrypted_content")
-    if isinstance(encrypted, str) and is_carrier(encrypted):
-        return open_carrier(encrypted)
     fields = Fields(item, path, _REASONING)
     extras = fields.rest()
     summary, content = fields.get("summary", list) or [], item.get("content")

@@ -189,8 +189,8 @@ class StreamEncoder:
             for piece in choice.logprobs:
                 self._parts.logprobs(piece.get("content"))
             for index, part in enumerate(choice.parts):
+                self._parts.stop(PartStop(index - 1))
                 self._parts.start(PartStart(index, part))
-                self._parts.stop(PartStop(index))
             if choice.finish is not None:
                 self._finish = Finish(
                     choice.finish,

@@ -6,6 +6,7 @@ side, when they are told to. Imports: canonical.
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 from flo2.canonical import (
@@ -130,12 +131,15 @@ class PartWriter:
         return b""
 
     def end(self, status: str) -> bytes:
-        """End all items; in an answer that was cut, those that still went on are incomplete."""
-        out = self._end_reasoning(status) + self._end_text(status)
-        for number, item in self._calls.values():
-            out += self._close(number, item, status)
-        self._calls = {}
-        return out
+        """End all items; in an answer that was cut, the last one is incomplete."""
+        open_items: list[tuple[int, Item]] = [*self._calls.values()]
+        open_items += [self._message] if self._message is not None else []
+        open_items += [self._reasoning[1:]] if self._reasoning is not None else []
+        self._calls, self._message, self._reasoning, self._text = {}, None, None, None
+        return b"".join(
+            self._close(number, item, status if number == self._count - 1 else "completed")
+            for number, item in sorted(open_items, key=itemgetter(0))
+        )
 
     def _take(self) -> int:
         self._count += 1
@@ -162,19 +166,19 @@ class PartWriter:
         self._message = (number, message)
         return message, out + message.open()
 
-    def _end_text(self, status: str = "completed") -> bytes:
+    def _end_text(self) -> bytes:
         """End the message and the reasoning, as another item is to begin."""
-        out = self._end_reasoning(status)
+        out = self._end_reasoning()
         if self._message is not None:
             message, self._message, self._text = self._message, None, None
-            out += self._close(*message, status)
+            out += self._close(*message, "completed")
         return out
 
-    def _end_reasoning(self, status: str = "completed") -> bytes:
+    def _end_reasoning(self) -> bytes:
         if self._reasoning is None:
             return b""
         (_, number, item), self._reasoning = self._reasoning, None
-        return self._close(number, item, status)
+        return self._close(number, item, "completed")
 
     def _say(self, index: int, part: Text | Refusal) -> bytes:
         extras = dict(part.extras.get("item") or {}) if self.own else {}

@@ -3,7 +3,7 @@
 All that the model did in one go (reasoning, what it said, the tools it called) is one assistant
 message, as every other dialect has it; the items' order is kept. Items that are not modelled are
 `Opaque` parts: of the assistant where the model made them, else of a message of their own.
-Imports: canonical, errors.
+Imports: canonical, carrier, errors.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Final
 from attrs import evolve
 
 from flo2.canonical import Message, Opaque, Part, Refusal, Role, Text, ToolCall, ToolResult
+from flo2.dialects.carrier import returned
 from flo2.dialects.openai_chat.fields import Fields, wrong
 from flo2.dialects.openai_responses.content_in import read_content, read_reasoning
 from flo2.dialects.openai_responses.vocabulary import CALLS, DIALECT, JSON, OUTPUTS
@@ -92,7 +93,7 @@ class _Turns:
         elif kind == "message" and item.get("role") in _ROLES:
             self._message(item, path)
         elif kind == "reasoning":
-            self._parts.append(read_reasoning(item, path))
+            self._parts.append(returned(read_reasoning(item, path)))
         elif kind in CALLS:
             self._parts.append(read_call(item, path))
         elif kind in OUTPUTS:

@@ -24,13 +24,23 @@ NAME = re.compile(rf"(?<![a-z0-9])(?:{'|'.join(map(re.escape, PROVIDERS))})", re
 
 # Wire formats and the modules and classes that speak them, and the distributions' extras.
 FORMATS = re.compile(
-    r"openai[._-](?:chat|compatible|embeddings)\w*|OpenAI(?:Chat|Compatible|Embeddings)\w*"
+    r"openai[._-](?:chat|compatible|completions|embeddings|images|moderations|responses|speech"
+    r"|transcriptions)\w*"
+    r"|OpenAI(?:Chat|Compatible|Completions|Embeddings|Image|InputTokens|Moderations|Responses"
+    r"|Speech|Transcriptions|Translations)\w*"
+    r"|gemini\w*|Gemini\w*"
     r"|anthropic[._-](?:messages|count_tokens)\w*|Anthropic(?:Messages|CountTokens)\w*"
     r"|genai-prices"
 )
 URL = re.compile(r"https?://\S+")
 
-FORMAT_FILES = ("dialects/", "shell/app.py", "shell/models.py", "shell/surface.py")
+FORMAT_FILES = (
+    "dialects/",
+    "shell/app.py",
+    "shell/gemini.py",
+    "shell/models.py",
+    "shell/surface.py",
+)
 """Where a format's own names, headers and error words belong."""
 
 ALLOWED = {

@@ -15,6 +15,7 @@ from flo2.wire import Wire
 pytestmark = pytest.mark.anyio
 
 CHAT = SAMPLES["openai.chat"]
+RESPONSES = SAMPLES["openai.responses"]
 MESSAGES = SAMPLES["anthropic.messages"]
 SANDBOX = {"providers": {"sandbox": {"first_word_s": 0, "word_s": 0}}}
 HELLO = {"messages": [{"role": "user", "content": "hello"}]}
@@ -87,13 +88,69 @@ async def test_an_openai_client_reaches_anthropic(stream):
         assert answer.json()["choices"][0]["message"]["content"] == "Grüße 🌍, fertig."
 
 
-async def test_an_anthropic_client_reaches_openai():
+@pytest.mark.parametrize(
+    ("more", "answers", "path", "bound"),
+    [
+        ({}, RESPONSES, "/v1/responses", "max_output_tokens"),
+        # Responses has no stop sequences: what chat completions say better goes there.
+        ({"stop_sequences": ["END"]}, CHAT, "/v1/chat/completions", "max_completion_tokens"),
+    ],
+    ids=["responses", "chat"],
+)
+async def test_an_anthropic_client_reaches_openai_where_least_is_lost(more, answers, path, bound):
     upstream = FakeUpstream()
-    upstream.reply(body=CHAT.plain)
+    upstream.reply(body=answers.plain)
     async with house_over(upstream) as house:
-        answer = await house.post("/v1/messages", {"model": "gpt-4o", "max_tokens": 9, **HELLO})
-    assert upstream.last.json()["max_completion_tokens"] == 9
+        ask = {"model": "gpt-4o", "max_tokens": 64, **HELLO, **more}
+        answer = await house.post("/v1/messages", ask)
+        (entry,) = await house.entries()
+    assert upstream.last.target == path
+    assert upstream.last.json()[bound] == 64
     assert answer.json()["content"] == [{"type": "text", "text": "Grüße 🌍, fertig."}]
+    assert entry.intent.api == path.split("/")[2]
+    assert entry.intent.losses == ()
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        ("gpt-5.1-codex", "/v1/responses"),
+        ("gpt-5.2-pro", "/v1/responses"),
+        ("gpt-5.2-proo", "/v1/chat/completions"),
+        ("gpt-4o-audio-preview", "/v1/chat/completions"),
+        ("gpt-4o", "/v1/chat/completions"),
+    ],
+)
+async def test_a_chat_goes_to_the_endpoint_that_its_model_is_at(model, path):
+    upstream = FakeUpstream()
+    upstream.reply(body=(CHAT if path.endswith("completions") else RESPONSES).plain)
+    async with house_over(upstream) as house:
+        answer = await house.post("/v1/chat/completions", {"model": f"openai/{model}", **HELLO})
+    assert upstream.last.target == path
+    assert answer.json()["choices"][0]["message"]["content"] == "Grüße 🌍, fertig."
+
+
+async def test_what_goes_on_from_an_answer_is_bound_to_the_key_that_got_it():
+    upstream = FakeUpstream()
+    for _ in range(2):
+        upstream.reply(body=RESPONSES.plain)
+    ask = {"model": "gpt-4o", "input": "Hi"}
+    async with house_over(upstream) as house:
+        first = (await house.post("/v1/responses", ask)).json()
+        follow = {**ask, "previous_response_id": first["id"]}
+        mine = await house.post("/v1/responses", follow)
+        issued, other = await house.gateway.issue_key("other")
+        theirs = await house.post("/v1/responses", follow, authorization=f"Bearer {other.reveal()}")
+        elsewhere = await house.post("/v1/responses", {**follow, "model": "claude-opus-5-5"})
+        guessed = await house.post("/v1/responses", {**follow, "previous_response_id": "resp_9"})
+        entries = await house.entries()
+    assert issued.id != house.issued.id
+    assert (mine.status, upstream.last.json()["previous_response_id"]) == (200, first["id"])
+    for answer in (theirs, elsewhere, guessed):
+        error = answer.json()["error"]
+        assert (answer.status, error["code"]) == (400, "previous_response_not_found")
+        assert error["param"] == "previous_response_id"
+    assert len(entries) == len(upstream.requests) == 2
 
 
 async def test_claude_s_own_query_and_flags_go_on():

@@ -11,10 +11,13 @@ import openai
 import pytest
 from anthropic.resources.beta.messages import AsyncMessages as AnthropicBetaMessages
 from anthropic.resources.messages import AsyncMessages as AnthropicMessages
+from attrs import evolve
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.resources.chat.completions import AsyncCompletions
 
+from flo2 import hookimpl
 from flo2.testing.replay import Stage, staged
+from flo2_provider_openai import OpenAI
 
 
 def arguments(method, request: dict) -> dict:
@@ -166,15 +169,37 @@ def anyio_backend():
     return "asyncio"
 
 
+class ChatsOnly(OpenAI):
+    """OpenAI by chat completions alone: a translated call would go to Responses first."""
+
+    kind = "openai-chats"
+    facts = evolve(
+        OpenAI.facts,
+        dialects=tuple(each for each in OpenAI.facts.dialects if each.api != "responses"),
+    )
+
+    def __init__(self, config, services):
+        super().__init__(config, services)
+        self.kind = OpenAI.kind  # its prices
+
+
+class Chats:
+    """The plugin of it."""
+
+    @hookimpl
+    def flo2_register_providers(self, register):
+        register(ChatsOnly)
+
+
 @pytest.fixture(scope="module")
 async def stage(anyio_backend):
     def providers(url):
         return {
-            "openai": {"kind": "openai", "base_url": f"{url}/v1"},
+            "openai": {"kind": "openai-chats", "base_url": f"{url}/v1"},
             "anthropic": {"kind": "anthropic", "base_url": url},
         }
 
-    async with staged(providers) as made:
+    async with staged(providers, plugins={"chats": Chats()}) as made:
         yield made
 
 

@@ -108,11 +108,10 @@ def lost(stage, body, surface):
 
 
 def tools_of(body):
-    """Name the functions that a request of either dialect offers."""
-    offered = [
-        tool for tool in body.get("tools") or () if {"function", "input_schema"} & tool.keys()
-    ]
-    return [tool.get("function", tool)["name"] for tool in offered]
+    """Name the functions and free-text tools that a request of either dialect offers."""
+    ours = {"custom", "function", "input_schema"}
+    offered = [tool for tool in body.get("tools") or () if ours & tool.keys()]
+    return [(tool.get("function") or tool.get("custom") or tool)["name"] for tool in offered]
 
 
 def texts_of(value):

@@ -49,7 +49,7 @@ class ModelFacts:
     """What one family of models can do.
 
     Attributes:
-        match: Pattern of its names, as in a shell (`gpt-5*`).
+        match: Pattern of its names, as in a shell (`acme-large-*`).
         context_window: Most tokens of prompt and answer together, or None when it is not said.
         max_output_tokens: Most tokens of an answer, or None when it is not said.
         input, output: Modalities; see `MODALITIES`.

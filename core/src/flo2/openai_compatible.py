@@ -18,12 +18,12 @@ from flo2.canonical import Usage
 from flo2.dialects.base import Chunk, Decoder, Observed, Profile, ReadUsage
 from flo2.dialects.chat_host import ANY_HOST, ChatHost
 from flo2.dialects.openai_chat import OpenAIChat
-from flo2.dialects.openai_chat.fit import fit
-from flo2.dialects.openai_chat.peek import decode_body
+from flo2.dialects.openai_chat.own_bytes import fit_bytes
 from flo2.dialects.openai_completions import OpenAICompletions
 from flo2.dialects.openai_embeddings import OpenAIEmbeddings, wants_base64, with_base64
 from flo2.dialects.openai_images import OpenAIImageEdits, OpenAIImages
 from flo2.dialects.openai_moderations import OpenAIModerations
+from flo2.dialects.openai_responses import OpenAIInputTokens, OpenAIResponses
 from flo2.dialects.openai_speech import OpenAISpeech
 from flo2.dialects.openai_transcriptions import OpenAITranscriptions, OpenAITranslations
 from flo2.errors import ProviderError
@@ -37,7 +37,9 @@ __all__ = [
     "EMBEDDINGS",
     "IMAGES",
     "IMAGE_EDITS",
+    "INPUT_TOKENS",
     "MODERATIONS",
+    "RESPONSES",
     "SPEECH",
     "TRANSCRIPTIONS",
     "TRANSLATIONS",
@@ -50,14 +52,15 @@ EMBEDDINGS: Final = OpenAIEmbeddings()
 IMAGES: Final = OpenAIImages()
 IMAGE_EDITS: Final = OpenAIImageEdits()
 MODERATIONS: Final = OpenAIModerations()
+RESPONSES: Final = OpenAIResponses()
+INPUT_TOKENS: Final = OpenAIInputTokens()
 SPEECH: Final = OpenAISpeech()
 TRANSCRIPTIONS: Final = OpenAITranscriptions()
 TRANSLATIONS: Final = OpenAITranslations()
 _LIST_LIMIT: Final = 8 << 20
-_decode_fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_any: Final = msgspec.json.Decoder().decode
-_JSON_BODIES: Final = frozenset({CHAT.name, EMBEDDINGS.name})
-_READ: Final = frozenset({"messages", "response_format", "stream_options", "thinking"})
+_JSON_BODIES: Final = frozenset(
+    {CHAT.name, COMPLETIONS.name, EMBEDDINGS.name, IMAGES.name, MODERATIONS.name, SPEECH.name}
+)
 
 
 class OpenAICompatible(HttpProvider):
@@ -76,6 +79,8 @@ class OpenAICompatible(HttpProvider):
         IMAGES.name: "/images/generations",
         IMAGE_EDITS.name: "/images/edits",
         MODERATIONS.name: "/moderations",
+        RESPONSES.name: "/responses",
+        INPUT_TOKENS.name: "/responses/input_tokens",
         SPEECH.name: "/audio/speech",
         TRANSCRIPTIONS.name: "/audio/transcriptions",
         TRANSLATIONS.name: "/audio/translations",
@@ -138,19 +143,9 @@ class OpenAICompatible(HttpProvider):
         """Give the request body; a client's own bytes change where this host differs."""
         body = call.body()
         if self._differs and call.passthrough and call.dialect.name in _JSON_BODIES:
-            return self._adapted(body, self._everywhere(call.model))
+            # The losses were named when the call was checked (`Facts.adapts`).
+            return fit_bytes(body, self._everywhere(call.model))
         return body
-
-    def _adapted(self, body: bytes, profile: Profile) -> bytes:
-        raw: dict[str, msgspec.Raw] = decode_body(body, _decode_fields)
-        # What `fit` does not look into stays the bytes it is.
-        looked = raw.keys() & (_READ | profile.chat.fields.keys())
-        read = {name: decode_body(bytes(raw[name]), _decode_any) for name in looked}
-        # The losses were named when the call was checked (`Facts.adapts`).
-        fitted = fit({**raw, **read}, profile, lambda *_: None)
-        same = {name: raw[name] for name, value in read.items() if fitted.get(name) == value}
-        fitted |= same
-        return body if fitted == raw else msgspec.json.encode(fitted)
 
     def usage_reader(self, call: Call) -> ReadUsage | None:
         """Give the dialect's reader, at a regional host with its region."""
@@ -181,6 +176,10 @@ class OpenAICompatible(HttpProvider):
 
     def embed(self, call: Call) -> AbstractAsyncContextManager[Reply]:
         """Open one attempt at embeddings."""
+        return self.chat(call)
+
+    def count_tokens(self, call: Call) -> AbstractAsyncContextManager[Reply]:
+        """Open one attempt at a count."""
         return self.chat(call)
 
     def make_images(self, call: Call) -> AbstractAsyncContextManager[Reply]:

@@ -18,15 +18,18 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from flo2.dialects.anthropic_messages import AnthropicCountTokens, AnthropicMessages
+from flo2.dialects.gemini import Gemini
 from flo2.dialects.openai_chat import OpenAIChat
 from flo2.dialects.openai_completions import OpenAICompletions
 from flo2.dialects.openai_embeddings import OpenAIEmbeddings
 from flo2.dialects.openai_images import OpenAIImageEdits, OpenAIImages
 from flo2.dialects.openai_moderations import OpenAIModerations
+from flo2.dialects.openai_responses import OpenAIInputTokens, OpenAIResponses
 from flo2.dialects.openai_speech import OpenAISpeech
 from flo2.dialects.openai_transcriptions import OpenAITranscriptions, OpenAITranslations
 from flo2.shell.api import api_routes
 from flo2.shell.dispatch import Dispatch
+from flo2.shell.gemini import GEMINI_PREFIXES, GeminiSurface
 from flo2.shell.guard import Guard, error_body
 from flo2.shell.models import Models
 from flo2.shell.plugin_routes import plugin_routes
@@ -43,6 +46,8 @@ __all__ = ["create_app"]
 _BACKSTOP = 64 << 20
 _SURFACES: Mapping[str, Callable[[], Dialect]] = {
     "/v1/chat/completions": OpenAIChat,
+    "/v1/responses": OpenAIResponses,
+    "/v1/responses/input_tokens": OpenAIInputTokens,
     "/v1/completions": OpenAICompletions,
     "/v1/embeddings": OpenAIEmbeddings,
     "/v1/images/generations": OpenAIImages,
@@ -66,8 +71,8 @@ def create_app(gateway: Gateway, *, lifespan: bool = True) -> ASGIApp:
         lifespan: Enter and leave the gateway with the app. A mounted app's lifespan does not run
             (Starlette), so a host passes False and enters the gateway in its own.
     """
-    openai, anthropic = OpenAIChat(), AnthropicMessages()
-    models = Models(gateway, openai, anthropic, OpenAIChat())
+    models = Models(gateway, OpenAIChat(), AnthropicMessages(), Gemini())
+    below = dict.fromkeys(GEMINI_PREFIXES, GeminiSurface(gateway))
     hot: dict[tuple[str, str], ASGIApp] = {
         ("POST", path): Surface(gateway, make()) for path, make in _SURFACES.items()
     }
@@ -97,6 +102,8 @@ def create_app(gateway: Gateway, *, lifespan: bool = True) -> ASGIApp:
             *(Route(path, app, methods=[method]) for (method, path), app in hot.items()),
             Route("/v1/models", models.answer, methods=["GET"]),
             Route("/v1/models/{id:path}", models.answer, methods=["GET"]),
+            Route("/v1beta/models", models.answer_gemini, methods=["GET"]),
+            Route("/v1beta/models/{id:path}", models.answer_gemini, methods=["GET"]),
             Route("/livez", livez),
             Route("/healthz", livez),
             Route("/readyz", readyz),
@@ -108,7 +115,9 @@ def create_app(gateway: Gateway, *, lifespan: bool = True) -> ASGIApp:
     )
     server = gateway.config.server
     # The surfaces refuse large bodies in their own envelopes; the guard stands behind them.
-    return Guard(Dispatch(hot, ordinary), max_body_bytes=max(_BACKSTOP, 2 * server.max_body_bytes))
+    return Guard(
+        Dispatch(hot, ordinary, below), max_body_bytes=max(_BACKSTOP, 2 * server.max_body_bytes)
+    )
 
 
 async def _not_found(request: Request, _: Exception) -> Response:

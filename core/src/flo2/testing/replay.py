@@ -113,6 +113,7 @@ async def staged(
     providers: Callable[[str], Mapping[str, Mapping[str, Any]]],
     *,
     upstream: FakeUpstream | None = None,
+    plugins: Mapping[str, object] | None = None,
     **config: Any,
 ) -> AsyncIterator[Stage]:
     """Serve a gateway and its upstream on free ports.
@@ -121,13 +122,14 @@ async def staged(
         providers: Gives the `[providers]` table for the upstream's address; the account gets a
             credential for each.
         upstream: What answers; None: one that is told by `Stage.play`.
+        plugins: Plugins in Python, by name.
         config: Further tables, as in `flo2.toml`.
     """
     upstream = FakeUpstream() if upstream is None else upstream
     async with upstream.serving() as upstream_url:
         table = providers(upstream_url)
         given = {**config, "providers": table}
-        async with running(given, credentials=list(table)) as house:
+        async with running(given, credentials=list(table), plugins=plugins) as house:
             ready = anyio.Event()
             sock = listen("127.0.0.1", 0)
             url = f"http://127.0.0.1:{sock.getsockname()[1]}"

@@ -10,10 +10,13 @@ from attrs import evolve
 
 from flo2 import Call, Dialect, Facts, OpenAICompatible, Profile, ProviderError, ReadUsage, Usage
 from flo2.openai_compatible import (
+    CHAT,
     COMPLETIONS,
     IMAGE_EDITS,
     IMAGES,
+    INPUT_TOKENS,
     MODERATIONS,
+    RESPONSES,
     SPEECH,
     TRANSCRIPTIONS,
     TRANSLATIONS,
@@ -29,6 +32,12 @@ _MODEL: Final = re.compile(
 # These continue a text and hold no conversation; all others do the opposite
 # (https://platform.openai.com/docs/models, endpoints of each model, read 2026-11-25).
 _CONTINUES: Final = re.compile(r"(?:ft:)?(?:gpt-3\.5-turbo-instruct|babbage-002|davinci-002)")
+# Audio and search-preview models are at chat completions alone; these others are not there
+# (https://platform.openai.com/docs/models, endpoints of each model, read 2026-11-25).
+_CHATS_ONLY: Final = re.compile(r"-audio|gpt-audio|-search-preview|-search-api")
+_RESPONDS_ONLY: Final = re.compile(
+    r"^(?:o1|o3|gpt-5[.\d]*)-pro(?:-|$)|-codex(?:-|$)|^codex-|computer-use|deep-research"
+)
 # Billed by the characters of the request, which no answer tells; the newer models, billed by
 # tokens, tell them in a stream only (https://platform.openai.com/docs/pricing, read 2026-11).
 _BY_CHARACTER: Final = re.compile(r"tts-1(?:-|$)")
@@ -69,7 +78,11 @@ class OpenAI(OpenAICompatible):
     facts: Facts = evolve(
         OpenAICompatible.facts,
         dialects=(
+            # First, as it alone gives reasoning back to a client of another dialect; a call that
+            # chat completions express better goes there.
+            RESPONSES,
             *OpenAICompatible.facts.dialects,
+            INPUT_TOKENS,
             COMPLETIONS,
             IMAGES,
             IMAGE_EDITS,
@@ -90,7 +103,19 @@ class OpenAI(OpenAICompatible):
             "publishes none of its own, looked for 2026-11-25)"
         ),
     )
-    forward_headers: ClassVar[frozenset[str]] = frozenset({"openai-beta", "x-client-request-id"})
+    # Besides the API's own: what Codex says of its sessions (codex 0.169, seen 2026-11).
+    forward_headers: ClassVar[frozenset[str]] = frozenset(
+        {
+            "openai-beta",
+            "originator",
+            "session-id",
+            "thread-id",
+            "x-client-request-id",
+            "x-codex-beta-features",
+            "x-codex-turn-metadata",
+            "x-codex-window-id",
+        }
+    )
     reply_headers: ClassVar[tuple[str, ...]] = (
         "openai-model",
         "openai-processing-ms",
@@ -122,8 +147,11 @@ class OpenAI(OpenAICompatible):
         does not show it (https://platform.openai.com/docs/pricing, read 2026-11), so without a row
         for the region such a call is unpriced rather than wrong.
         """
-        by_character = call.dialect.name == SPEECH.name and _BY_CHARACTER.match(call.model)
-        own = _characters_of(call) if by_character else None
+        own: ReadUsage | None = None
+        if call.dialect.name == MODERATIONS.name:
+            own = _nothing
+        elif call.dialect.name == SPEECH.name and _BY_CHARACTER.match(call.model):
+            own = _characters_of(call)
         region = self.host.removesuffix(_HOST).rstrip(".")
         if not region or not self.host.endswith("." + _HOST):
             return own
@@ -136,12 +164,18 @@ class OpenAI(OpenAICompatible):
         return read_usage
 
     def speaks(self, model: str) -> tuple[Dialect, ...]:
-        """Give the dialects of one model: it holds a conversation, or it continues a text."""
-        continues = _CONTINUES.match(model) is not None
+        """Give the dialects of one model: not every model is at every endpoint."""
+        chats = {RESPONSES.name, CHAT.name}
+        if _CONTINUES.match(model):
+            chats = {COMPLETIONS.name}
+        elif _CHATS_ONLY.search(model):
+            chats = {CHAT.name}
+        elif _RESPONDS_ONLY.search(model):
+            chats = {RESPONSES.name}
         return tuple(
             dialect
             for dialect in self.facts.dialects
-            if dialect.operation != "chat" or (dialect.name == COMPLETIONS.name) == continues
+            if dialect.operation != "chat" or dialect.name in chats
         )
 
     def knows(self, model: str) -> bool:
@@ -152,6 +186,14 @@ class OpenAI(OpenAICompatible):
         """Give what a model does not take; matters only where a call is translated or rewritten."""
         base = model.removeprefix("ft:")
         return Profile(drops=_SAMPLING if _FIXED_SAMPLING.match(base) else frozenset())
+
+
+def _nothing(raw: Mapping[str, Any]) -> Usage:
+    """Count nothing, as moderation "is free to use".
+
+    Source: https://platform.openai.com/docs/guides/moderation, read 2026-11-25.
+    """
+    return Usage({}, {}, raw, MODERATIONS.name)
 
 
 def _characters_of(call: Call) -> ReadUsage:

@@ -125,8 +125,8 @@ class ProviderSuite(AnswerTests, RequestTests, PluginSuite):
         if operations:
             assert "chat" in operations
             # The method may be inherited: without a dialect of its own nothing leads to it.
-            assert "embed" not in operations or isinstance(provider, Embeds)
-            assert ("count_tokens" in operations) == isinstance(provider, CountsTokens)
+            for name, protocol in _ABILITIES.items():
+                assert name not in operations or isinstance(provider, protocol)
 
     @needs("profile")
     def test_any_name_has_a_profile(self) -> None:

@@ -19,6 +19,7 @@ from flo2.dialects.openai_completions import OpenAICompletions
 from flo2.dialects.openai_embeddings import OpenAIEmbeddings
 from flo2.dialects.openai_images import OpenAIImageEdits, OpenAIImages
 from flo2.dialects.openai_moderations import OpenAIModerations
+from flo2.dialects.openai_responses import OpenAIInputTokens, OpenAIResponses
 from flo2.dialects.openai_speech import OpenAISpeech
 from flo2.dialects.openai_transcriptions import OpenAITranscriptions, OpenAITranslations
 
@@ -46,7 +47,8 @@ class Sample:
         output_total: Tokens of the answer that it tells.
         in_url: Model and stream stand in the URL: no body has them.
         sent: What the host is sent for a client's bytes, where it wants them otherwise.
-        shown: What a client of the dialect sees of `stream`, where the host frames it otherwise.
+        shown: What a client of the dialect sees of `stream` (of `plain`, where there are no
+            streams), where the host writes it otherwise.
         asks_stream: What a client adds to ask for a stream.
         is_form: The request is a form with a file, `model` one of its fields.
         has_parts: Its content is made of parts, as a conversation's is.
@@ -315,6 +317,85 @@ _COMPLETIONS = Sample(
 )
 
 
+_RESPONSES_USAGE = {
+    "input_tokens": 25,
+    "input_tokens_details": {"cached_tokens": 4},
+    "output_tokens": 9,
+    "output_tokens_details": {"reasoning_tokens": 2},
+    "total_tokens": 34,
+}
+_RESPONSE: Mapping[str, Any] = {
+    "id": "resp_1",
+    "object": "response",
+    "created_at": 1_700_000_000,
+    "status": "in_progress",
+    "error": None,
+    "incomplete_details": None,
+    "model": "sample-1",
+    "output": [],
+    "usage": None,
+}
+_SAID: Mapping[str, Any] = {"type": "output_text", "text": TEXT, "annotations": []}
+_ITEM: Mapping[str, Any] = {
+    "type": "message",
+    "id": "msg_1",
+    "status": "in_progress",
+    "role": "assistant",
+    "content": [],
+}
+_ITEM_DONE: Mapping[str, Any] = {**_ITEM, "status": "completed", "content": [_SAID]}
+_RESPONSE_DONE: Mapping[str, Any] = {
+    **_RESPONSE,
+    "status": "completed",
+    "output": [_ITEM_DONE],
+    "usage": _RESPONSES_USAGE,
+}
+_IN_PART: Mapping[str, Any] = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+_RESPONSES = Sample(
+    dialect=OpenAIResponses(),
+    request={
+        "instructions": "Be brief.",
+        "input": [
+            {
+                "role": "user",
+                "content": [{"type": "input_text", "text": "Grüß dich 🌍"}, UNKNOWN_PART],
+            }
+        ],
+        "max_output_tokens": 64,
+        UNKNOWN_FIELD: {"depth": 1},
+    },
+    plain=_dump(_RESPONSE_DONE),
+    error=_CHAT.error,
+    stream=b"".join(
+        _event(f"response.{name}", sequence_number=number, **fields)
+        for number, (name, fields) in enumerate(
+            (
+                ("created", {"response": _RESPONSE}),
+                ("in_progress", {"response": _RESPONSE}),
+                ("output_item.added", {"output_index": 0, "item": _ITEM}),
+                ("content_part.added", {**_IN_PART, "part": {**_SAID, "text": ""}}),
+                ("output_text.delta", {**_IN_PART, "delta": TEXT[:6]}),
+                ("x_invented", {"depth": 3}),
+                ("output_text.delta", {**_IN_PART, "delta": TEXT[6:]}),
+                ("output_text.done", {**_IN_PART, "text": TEXT}),
+                ("content_part.done", {**_IN_PART, "part": _SAID}),
+                ("output_item.done", {"output_index": 0, "item": _ITEM_DONE}),
+                ("completed", {"response": _RESPONSE_DONE}),
+            )
+        )
+    ),
+    input_total=25,
+    output_total=9,
+)
+
+_INPUT_TOKENS = Sample(
+    dialect=OpenAIInputTokens(),
+    request={key: value for key, value in _RESPONSES.request.items() if key != "max_output_tokens"},
+    plain=_dump({"object": "response.input_tokens", "input_tokens": 25}),
+    error=_CHAT.error,
+)
+
+
 def _data(kind: str, **fields: Any) -> bytes:
     return b"data: " + _dump({"type": kind, **fields}) + b"\n\n"
 
@@ -346,6 +427,7 @@ _MODERATIONS = Sample(
     request={"input": "Grüß dich 🌍", UNKNOWN_FIELD: 1},
     plain=_dump({"id": "modr-1", "model": "sample-1", "results": [{"flagged": False}]}),
     error=_CHAT.error,
+    tells_usage=False,
 )
 _SPEECH = Sample(
     dialect=OpenAISpeech(),
@@ -398,6 +480,15 @@ _OPERATIONS = (
 
 SAMPLES: Mapping[str, Sample] = {
     sample.dialect.name: sample
-    for sample in (_CHAT, _EMBEDDINGS, _MESSAGES, _COUNT, _COMPLETIONS, *_OPERATIONS)
+    for sample in (
+        _CHAT,
+        _RESPONSES,
+        _INPUT_TOKENS,
+        _EMBEDDINGS,
+        _MESSAGES,
+        _COUNT,
+        _COMPLETIONS,
+        *_OPERATIONS,
+    )
 }
 """By the dialect's name."""

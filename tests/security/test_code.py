@@ -74,6 +74,7 @@ MAY_REVEAL = {
     "plugins/provider-vertex/src/flo2_provider_vertex/provider.py",
     "plugins/provider-azure/src/flo2_provider_azure/provider.py",
     "plugins/provider-cohere/src/flo2_provider_cohere/provider.py",
+    "plugins/provider-google/src/flo2_provider_google/provider.py",
 }
 
 

@@ -56,8 +56,8 @@ class Gemini:
     """`POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent?alt=sse`.
 
     Stateless: one instance serves every call. The model and the wish for a stream stand in the URL,
-    so a peek knows neither. Three words of `Profile.drops` change how a foreign request is written:
-    `MEDIA_IN_RESULTS`, `PLACEHOLDER`, `THINKING_OFF`.
+    so a peek knows neither. Four words of `Profile.drops` change how a foreign request is written:
+    `MEDIA_IN_RESULTS`, `PLACEHOLDER`, `THINKING_MINIMAL`, `THINKING_OFF`.
     """
 
     name = NAME

@@ -14,7 +14,7 @@ from flo2.canonical import ReasoningOptions, Request, ResponseFormat
 from flo2.dialects.base import Profile
 from flo2.dialects.gemini.part_render import PartWriter
 from flo2.dialects.gemini.schemas import SpelledSchema
-from flo2.dialects.gemini.vocabulary import THINKING_OFF
+from flo2.dialects.gemini.vocabulary import THINKING_MINIMAL, THINKING_OFF
 
 __all__ = ["render_generation", "render_tool_config"]
 
@@ -123,6 +123,9 @@ def _how_much(options: ReasoningOptions, out: PartWriter, profile: Profile) -> B
     elif effort is not None and effort not in _LEVELS:
         out.lose("reasoning_effort", f"{effort!r} is no effort of this API")
         effort = None
+    if effort == "minimal" and THINKING_MINIMAL in profile.drops:
+        out.lose("reasoning_effort", "'minimal' is sent as 'low'", "note")
+        effort = "low"
     if options.budget_tokens is not None:
         if effort is not None:
             out.lose("reasoning_effort", "the budget of tokens is sent alone", "note")

@@ -17,13 +17,18 @@ from flo2.dialects.gemini.message_render import render_messages
 from flo2.dialects.gemini.options_render import render_generation, render_tool_config
 from flo2.dialects.gemini.part_render import PartWriter
 from flo2.dialects.gemini.schemas import SpelledSchema
-from flo2.dialects.gemini.vocabulary import MEDIA_IN_RESULTS, PLACEHOLDER, THINKING_OFF
+from flo2.dialects.gemini.vocabulary import (
+    MEDIA_IN_RESULTS,
+    PLACEHOLDER,
+    THINKING_MINIMAL,
+    THINKING_OFF,
+)
 
 __all__ = ["WORDS", "render_request"]
 
 Body = dict[str, Any]
 
-WORDS: Final = frozenset({MEDIA_IN_RESULTS, PLACEHOLDER, THINKING_OFF})
+WORDS: Final = frozenset({MEDIA_IN_RESULTS, PLACEHOLDER, THINKING_MINIMAL, THINKING_OFF})
 """Words of `Profile.drops` that change how a foreign request is written and drop no field."""
 
 _FREE_TEXT: Final[Mapping[str, Any]] = {

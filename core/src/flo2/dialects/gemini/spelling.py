@@ -43,7 +43,7 @@ def message(value: Any, path: str) -> Mapping[str, Any]:
         InvalidRequest: it is no object.
     """
     fields = expect(value, dict, path)
-    if any(each is None or "_" in key for key, each in fields.items()):
+    if "_" in "".join(fields) or None in fields.values():
         known: Mapping[Any, str] = _CAMEL
         return {known.get(key, key): each for key, each in fields.items() if each is not None}
     return fields

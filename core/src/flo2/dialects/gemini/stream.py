@@ -25,6 +25,7 @@ _NOTHING: Final = Chunk(b"")
 # A quote inside of JSON text is escaped, so each of these is a key (or a whole string, which is
 # then looked at for nothing).
 _TELLING: Final = (b'"finishReason"', b'"groundingMetadata"', b'"promptFeedback"', b'"error"')
+_BLANK: Final = (b"\r\n\r\n", b"\n\n")
 _USAGE: Final = b'"usageMetadata"'
 
 
@@ -49,6 +50,17 @@ class StreamDecoder:
 
     def feed(self, data: bytes) -> Chunk:
         """Take the next bytes of the body; give all frames that are now complete."""
+        # A read that is whole frames of plain content passes as it is: the common case.
+        if (
+            not self._full
+            and self._reader.is_warm
+            and self._parser.idle
+            and data.endswith(_BLANK)
+            and not any(key in data for key in _TELLING)
+        ):
+            if _USAGE in data:
+                self._unread = data.replace(b"\n", b" ")
+            return Chunk(data)
         try:
             frames = self._parser.feed(data)
         except ResponseTooLarge as exc:
@@ -93,7 +105,7 @@ class StreamDecoder:
                 return
         elif not self._full and reader.is_warm and not any(key in data for key in _TELLING):
             if _USAGE in data:
-                self._unread = data
+                self._unread = data.replace(b"\n", b" ")
             return
         try:
             payload = loads(data)
@@ -114,7 +126,7 @@ class StreamDecoder:
             return
         payload: Any
         try:
-            payload = loads(self._unread)
+            payload = loads(_last_frame(self._unread))
         except ValueError:
             payload = None
         self._unread = None
@@ -125,6 +137,13 @@ class StreamDecoder:
         if self.observed.error is None:
             self._catch_up(out)
             self._reader.fail(error, out)
+
+
+def _last_frame(data: bytes) -> bytes:
+    """Give the data of the last frame with usage; a line end inside of JSON is escaped."""
+    end = data.rindex(_USAGE)
+    start = data.rfind(b"\ndata:", 0, end) + 1
+    return data[start:].partition(b"\n")[0].removeprefix(b"data:")
 
 
 class BodyDecoder:

@@ -19,6 +19,7 @@ __all__ = [
     "MEDIA_IN_RESULTS",
     "NAME",
     "PLACEHOLDER",
+    "THINKING_MINIMAL",
     "THINKING_OFF",
     "WORD_OF",
 ]
@@ -35,6 +36,9 @@ MEDIA_IN_RESULTS: Final = "functionResponse.parts"
 """As a word of `Profile.drops`: the model takes no media inside a function response (before Gemini
 3: https://ai.google.dev/gemini-api/docs/function-calling, "Multimodal function responses", read
 2026-11-25); they then stand beside it, in the same turn."""
+
+THINKING_MINIMAL: Final = "thinkingLevel.MINIMAL"
+"""As a word of `Profile.drops`: the least that the model can be asked to think is `LOW`."""
 
 THINKING_OFF: Final = "thinkingConfig.off"
 """As a word of `Profile.drops`: the model always thinks; asked not to, it thinks least."""

@@ -1,0 +1,72 @@
+"""Requests and answers in Google's dialects, small and awkward, for the provider suite.
+
+Written for this project; no recorded traffic is in them. Imports: dialects, testing.suites.samples.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flo2.dialects.gemini import Gemini, GeminiCountTokens
+from flo2.testing.suites.samples import TEXT, UNKNOWN_FIELD, UNKNOWN_PART, Sample
+
+__all__ = ["GEMINI_SAMPLES"]
+
+_USAGE = {
+    "promptTokenCount": 25,
+    "cachedContentTokenCount": 4,
+    "candidatesTokenCount": 7,
+    "thoughtsTokenCount": 2,
+    "totalTokenCount": 34,
+}
+
+
+def _dump(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _answer(text: str, finish: str | None = None) -> dict[str, Any]:
+    ending = {} if finish is None else {"finishReason": finish}
+    content = {"role": "model", "parts": [{"text": text}]}
+    return {
+        "candidates": [{"content": content, "index": 0, **ending}],
+        "usageMetadata": _USAGE,
+        "modelVersion": "sample-1",
+        "responseId": "r1",
+    }
+
+
+def _event(value: Any) -> bytes:
+    return b"data: " + _dump(value) + b"\r\n\r\n"
+
+
+_ERROR = _dump({"error": {"code": 400, "message": "it failed", "status": "INVALID_ARGUMENT"}})
+_CONTENT = Sample(
+    dialect=Gemini(),
+    request={
+        "systemInstruction": {"parts": [{"text": "Be brief."}]},
+        "contents": [{"role": "user", "parts": [{"text": "Grüß dich 🌍"}, UNKNOWN_PART]}],
+        "generationConfig": {"maxOutputTokens": 64},
+        UNKNOWN_FIELD: {"depth": 1},
+    },
+    plain=_dump(_answer(TEXT, "STOP")),
+    error=_ERROR,
+    stream=_event(_answer(TEXT[:6])) + b": note\r\n\r\n" + _event(_answer(TEXT[6:], "STOP")),
+    input_total=25,
+    output_total=9,
+    in_url=True,
+)
+_COUNT = Sample(
+    dialect=GeminiCountTokens(),
+    request={"contents": _CONTENT.request["contents"]},
+    plain=_dump({"totalTokens": 25}),
+    error=_ERROR,
+    in_url=True,
+)
+
+GEMINI_SAMPLES: Mapping[str, Sample] = {
+    sample.dialect.name: sample for sample in (_CONTENT, _COUNT)
+}
+"""By the dialect's name."""

@@ -15,6 +15,7 @@ from flo2.testing.upstream import FakeUpstream, Scripted
 
 DONE = "The file is written."
 IDLE = "Nothing to do."
+EXPECTED = "Expected the reasoning that led to this call"
 
 
 def frame(data, event=None):
@@ -28,6 +29,12 @@ def plain(value):
     return Scripted(200, headers, (body,), chunked=False)
 
 
+def refused(value, message):
+    value["error"]["message"] = message
+    body = json.dumps(value).encode()
+    return Scripted(400, (("content-type", "application/json"),), (body,))
+
+
 def stream(frames):
     return Scripted(200, (("content-type", "text/event-stream"),), tuple(frames))
 
@@ -38,12 +45,13 @@ class ScriptedModel(FakeUpstream):
     Attributes:
         file: What is to be written, and `text` what into it.
         calls: Names of the tools it called.
+        returned: How many of its calls came back with the reasoning that led to them.
     """
 
     def __init__(self, file, text):
         super().__init__()
         self.file, self.text = file, text
-        self.calls = []
+        self.calls, self.returned = [], 0
         self._number = 0
 
     def take(self, received):
@@ -98,6 +106,8 @@ class ScriptedModel(FakeUpstream):
         tools = [(tool["name"], "function") for tool in body.get("tools", [])]
         step = self.step(tools, answered)
         thinks = (body.get("thinking") or {}).get("type") in {"enabled", "adaptive"}
+        if thinks and not self._thinking_is_back(body["messages"]):
+            return refused({"type": "error", "error": {"type": "invalid_request_error"}}, EXPECTED)
         blocks = []
         if thinks:
             seal = f"seal-{self._number}"
@@ -121,6 +131,18 @@ class ScriptedModel(FakeUpstream):
         if not body.get("stream"):
             return plain(message)
         return stream(self._anthropic_frames(message))
+
+    def _thinking_is_back(self, messages):
+        """Whether what was thought stands before each call, under its own seal, as the API wants."""
+        for message in messages:
+            blocks = message["content"] if isinstance(message["content"], list) else []
+            kinds = [block["type"] for block in blocks]
+            if message["role"] == "assistant" and "tool_use" in kinds:
+                self.returned += 1
+                first = blocks[0]
+                if first["type"] != "thinking" or not first["signature"].startswith("seal-"):
+                    return False
+        return True
 
     @staticmethod
     def _in_earlier_turns(messages):
@@ -213,6 +235,8 @@ class ScriptedModel(FakeUpstream):
 
     def _responses(self, body):
         items = body["input"] if isinstance(body["input"], list) else []
+        if (body.get("reasoning") or {}).get("effort") and not self._reasoning_is_back(items):
+            return refused({"error": {"type": "invalid_request_error"}}, EXPECTED)
         answered = any(str(each.get("type", "")).endswith("_call_output") for each in items)
         step = self.step([*_offered(body.get("tools", []))], answered)
         output = []
@@ -260,6 +284,18 @@ class ScriptedModel(FakeUpstream):
         if not body.get("stream"):
             return plain(response)
         return stream(_response_frames(response))
+
+    def _reasoning_is_back(self, items):
+        """Whether a reasoning item of ours stands before each call."""
+        kinds = [each.get("type") for each in items]
+        for place, kind in enumerate(kinds):
+            if kind in {"function_call", "custom_tool_call"}:
+                self.returned += 1
+                before = items[place - 1] if place else {}
+                sealed = before.get("encrypted_content") or ""
+                if before.get("type") != "reasoning" or not sealed.startswith("sealed-"):
+                    return False
+        return True
 
 
 def _offered(tools):

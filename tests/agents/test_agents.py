@@ -100,6 +100,7 @@ async def test_an_agent_finishes_its_task(agent, provider, scripted, tmp_path):
     assert "The file is written." in said
     assert model.file.read_text().strip() == model.text
     assert len(model.calls) == 1
+    assert model.returned >= 1
     chats = [each for each in entries if each.intent.provider == provider and each.intent.api]
     assert {each.status for each in entries} <= {"settled", "unpriced"}, entries
     assert len(chats) == len(entries) == len(model.requests)

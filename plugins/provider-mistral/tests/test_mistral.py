@@ -12,7 +12,7 @@ from flo2.dialects.anthropic_messages import AnthropicMessages
 from flo2.openai_compatible import CHAT, EMBEDDINGS
 from flo2.testing import FakeUpstream
 from flo2_provider_mistral import Mistral
-from flo2_provider_mistral.usage import read_usage
+from flo2_provider_mistral.usage import read_transcript, read_usage
 
 HI = [{"role": "user", "content": "hi"}]
 THINKING = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
@@ -338,3 +338,26 @@ def test_audio_that_does_not_add_up_is_a_problem():
 )
 def test_it_knows_its_names(model, known):
     assert make().knows(model) is known
+
+
+@pytest.mark.parametrize(
+    ("raw", "quantities", "problem"),
+    [
+        (
+            {
+                "prompt_audio_seconds": 3,
+                "prompt_tokens": 5,
+                "completion_tokens": 20,
+                "total_tokens": 400,
+                "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 375},
+            },
+            {"input_tokens": 5, "output_tokens": 20, "input_seconds": 3},
+            None,
+        ),
+        ({"input_tokens": 5}, {}, "audio 0 + text 0 is not input_tokens 5"),
+    ],
+)
+def test_a_transcript_is_counted_as_a_chat_with_audio_is(raw, quantities, problem):
+    usage = read_transcript(raw)
+    assert (usage.quantities, usage.problem) == (quantities, problem)
+    assert (usage.dialect, usage.raw) == ("openai.transcriptions", raw)

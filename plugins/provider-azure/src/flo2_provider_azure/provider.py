@@ -19,6 +19,13 @@ from flo2 import (
     Services,
     Usage,
 )
+from flo2.openai_compatible import (
+    IMAGE_EDITS,
+    IMAGES,
+    SPEECH,
+    TRANSCRIPTIONS,
+    TRANSLATIONS,
+)
 
 __all__ = ["Azure", "DeploymentType"]
 
@@ -39,6 +46,14 @@ class Azure(OpenAICompatible):
     kind: ClassVar[str] = "azure"
     facts: Facts = evolve(
         OpenAICompatible.facts,
+        dialects=(
+            *OpenAICompatible.facts.dialects,
+            IMAGES,
+            IMAGE_EDITS,
+            SPEECH,
+            TRANSCRIPTIONS,
+            TRANSLATIONS,
+        ),
         key_env="AZURE_OPENAI_API_KEY",
         cancel_semantics="stops",
         cancel_source=(

@@ -8,6 +8,7 @@ from typing import ClassVar
 from attrs import evolve
 
 from flo2 import ChatHost, Facts, OpenAICompatible
+from flo2.openai_compatible import COMPLETIONS, IMAGES, SPEECH, TRANSCRIPTIONS, TRANSLATIONS
 
 __all__ = ["DeepInfra"]
 
@@ -22,6 +23,14 @@ class DeepInfra(OpenAICompatible):
     base_url: ClassVar[str] = "https://api.deepinfra.com/v1/openai"
     facts: Facts = evolve(
         OpenAICompatible.facts,
+        dialects=(
+            *OpenAICompatible.facts.dialects,
+            COMPLETIONS,
+            IMAGES,
+            SPEECH,
+            TRANSCRIPTIONS,
+            TRANSLATIONS,
+        ),
         # Its own examples say DEEPINFRA_TOKEN; what its integrations export is this one
         # (https://vercel.com/marketplace/deepinfra/api-token, read 2026-11-25).
         key_env="DEEPINFRA_API_KEY",

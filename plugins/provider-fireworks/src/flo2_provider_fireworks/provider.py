@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 from attrs import evolve
 
 from flo2 import Call, Decoder, Facts, OpenAICompatible, Usage
-from flo2.openai_compatible import CHAT
+from flo2.openai_compatible import CHAT, COMPLETIONS
 
 __all__ = ["Fireworks"]
 
@@ -25,6 +25,7 @@ class Fireworks(OpenAICompatible):
     base_url: ClassVar[str] = "https://api.fireworks.ai/inference/v1"
     facts: Facts = evolve(
         OpenAICompatible.facts,
+        dialects=(*OpenAICompatible.facts.dialects, COMPLETIONS),
         key_env="FIREWORKS_API_KEY",
         cancel_semantics="stops",
         cancel_source=(

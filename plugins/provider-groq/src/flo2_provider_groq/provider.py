@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Final
 
 from flo2 import Call, ChatHost, Facts, OpenAICompatible, ProviderError, ReadUsage
-from flo2.openai_compatible import CHAT
+from flo2.openai_compatible import CHAT, SPEECH, TRANSCRIPTIONS, TRANSLATIONS
 from flo2_provider_groq.usage import read_usage
 
 __all__ = ["Groq"]
@@ -29,7 +29,7 @@ class Groq(OpenAICompatible):
     kind: ClassVar[str] = "groq"
     base_url: ClassVar[str] = "https://api.groq.com/openai/v1"
     facts: Facts = Facts(
-        dialects=(CHAT,),
+        dialects=(CHAT, SPEECH, TRANSCRIPTIONS, TRANSLATIONS),
         key_env="GROQ_API_KEY",
         cancel_semantics="runs_to_end",
         cancel_source=(

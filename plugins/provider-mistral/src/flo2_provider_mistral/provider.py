@@ -9,9 +9,9 @@ from typing import ClassVar, Final
 from attrs import evolve
 
 from flo2 import Call, ChatHost, Facts, OpenAICompatible, ReadUsage
-from flo2.openai_compatible import CHAT
+from flo2.openai_compatible import CHAT, MODERATIONS, SPEECH, TRANSCRIPTIONS
 from flo2_provider_mistral.parts import audio_part, file_part
-from flo2_provider_mistral.usage import read_usage
+from flo2_provider_mistral.usage import read_transcript, read_usage
 
 __all__ = ["Mistral"]
 
@@ -33,6 +33,7 @@ class Mistral(OpenAICompatible):
     base_url: ClassVar[str] = "https://api.mistral.ai/v1"
     facts: Facts = evolve(
         OpenAICompatible.facts,
+        dialects=(*OpenAICompatible.facts.dialects, MODERATIONS, SPEECH, TRANSCRIPTIONS),
         key_env="MISTRAL_API_KEY",
         cancel_semantics="runs_to_end",
         cancel_source=(
@@ -90,9 +91,9 @@ class Mistral(OpenAICompatible):
     )
 
     def usage_reader(self, call: Call) -> ReadUsage | None:
-        """Give Mistral's own reader for chats."""
-        own = call.dialect.name == CHAT.name
-        return self.regional(read_usage if own else call.dialect.read_usage)
+        """Give Mistral's own readers for chats and transcripts."""
+        own = {CHAT.name: read_usage, TRANSCRIPTIONS.name: read_transcript}
+        return self.regional(own.get(call.dialect.name, call.dialect.read_usage))
 
     def knows(self, model: str) -> bool:
         """Say whether a bare model name is Mistral's."""

@@ -12,9 +12,9 @@ from typing import Any
 from attrs import evolve
 
 from flo2 import Usage
-from flo2.openai_compatible import CHAT
+from flo2.openai_compatible import CHAT, TRANSCRIPTIONS
 
-__all__ = ["read_usage"]
+__all__ = ["read_transcript", "read_usage"]
 
 
 def read_usage(raw: Mapping[str, Any]) -> Usage:
@@ -38,6 +38,15 @@ def read_usage(raw: Mapping[str, Any]) -> Usage:
             quantities["input_audio_tokens"] = heard
         usage = evolve(usage, quantities=quantities)
     return usage
+
+
+def read_transcript(raw: Mapping[str, Any]) -> Usage:
+    """Normalise a transcript's usage object, which is a chat's; never raises.
+
+    5 + 375 + 20 = total 400, and three seconds (recordings/mistral …labels-segments).
+    """
+    usage = read_usage(raw) if "prompt_tokens" in raw else TRANSCRIPTIONS.read_usage(raw)
+    return evolve(usage, dialect=TRANSCRIPTIONS.name)
 
 
 def _heard(raw: Mapping[str, Any]) -> int:

@@ -9,12 +9,14 @@ from attrs import evolve, frozen
 
 from flo2 import ConfigError, Facts, OpenAICompatible, Services
 from flo2.dialects.chat_host import ChatHost
+from flo2.openai_compatible import COMPLETIONS
 
 __all__ = ["Ollama", "OllamaCloud"]
 
 _CLOUD: Final = "ollama.com"
 _STOPS: Final = evolve(
     OpenAICompatible.facts,
+    dialects=(*OpenAICompatible.facts.dialects, COMPLETIONS),
     cancel_semantics="stops",
     cancel_source=(
         "https://github.com/ollama/ollama/issues/2876: 'If you abort the request Ollama will stop "

@@ -7,6 +7,7 @@ from typing import ClassVar
 from attrs import evolve
 
 from flo2 import Call, Facts, OpenAICompatible, ReadUsage
+from flo2.openai_compatible import COMPLETIONS, TRANSCRIPTIONS
 from flo2_provider_openrouter.usage import reader
 
 __all__ = ["OpenRouter"]
@@ -23,6 +24,7 @@ class OpenRouter(OpenAICompatible):
     base_url: ClassVar[str] = "https://openrouter.ai/api/v1"
     facts: Facts = evolve(
         OpenAICompatible.facts,
+        dialects=(*OpenAICompatible.facts.dialects, COMPLETIONS, TRANSCRIPTIONS),
         key_env="OPENROUTER_API_KEY",
         reseller=True,
         # It stops where the provider behind it does, and which one that is, only the answer says:

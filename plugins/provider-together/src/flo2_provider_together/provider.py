@@ -8,6 +8,7 @@ from typing import ClassVar
 from attrs import evolve
 
 from flo2 import Facts, OpenAICompatible
+from flo2.openai_compatible import COMPLETIONS, IMAGES, SPEECH, TRANSCRIPTIONS, TRANSLATIONS
 
 __all__ = ["Together"]
 
@@ -19,6 +20,14 @@ class Together(OpenAICompatible):
     base_url: ClassVar[str] = "https://api.together.ai/v1"
     facts: Facts = evolve(
         OpenAICompatible.facts,
+        dialects=(
+            *OpenAICompatible.facts.dialects,
+            COMPLETIONS,
+            IMAGES,
+            SPEECH,
+            TRANSCRIPTIONS,
+            TRANSLATIONS,
+        ),
         key_env="TOGETHER_API_KEY",
         cancel_semantics="stops",
         cancel_source=(

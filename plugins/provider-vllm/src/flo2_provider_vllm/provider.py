@@ -8,6 +8,7 @@ from attrs import evolve, frozen
 
 from flo2 import Facts, OpenAICompatible
 from flo2.dialects.chat_host import ChatHost
+from flo2.openai_compatible import COMPLETIONS, TRANSCRIPTIONS, TRANSLATIONS
 
 __all__ = ["VLLM"]
 
@@ -23,6 +24,12 @@ class VLLM(OpenAICompatible):
     kind: ClassVar[str] = "vllm"
     facts: Facts = evolve(
         OpenAICompatible.facts,
+        dialects=(
+            *OpenAICompatible.facts.dialects,
+            COMPLETIONS,
+            TRANSCRIPTIONS,
+            TRANSLATIONS,
+        ),
         needs_key=False,
         key_env="VLLM_API_KEY",
         cancel_semantics="stops",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Final
 
 from flo2 import Call, Facts, OpenAICompatible, Profile, ProviderError, ReadUsage
-from flo2.openai_compatible import CHAT
+from flo2.openai_compatible import CHAT, IMAGE_EDITS, IMAGES
 from flo2_provider_xai.usage import read_usage
 
 __all__ = ["XAI"]
@@ -38,7 +38,7 @@ class XAI(OpenAICompatible):
     kind: ClassVar[str] = "xai"
     base_url: ClassVar[str] = "https://api.x.ai/v1"
     facts: Facts = Facts(
-        dialects=(CHAT,),
+        dialects=(CHAT, IMAGES, IMAGE_EDITS),
         key_env="XAI_API_KEY",
         cancel_semantics="stops",
         cancel_source=(

@@ -630,6 +630,13 @@ def test_finish_reasons(reason, word):
     assert ours[-2]["delta"]["stop_reason"] == "brand_new"
 
 
+@pytest.mark.parametrize("reason", ["stop", "other", "tool_calls"])
+def test_a_call_ends_in_tool_use(reason):
+    # Gemini says UNEXPECTED_TOOL_CALL with a call; clients act on `tool_use` only.
+    data, _, _ = encode(Start("i", "m"), PartStart(0, ToolCall("a", "f", "{}")), Finish(reason))
+    assert data[-2]["delta"]["stop_reason"] == "tool_use"
+
+
 def test_a_refusal_in_words_is_text_and_a_refusal():
     data, _, _ = encode(
         Start("i", "m"), PartStart(0, Refusal("I ")), PartDelta(0, "won't"), Finish("stop")

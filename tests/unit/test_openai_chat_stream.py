@@ -481,64 +481,6 @@ def test_foreign_stream_is_written_and_its_losses_are_named():
     assert losses == FOREIGN_LOSSES
 
 
-def pieces(frames):
-    """Give index, id and arguments of each piece of a call."""
-    return [
-        (piece["index"], piece.get("id"), piece["function"]["arguments"])
-        for each in deltas(frames)
-        for piece in each.get("tool_calls", ())
-    ]
-
-
-def test_calls_that_alternate_come_out_one_after_the_other():
-    frames, _ = encode(
-        PartStart(0, ToolCall("a", "f", "")),
-        PartStart(1, ToolCall("b", "g", "")),
-        PartDelta(1, "{}"),
-        PartStart(2, ToolCall("c", "h", "")),
-        PartDelta(0, '{"x":'),
-        PartStop(1),
-        PartDelta(0, "1}"),
-        PartStop(0),
-        Finish("tool_calls"),
-    )
-    assert pieces(frames) == [
-        (0, "a", ""),
-        (0, None, '{"x":'),
-        (0, None, "1}"),
-        (1, "b", ""),
-        (1, None, "{}"),
-        (2, "c", ""),
-        (2, None, "{}"),
-    ]
-
-
-def test_a_whole_call_does_not_hold_the_next_one_back():
-    encoder = DIALECT.encoder(include_usage=False)
-    encoder.feed(PartStart(0, ToolCall("a", "f", '{"x":')))
-    encoder.feed(PartDelta(0, "1}"))
-    assert b'"id":"b"' in encoder.feed(PartStart(1, ToolCall("b", "g", "")))
-    assert encoder.feed(PartStart(2, ToolCall("c", "h", "{}"))) == b""  # b may yet get arguments
-    ended = encoder.feed(PartStop(1))
-    assert (ended.count(b'"arguments":"{}"'), ended.count(b'"id":"c"')) == (2, 1)
-
-
-def test_free_text_is_never_taken_for_whole():
-    encoder = DIALECT.encoder(include_usage=False)
-    encoder.feed(PartStart(0, ToolCall("a", "f", "{}", "custom")))
-    assert encoder.feed(PartStart(1, ToolCall("b", "g", ""))) == b""
-
-
-def test_text_after_a_call_does_not_end_its_arguments():
-    frames, _ = encode(
-        PartStart(0, ToolCall("a", "f", "")),
-        PartStart(1, Text("so")),
-        PartDelta(0, "{}"),
-        Finish("tool_calls"),
-    )
-    assert pieces(frames) == [(0, "a", ""), (0, None, "{}")]
-
-
 def test_foreign_answer_is_written_and_its_losses_are_named():
     rendered = DIALECT.encode_response(fold(FOREIGN, origin="other"))
     assert json.loads(rendered.body) == {

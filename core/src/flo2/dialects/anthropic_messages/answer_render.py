@@ -137,9 +137,10 @@ class AnswerWriter:
             return raw
         if reason == "stop" and self.refused:
             return "refusal"
-        if reason == "stop" and self.called:
-            # OpenAI answers `stop` when the request named the one tool to call; a client of this
-            # dialect runs tools only on `tool_use`.
+        if reason in {"stop", "other"} and self.called:
+            # OpenAI answers `stop` when the request named the one tool to call, Gemini
+            # UNEXPECTED_TOOL_CALL with a call; a client of this dialect runs tools only on
+            # `tool_use`, and a call that stays without a result is refused in its next request.
             return "tool_use"
         return STOP_REASON_OF[reason]
 

@@ -20,7 +20,7 @@ from flo2.canonical import (
 from flo2.dialects.base import Rendered
 from flo2.dialects.openai_chat.aside import aside_fields
 from flo2.dialects.openai_chat.usage import DIALECT, write_usage
-from flo2.dialects.openai_chat.words import annotation_of, finish_word, join_logprobs
+from flo2.dialects.openai_chat.words import annotation_of, finish_word, join_logprobs, logprobs_of
 
 __all__ = ["encode_response"]
 
@@ -51,7 +51,9 @@ def encode_response(response: Response) -> Rendered:
 
 
 def _choice(number: int, choice: Choice, losses: list[Loss], *, own: bool) -> _JSON:
-    message = _message(number, choice, losses)
+    message = _message(number, choice, losses, own=own)
+    path = f"choices[{number}].logprobs"
+    logprobs = (logprobs_of(data, path, losses, own=own) for data in choice.logprobs)
     reason = choice.finish
     word = (
         finish_word(reason, choice.finish_raw, choice.stop_sequence, losses)
@@ -61,13 +63,13 @@ def _choice(number: int, choice: Choice, losses: list[Loss], *, own: bool) -> _J
     written: _JSON = {
         "index": number,
         "message": message,
-        "logprobs": join_logprobs(choice.logprobs),
+        "logprobs": join_logprobs(each for each in logprobs if each is not None),
         "finish_reason": word,
     }
     return {**choice.extras, **written} if own else written
 
 
-def _message(number: int, choice: Choice, losses: list[Loss]) -> _JSON:
+def _message(number: int, choice: Choice, losses: list[Loss], *, own: bool) -> _JSON:
     message: _JSON = {"role": "assistant", "content": None, "refusal": None}
     texts: list[str] = []
     notes: list[_JSON] = []
@@ -81,7 +83,7 @@ def _message(number: int, choice: Choice, losses: list[Loss]) -> _JSON:
                 texts.append(part.text)
                 end = start + len(part.text)
                 found = (
-                    annotation_of(each, start, end, f"{path}.citations", losses)
+                    annotation_of(each, start, end, f"{path}.citations", losses, own=own)
                     for each in part.citations
                 )
                 notes += [each for each in found if each is not None]
@@ -96,7 +98,10 @@ def _message(number: int, choice: Choice, losses: list[Loss]) -> _JSON:
             case Audio():
                 fields = {"id": part.audio_id, "data": part.data, "transcript": part.transcript}
                 audio = {key: value for key, value in fields.items() if value is not None}
-                message["audio"] = {**part.extras, **audio}
+                # A client's types want all of them; with another host's audio there is no id to
+                # refer to it by, and so nothing that could expire later.
+                blank = {} if own else {"id": "", "data": "", "expires_at": 0, "transcript": ""}
+                message["audio"] = {**blank, **part.extras, **audio}
             case Opaque() if (aside := aside_fields(part)) is not None:
                 message |= {key: value for key, value in aside.items() if key not in message}
             case Opaque() if part.dialect == DIALECT:

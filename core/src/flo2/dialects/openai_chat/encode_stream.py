@@ -32,7 +32,7 @@ from flo2.dialects.openai_chat.call_turns import PartEvent
 from flo2.dialects.openai_chat.encode_state import ChoiceState, is_constant, reasoning_delta
 from flo2.dialects.openai_chat.errors import encode_stream_error
 from flo2.dialects.openai_chat.usage import DIALECT, write_usage
-from flo2.dialects.openai_chat.words import annotation_of, finish_word, join_logprobs
+from flo2.dialects.openai_chat.words import annotation_of, finish_word, join_logprobs, logprobs_of
 
 __all__ = ["StreamEncoder"]
 
@@ -94,8 +94,10 @@ class StreamEncoder:
             case LogprobsDelta():
                 # Goes with the content it is about, which comes next.
                 choice = self._choice(event.choice)
-                waiting = (choice.logprobs,) if choice.logprobs is not None else ()
-                choice.logprobs = join_logprobs((*waiting, event.data))
+                path = f"choices[{event.choice}].logprobs"
+                data = logprobs_of(event.data, path, self._losses, own=self._is_own)
+                given = (choice.logprobs, data)
+                choice.logprobs = join_logprobs(each for each in given if each is not None)
                 return b""
             case Finish():
                 return self._finish(event)
@@ -289,7 +291,7 @@ class StreamEncoder:
         choice = self._choice(event.choice)
         path = f"choices[{event.choice}].parts[{event.index}].citations"
         start = choice.starts.get(event.index, 0)
-        note = annotation_of(event.data, start, choice.chars, path, self._losses)
+        note = annotation_of(event.data, start, choice.chars, path, self._losses, own=self._is_own)
         if note is None:
             return b""
         if not self._is_own:

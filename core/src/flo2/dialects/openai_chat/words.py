@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from flo2.canonical import FinishReason, Loss
 
-__all__ = ["annotation_of", "finish_word", "join_logprobs"]
+__all__ = ["annotation_of", "finish_word", "join_logprobs", "logprobs_of"]
 
 _OWN: Final = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 _WORD_OF: Final[Mapping[FinishReason, str]] = {
@@ -39,7 +39,7 @@ def finish_word(
 
 
 def annotation_of(
-    data: Mapping[str, Any], start: int, end: int, path: str, losses: list[Loss]
+    data: Mapping[str, Any], start: int, end: int, path: str, losses: list[Loss], *, own: bool
 ) -> dict[str, Any] | None:
     """Write a citation as an annotation, where it is one or points to a web page.
 
@@ -49,8 +49,9 @@ def annotation_of(
         end: Where it ends.
         path: Where it stands, for the loss.
         losses: Takes what does not fit.
+        own: The citation is one of this dialect, and stays as it is.
     """
-    if "url_citation" in data or data.get("type") in {"file_citation", "file_path"}:
+    if own or "url_citation" in data:
         return dict(data)
     url = data.get("url") or data.get("uri")
     if not isinstance(url, str):
@@ -68,6 +69,20 @@ def annotation_of(
             "end_index": end,
         },
     }
+
+
+def logprobs_of(
+    data: Mapping[str, Any], path: str, losses: list[Loss], *, own: bool
+) -> Mapping[str, Any] | None:
+    """Write log probabilities: this dialect's as they are, those of Responses, which look alike."""
+    if own:
+        return data
+    if isinstance(data.get("content"), list):
+        return {"content": data["content"], "refusal": None}
+    loss = Loss(path, "log probabilities of this kind have no form here")
+    if loss not in losses:
+        losses.append(loss)
+    return None
 
 
 def join_logprobs(pieces: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from attrs import define
+from attrs import define, field
 
 from flo2.testing.validators.findings import Findings, Level, Violation
 from flo2.testing.validators.framing import (
@@ -223,6 +223,7 @@ def _chunks(body: bytes, findings: Findings) -> Iterator[tuple[str, Any]]:
 class _Candidate:
     finish: str | None = None
     streaming_call: bool = False
+    call_ids: list[str] = field(factory=list)
 
 
 class _Answers:
@@ -236,7 +237,6 @@ class _Answers:
         self._last_has_usage = False
         self._blocked = False
         self._failed = False
-        self._call_ids: list[str] = []
 
     def take(self, value: dict[str, Any]) -> None:
         findings = self._findings
@@ -327,9 +327,9 @@ class _Answers:
                 f"{path}.functionCall.id",
                 "is the call's own",
                 identifier,
-                holds=identifier not in self._call_ids,
+                holds=identifier not in candidate.call_ids,
             )
-            self._call_ids.append(identifier)
+            candidate.call_ids.append(identifier)
 
     def close(self) -> None:
         findings = self._findings

@@ -59,7 +59,7 @@ class StreamEncoder:
         self._out = BlockWriter("")
         self._begun = False
         self._ended = False
-        self._open: int | None = None
+        self._open: list[int] = []
         self._parts: dict[int, Part] = {}
         self._usage: Usage | None = None
         self._finish: Finish | None = None
@@ -105,13 +105,13 @@ class StreamEncoder:
             case Annotation():
                 return self._annotation(event)
             case PartStop():
-                return self._stop() if self._open == event.index else b""
+                return self._stop(event.index) if event.index in self._open else b""
 
     def close(self) -> bytes:
         """Render the end: messageStop, then metadata."""
         if self._ended:
             return b""
-        out = self._begin() + self._stop()
+        out = self._begin() + self._stop(*self._open)
         self._ended = True
         finish, extras = self._finish, {}
         if finish is not None and self._out.own:
@@ -130,14 +130,13 @@ class StreamEncoder:
         self._begun = True
         return _event("messageStart", role="assistant")
 
-    def _stop(self) -> bytes:
-        if self._open is None:
-            return b""
-        index, self._open = self._open, None
-        return _event("contentBlockStop", contentBlockIndex=index)
+    def _stop(self, *indices: int) -> bytes:
+        """End blocks; one that its dialect does not end stays open, as it may go on."""
+        self._open = [index for index in self._open if index not in indices]
+        return b"".join(_event("contentBlockStop", contentBlockIndex=index) for index in indices)
 
     def _start(self, index: int, part: Part) -> bytes:
-        out = self._stop()
+        out = b""
         path = f"content[{index}]"
         match part:
             case Opaque() if part.dialect == NAME:
@@ -149,7 +148,8 @@ class StreamEncoder:
             case _:
                 self._out.lose(path, f"an answer holds no {type(part).__name__.lower()} here")
                 return out
-        self._parts[index], self._open = part, index
+        self._parts[index] = part
+        self._open.append(index)
         match part:
             case ToolCall():
                 call = {"toolUseId": part.id, "name": part.name}

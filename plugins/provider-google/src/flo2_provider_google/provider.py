@@ -1,4 +1,4 @@
-"""Google's Gemini API. Imports: flo2, its codec of generateContent."""
+"""Google's Gemini API. Imports: flo2, its codecs of generateContent and of embeddings."""
 
 from __future__ import annotations
 
@@ -20,11 +20,14 @@ from flo2 import (
     Reply,
 )
 from flo2.dialects.gemini import Gemini, GeminiCountTokens, profile_of
+from flo2.dialects.gemini_embed import GeminiBatchEmbed, GeminiEmbed
 
 __all__ = ["Google"]
 
 CONTENT: Final = Gemini()
 COUNT_TOKENS: Final = GeminiCountTokens()
+EMBED: Final = GeminiEmbed()
+BATCH_EMBED: Final = GeminiBatchEmbed()
 
 _KEY: Final = "x-goog-api-key"
 _LIST_LIMIT: Final = 8 << 20
@@ -44,7 +47,7 @@ class Google(HttpProvider):
     kind: ClassVar[str] = "google"
     base_url: ClassVar[str] = "https://generativelanguage.googleapis.com/v1beta"
     facts: Facts = Facts(
-        dialects=(CONTENT, COUNT_TOKENS),
+        dialects=(CONTENT, COUNT_TOKENS, BATCH_EMBED, EMBED),
         key_env="GEMINI_API_KEY",
         cancel_semantics="runs_to_end",
         cancel_source=(
@@ -59,6 +62,8 @@ class Google(HttpProvider):
     paths: ClassVar[Mapping[str, str]] = {
         CONTENT.name: "generateContent",
         COUNT_TOKENS.name: "countTokens",
+        BATCH_EMBED.name: "batchEmbedContents",
+        EMBED.name: "embedContent",
     }
     """Dialect name → verb of a model."""
 
@@ -84,6 +89,10 @@ class Google(HttpProvider):
 
     def count_tokens(self, call: Call) -> AbstractAsyncContextManager[Reply]:
         """Open one attempt at a count; it is free."""
+        return self.chat(call)
+
+    def embed(self, call: Call) -> AbstractAsyncContextManager[Reply]:
+        """Open one attempt at embeddings; older models do not tell what they use."""
         return self.chat(call)
 
     def knows(self, model: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flo2.dialects.gemini import Gemini, GeminiCountTokens
+from flo2.dialects.gemini_embed import GeminiBatchEmbed, GeminiEmbed
 from flo2.testing.suites.samples import TEXT, UNKNOWN_FIELD, UNKNOWN_PART, Sample
 
 __all__ = ["GEMINI_SAMPLES"]
@@ -66,7 +67,27 @@ _COUNT = Sample(
     in_url=True,
 )
 
+_EMBEDDED = {"content": {"parts": [{"text": "Grüß dich 🌍"}]}, UNKNOWN_FIELD: 1}
+_EMBED_USAGE = {"promptTokenCount": 5}
+_EMBED = Sample(
+    dialect=GeminiEmbed(),
+    request=_EMBEDDED,
+    plain=_dump({"embedding": {"values": [0.5, -0.25]}, "usageMetadata": _EMBED_USAGE}),
+    error=_ERROR,
+    input_total=5,
+    in_url=True,
+)
+_BATCH = Sample(
+    dialect=GeminiBatchEmbed(),
+    request={"requests": [{"model": "models/as-the-client-says", **_EMBEDDED}]},
+    plain=_dump({"embeddings": [{"values": [0.5, -0.25]}], "usageMetadata": _EMBED_USAGE}),
+    error=_ERROR,
+    input_total=5,
+    in_url=True,
+    sent=lambda body: _dump(json.loads(body)),
+)
+
 GEMINI_SAMPLES: Mapping[str, Sample] = {
-    sample.dialect.name: sample for sample in (_CONTENT, _COUNT)
+    sample.dialect.name: sample for sample in (_CONTENT, _COUNT, _EMBED, _BATCH)
 }
 """By the dialect's name."""

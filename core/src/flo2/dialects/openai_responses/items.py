@@ -80,6 +80,7 @@ class ItemReader:
         self._items: dict[Any, JSON] = {}
         self._pieces: dict[Any, _Piece] = {}
         self._contents: dict[tuple[Any, Any], _Piece] = {}
+        self._said: set[Any] = set()  # messages of which a content part has begun
         self._handlers: Mapping[str, Callable[[JSON, list[Event]], None]] = {
             "response.output_text.delta": self._text_delta,
             "response.refusal.delta": self._text_delta,
@@ -223,7 +224,8 @@ class ItemReader:
         piece = self._contents.get(key)
         if piece is None:
             piece = self._contents[key] = self._take()
-            if not any(other[0] == at for other in self._contents if other != key):
+            if at not in self._said:
+                self._said.add(at)
                 piece.extras = self._item_extras(self._items.get(at, {}))
             made: Part = Text("", extras=piece.extras)
             if part.get("type") == "refusal":

@@ -169,6 +169,7 @@ class CallItem(_Growing):
         self._word = "custom_tool_call_input" if custom else "function_call_arguments"
         self._kind = "custom_tool_call" if custom else "function_call"
         self._unwraps: bool = free_text and part.kind != "custom"
+        self._as_told = False
         self._part = part
         self._said: list[str] = []
         self._extras: JSON = {}
@@ -190,7 +191,8 @@ class CallItem(_Growing):
         return self._added(self._item("", "in_progress"))
 
     def keep(self, extras: Mapping[str, Any]) -> None:
-        """Keep fields that nobody models."""
+        """Keep fields that nobody models: the call is of this dialect, and stays as it was told."""
+        self._as_told = True
         self._extras |= {key: each for key, each in extras.items() if key != "id"}
 
     def feed(self, text: str) -> bytes:
@@ -206,7 +208,7 @@ class CallItem(_Growing):
         if self._unwraps:
             said = _unwrapped(said)
             out = self._frames.delta(self._delta, said) if said else b""
-        elif not said and self._field == "arguments" and status == "completed":
+        elif not (said or self._as_told) and self._field == "arguments" and status == "completed":
             said = "{}"  # clients parse what they get
             out = self._frames.delta(self._delta, said)
         done: JSON = {self._field: said}

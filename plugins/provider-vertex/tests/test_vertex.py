@@ -20,12 +20,7 @@ from flo2 import (
     Wire,
 )
 from flo2.dialects.anthropic_messages import AnthropicMessages
-from flo2.dialects.gemini import (
-    MEDIA_IN_RESULTS,
-    PLACEHOLDER,
-    THINKING_OFF,
-    GeminiCountTokens,
-)
+from flo2.dialects.gemini import GeminiCountTokens, profile_of
 from flo2.dialects.openai_chat import OpenAIChat
 from flo2.testing import FakeUpstream
 from flo2_provider_vertex import Vertex
@@ -312,19 +307,9 @@ def test_it_knows_its_names():
     assert [make().knows(name) for name in names] == [True, True, True, False, False, False]
 
 
-@pytest.mark.parametrize(
-    ("model", "drops"),
-    [
-        ("gemini-2.0-flash", {PLACEHOLDER, MEDIA_IN_RESULTS}),
-        ("gemini-2.5-flash", {PLACEHOLDER, MEDIA_IN_RESULTS}),
-        ("gemini-2.5-pro", {PLACEHOLDER, MEDIA_IN_RESULTS, THINKING_OFF}),
-        ("gemini-3-flash-preview", {THINKING_OFF}),
-        ("gemini-3.5-flash", {THINKING_OFF}),
-        ("endpoints/1", {THINKING_OFF}),
-    ],
-)
-def test_profiles_of_gemini(model, drops):
-    assert make().profile(model) == Profile(drops=frozenset(drops))
+@pytest.mark.parametrize("model", ["gemini-2.5-pro", "gemini-3.5-flash", "endpoints/1"])
+def test_profiles_of_gemini_are_those_of_its_family(model):
+    assert make().profile(model) == profile_of(model)
 
 
 def test_profiles_of_claude():

@@ -6,27 +6,19 @@ Source: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-referen
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from flo2 import Peek, Profile, Request
 from flo2.dialects.base import Rendered
-from flo2.dialects.gemini import (
-    MEDIA_IN_RESULTS,
-    PLACEHOLDER,
-    THINKING_OFF,
-    Gemini,
-    GeminiCountTokens,
-)
+from flo2.dialects.gemini import Gemini, GeminiCountTokens
 from flo2.dialects.jsonio import dumps, loads
 from flo2.dialects.splice import reshape
 
-__all__ = ["VertexGemini", "VertexGeminiCount", "gemini_profile", "tier_in"]
+__all__ = ["VertexGemini", "VertexGeminiCount", "tier_in"]
 
 _TIER: Final = frozenset({"serviceTier", "service_tier"})
 _WHOLE: Final = ("generateContentRequest", "generate_content_request")
-_VERSION: Final = re.compile(r"gemini-(\d+)(?:\.(\d+))?-?(pro)?")
 
 
 def tier_in(body: bytes) -> bool:
@@ -76,20 +68,3 @@ def _unwrapped(body: bytes) -> bytes:
             left = {"model", *_TIER}
             return dumps({key: value for key, value in inner.items() if key not in left})
     return body
-
-
-def gemini_profile(model: str) -> Profile:
-    """Give what a Gemini model takes, by its name; see the words in `flo2.dialects.gemini`.
-
-    Before Gemini 3 no signature is checked and no media goes inside a function's result; 2.5 Pro
-    and everything from 3 on always thinks
-    (https://ai.google.dev/gemini-api/docs/thinking, read 2026-11-25).
-    """
-    found = _VERSION.match(model)
-    version = (int(found[1]), int(found[2] or 0)) if found else (3, 0)
-    drops: set[str] = set()
-    if version < (3, 0):
-        drops |= {PLACEHOLDER, MEDIA_IN_RESULTS}
-    if version >= (3, 0) or (version == (2, 5) and found is not None and found[3]):
-        drops.add(THINKING_OFF)
-    return Profile(drops=frozenset(drops))

@@ -24,15 +24,11 @@ from flo2 import (
     Services,
     Usage,
 )
-from flo2.dialects.anthropic_messages.families import profile_of
+from flo2.dialects import gemini
+from flo2.dialects.anthropic_messages import families as claude
 from flo2_provider_vertex.claude import VertexCountTokens, VertexMessages
 from flo2_provider_vertex.credentials import kind_of
-from flo2_provider_vertex.gemini import (
-    VertexGemini,
-    VertexGeminiCount,
-    gemini_profile,
-    tier_in,
-)
+from flo2_provider_vertex.gemini import VertexGemini, VertexGeminiCount, tier_in
 from flo2_provider_vertex.tokens import Token, Tokens
 
 __all__ = ["Vertex"]
@@ -226,7 +222,9 @@ class Vertex(HttpProvider):
 
     def profile(self, model: str) -> Profile:
         """Give the facts of a model's family."""
-        return profile_of(model) if model.startswith("claude-") else gemini_profile(model)
+        if model.startswith("claude-"):
+            return claude.profile_of(model)
+        return gemini.profile_of(model)
 
 
 def _host(location: str) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import json
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flo2.canonical import Loss
 from flo2.dialects.base import Profile
 from flo2.dialects.chat_host import ANY_HOST, ChatHost
 from flo2.dialects.openai_chat.fit import fit
+from flo2.dialects.openai_chat.own_bytes import check_bytes, fit_bytes
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=12)
 JSON = st.recursive(
@@ -81,3 +84,13 @@ def test_fitting_never_fails_changes_nothing_it_was_given_and_is_done_once(body,
 @given(body=BODY)
 def test_a_host_that_wants_nothing_otherwise_gets_the_body_itself(body):
     assert fit(body, Profile(chat=ANY_HOST), quiet) == body
+
+
+@given(body=BODY, host=HOST)
+def test_bytes_fit_as_what_they_say_fits(body, host):
+    raw = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    profile = Profile(chat=host, drops=frozenset({"seed"}))
+    losses: list[tuple[str, ...]] = []
+    fitted = fit(body, profile, lambda *loss: losses.append(loss))
+    assert json.loads(fit_bytes(raw, profile)) == fitted
+    assert check_bytes(raw, profile) == tuple(Loss(*loss) for loss in losses)

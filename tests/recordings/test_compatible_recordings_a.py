@@ -254,6 +254,7 @@ def test_a_request_that_its_host_took_goes_as_it_came(provider, trace):
     host = make(provider)
     call = a_call(host, trace.request_body)
     assert CHAT.check(call.inbound.request, call.profile) == ()
+    assert CHAT.check_body(trace.request_body, call.profile) == ()
     expected = copy.deepcopy(trace.request)
     if call.stream and provider != "mistral":
         expected["stream_options"] = {"include_usage": True}

@@ -7,12 +7,13 @@ import json
 
 import pytest
 
-from flo2.canonical import Reasoning
+from flo2.canonical import Loss, Reasoning
 from flo2.dialects.anthropic_messages import AnthropicMessages
 from flo2.dialects.base import Profile
 from flo2.dialects.chat_host import ChatHost
 from flo2.dialects.openai_chat import OpenAIChat
 from flo2.dialects.openai_chat.fit import fit
+from flo2.dialects.openai_chat.own_bytes import fit_bytes
 
 CHAT = OpenAIChat()
 CALL = {"id": "call_abc", "type": "function", "function": {"name": "f", "arguments": "{}"}}
@@ -247,10 +248,29 @@ def test_a_client_s_own_request_is_checked_against_its_host():
     body = {"model": "m", "messages": [{"role": "developer", "content": "x"}]}
     request = CHAT.parse(json.dumps(body).encode())
     assert CHAT.check(request, Profile()) == ()
-    losses = CHAT.check(request, Profile(chat=ChatHost(developer=False)))
+    strict = Profile(chat=ChatHost(developer=False))
+    losses = CHAT.check(request, strict)
     assert [str(loss) for loss in losses] == [
         "messages[0].role: 'developer' is written as 'system'"
     ]
+    assert CHAT.check_body(json.dumps(body).encode(), strict) == losses
+
+
+@pytest.mark.parametrize(
+    ("value", "lost"),
+    [("null", ()), ("true", (Loss("logprobs", "the model's host does not take it"),))],
+)
+def test_a_field_of_a_client_s_own_bytes_goes_and_counts_only_where_it_says_something(value, lost):
+    body = b'{"model": "m", "messages": [], "seed": 1.50, "logprobs": ' + value.encode() + b"}"
+    profile = Profile(drops=frozenset({"logprobs"}))
+    assert CHAT.check_body(body, profile) == lost
+    assert fit_bytes(body, profile) == b'{"model":"m","messages":[],"seed":1.50}'
+
+
+def test_bytes_that_fit_stay_as_they_are():
+    body = b'{ "model": "m", "messages": [{"role": "user", "content": "\\u00e9"}] }'
+    profile = Profile(drops=frozenset({"logprobs"}), chat=ChatHost(developer=False))
+    assert fit_bytes(body, profile) is body
 
 
 def test_thinking_among_the_content_is_reasoning_and_goes_back_as_it_came():

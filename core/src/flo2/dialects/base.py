@@ -7,7 +7,7 @@ Imports: canonical, errors.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from attrs import field, frozen, mutable
 
@@ -16,6 +16,7 @@ from flo2.dialects.chat_host import ANY_HOST, ChatHost
 from flo2.errors import ErrorKind, ProviderError, RefusedCall
 
 __all__ = [
+    "ChecksBody",
     "Chunk",
     "Decoder",
     "Dialect",
@@ -266,6 +267,19 @@ class Dialect(Protocol):
 
         Fills kind, retryable, retry_after_s, code, error_type, param, message, body and the
         headers that may reach a client.
+        """
+        ...
+
+
+@runtime_checkable
+class ChecksBody(Protocol):
+    """A dialect that sees what a host loses of a client's own bytes without parsing them whole."""
+
+    def check_body(self, body: bytes, profile: Profile) -> tuple[Loss, ...]:
+        """Say what the host loses of a body that passes through, as `Dialect.check` says it.
+
+        Raises:
+            InvalidRequest: it is no JSON object.
         """
         ...
 

@@ -11,7 +11,8 @@ from contextlib import AbstractAsyncContextManager
 
 from attrs import evolve, field, frozen
 
-from flo2.dialects.base import Dialect
+from flo2.canonical import Loss
+from flo2.dialects.base import ChecksBody, Dialect, Profile
 from flo2.errors import UnsupportedCall
 from flo2.gateway.resolve import Resolved, Target
 from flo2.plan import Candidate, Plan
@@ -20,6 +21,7 @@ from flo2.protocols import Call, Reply
 __all__ = ["Lane", "Lanes", "Planned", "lanes_for"]
 
 Opener = Callable[[Call], AbstractAsyncContextManager[Reply]]
+CheckBody = Callable[[bytes, Profile], tuple[Loss, ...]]
 
 
 @frozen
@@ -30,6 +32,7 @@ class Lane:
         dialect: The dialect to speak to its provider.
         same: It is the client's own dialect, so bytes can pass through.
         checked: Losses are looked for in each call, though its bytes may pass through.
+        check_body: The dialect's way to look for them in those bytes, where it has one.
         opener: The provider's method for this operation.
         candidate: What a strategy sees of it, before bounds and losses of the single call.
         others: The same target in other dialects, for calls that this one cannot express as well.
@@ -41,6 +44,7 @@ class Lane:
     checked: bool
     opener: Opener = field(repr=False)
     candidate: Candidate
+    check_body: CheckBody | None = field(default=None, repr=False)
     others: tuple[Lane, ...] = ()
 
 
@@ -115,6 +119,7 @@ def _lane(target: Target, surface: Dialect) -> Lane | None:
             checked=facts.adapts or dialect.name != surface.name,
             opener=opener,
             candidate=candidate,
+            check_body=dialect.check_body if isinstance(dialect, ChecksBody) else None,
         )
         for dialect in dialects
     ]

@@ -96,7 +96,10 @@ def _least_lossy(
     """Choose among a target's dialects the one that says most of a request."""
     best: tuple[tuple[int, int], Lane, tuple[Loss, ...]] | None = None
     for lane in (first, *first.others):
-        losses = lane.dialect.check(inbound.request, lane.target.profile)
+        if lane.same and not inbound.rewritten and lane.check_body is not None:
+            losses = lane.check_body(inbound.body, lane.target.profile)
+        else:
+            losses = lane.dialect.check(inbound.request, lane.target.profile)
         weight = (
             len(policy.refused(losses)),
             sum(1 for loss in losses if loss.severity != "note"),

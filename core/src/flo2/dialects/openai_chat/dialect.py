@@ -20,6 +20,7 @@ from flo2.dialects.chat_host import ANY_HOST
 from flo2.dialects.openai_chat.encode_response import encode_response
 from flo2.dialects.openai_chat.encode_stream import StreamEncoder
 from flo2.dialects.openai_chat.errors import decode_error, encode_error, encode_stream_error
+from flo2.dialects.openai_chat.own_bytes import check_bytes
 from flo2.dialects.openai_chat.parse import parse
 from flo2.dialects.openai_chat.peek import peek
 from flo2.dialects.openai_chat.render import render
@@ -56,6 +57,10 @@ class OpenAIChat:
         if request.origin == DIALECT and not profile.drops and profile.chat == ANY_HOST:
             return ()
         return render(request, model=request.model, profile=profile).losses
+
+    def check_body(self, body: bytes, profile: Profile) -> tuple[Loss, ...]:
+        """Say the same of a client's own bytes; see `ChecksBody`."""
+        return check_bytes(body, profile)
 
     def render(self, request: Request, *, model: str, profile: Profile) -> Rendered:
         """Write a request; see `Dialect.render`."""

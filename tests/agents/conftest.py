@@ -133,7 +133,7 @@ class ScriptedModel(FakeUpstream):
         return stream(self._anthropic_frames(message))
 
     def _thinking_is_back(self, messages):
-        """Whether what was thought stands before each call, under its own seal, as the API wants."""
+        """Whether what was thought stands before each call, under its own seal."""
         for message in messages:
             blocks = message["content"] if isinstance(message["content"], list) else []
             kinds = [block["type"] for block in blocks]

@@ -314,7 +314,7 @@ async def called(gateway: Gateway) -> Receipt:
         targets = (TargetSpec("echo", "echo"), TargetSpec("acme", "m1"))
         gateway.store.put_route(RouteSpec("default", "fast", "cheapest", targets))
         await gateway.refresh(force=True)
-        assert_type(gateway.models(record), Sequence[ModelInfo])
+        assert_type(await gateway.models(record), Sequence[ModelInfo])
 
         request = Request(
             "fast",

@@ -92,7 +92,7 @@ def read_facts(text: str) -> tuple[ModelFacts, ...]:
         ValueError: it holds something else; the message says where.
     """
     data = tomllib.loads(text)
-    shared = {name: data[name] for name in ("source", "read") if name in data}
+    shared: dict[str, Any] = {name: data[name] for name in ("source", "read") if name in data}
     return tuple(
         _family({**shared, **each}, f"family[{place}]")
         for place, each in enumerate(data.get("family", []))

@@ -142,7 +142,12 @@ class AnswerWriter:
             # UNEXPECTED_TOOL_CALL with a call; a client of this dialect runs tools only on
             # `tool_use`, and a call that stays without a result is refused in its next request.
             return "tool_use"
-        return STOP_REASON_OF[reason]
+        word = STOP_REASON_OF[reason]
+        if reason == "other":
+            self.losses.append(
+                Loss("stop_reason", f"{raw or reason!r} is written as {word!r}", "note")
+            )
+        return word
 
 
 def ending(extras: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

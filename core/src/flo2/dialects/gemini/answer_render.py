@@ -19,6 +19,7 @@ from flo2.canonical import (
     Part,
     Reasoning,
     Refusal,
+    Severity,
     Text,
     ToolCall,
     ToolResult,
@@ -53,9 +54,9 @@ class AnswerWriter:
         self._calls = 0
         self._waiting = ""  # a signature whose part comes next
 
-    def lose(self, path: str, reason: str) -> None:
+    def lose(self, path: str, reason: str, severity: Severity = "drop") -> None:
         """Note a loss, once."""
-        loss = Loss(path, reason)
+        loss = Loss(path, reason, severity)
         if loss not in self._losses:
             self._losses.append(loss)
 
@@ -162,6 +163,10 @@ class AnswerWriter:
         """Say how the candidate ends, and what else is said of it."""
         word = finish.raw if self.own else WORD_OF[finish.reason]
         end: Piece = {} if word is None else {"finishReason": word}
+        if finish.reason == "pause" and not self.own:
+            self.lose(
+                "finishReason", f"{finish.raw or finish.reason!r} is written as {word!r}", "note"
+            )
         if finish.stop_sequence is not None:
             self.lose("stop_sequence", "which sequence was hit has no field")
         extras = dict(self.extras(finish.extras))

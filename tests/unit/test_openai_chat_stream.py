@@ -426,7 +426,7 @@ NOTE = {
 }
 FOREIGN = (
     Start("c", "m"),
-    PartStart(0, Reasoning("why", origin="other")),
+    PartStart(0, Reasoning("why", extras={"a_mark": True}, origin="other")),
     PartDelta(0, signature="sig"),
     PartDelta(0, signature="more"),
     PartStart(1, Text("b")),

@@ -19,6 +19,7 @@ from flo2.canonical import (
 )
 from flo2.dialects.base import Rendered
 from flo2.dialects.openai_chat.aside import aside_fields
+from flo2.dialects.openai_chat.encode_state import reasoning_fields
 from flo2.dialects.openai_chat.usage import DIALECT, write_usage
 from flo2.dialects.openai_chat.words import annotation_of, finish_word, join_logprobs, logprobs_of
 
@@ -138,7 +139,7 @@ def _call(part: ToolCall) -> _JSON:
 def _reasoning(message: _JSON, part: Reasoning, path: str, losses: list[Loss]) -> None:
     if part.signature or part.encrypted:
         losses.append(Loss(f"{path}.signature", "a reasoning signature has no field"))
-    marks = [key for key, value in part.extras.items() if value is True]
+    marks = reasoning_fields(part)
     if part.text or marks:
         for key in marks or ["reasoning_content"]:
             message[key] = message.get(key, "") + part.text

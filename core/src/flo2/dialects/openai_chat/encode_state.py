@@ -7,6 +7,7 @@ from typing import Any
 
 from flo2.canonical import Part, Reasoning
 from flo2.dialects.openai_chat.call_turns import CallTurns
+from flo2.dialects.openai_chat.usage import DIALECT
 
 __all__ = ["ChoiceState", "is_constant", "reasoning_delta"]
 
@@ -45,5 +46,10 @@ def is_constant(value: Any) -> bool:
 
 def reasoning_delta(part: Reasoning, text: str) -> dict[str, Any]:
     """Name the field as its host did; `reasoning_content` is the most widely read one."""
-    marks = [key for key, value in part.extras.items() if value is True]
-    return dict.fromkeys(marks or ["reasoning_content"], text)
+    return dict.fromkeys(reasoning_fields(part) or ["reasoning_content"], text)
+
+
+def reasoning_fields(part: Reasoning) -> list[str]:
+    """Give the fields that a host of this dialect said it in; other dialects have marks too."""
+    told = part.extras.items() if part.origin == DIALECT else ()
+    return [key for key, value in told if value is True]

@@ -266,7 +266,10 @@ def test_its_answers_can_be_said_to_others(dialect):
         whole = dialect.body_decoder(full=True)
         whole.feed(dialect.encode_response(meant).body)
         back = fold(whole.close().events)
-        calls = [part for part in back.choices[0].parts if isinstance(part, ToolCall)]
+        parts = back.choices[0].parts
+        calls = [part for part in parts if isinstance(part, ToolCall)]
+        thoughts = [part.text for part in parts if isinstance(part, Reasoning)]
+        assert "".join(thoughts) == "I will look.hm"
         assert [(call.id, call.name, call.arguments) for call in calls] == [
             ("look_1", "look", "{}")
         ]

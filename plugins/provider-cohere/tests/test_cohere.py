@@ -100,7 +100,7 @@ def test_a_chat_and_an_embedding_go_where_they_belong():
             path,
             "Bearer key",
         )
-        assert reply.observed.complete
+        assert (reply.observed.complete, reply.observed.model) == (True, "m")
         told = dict(reply.headers)
         assert told["x-trial-endpoint-call-remaining"] == "9"
         assert told["x-api-warning"] == "old"

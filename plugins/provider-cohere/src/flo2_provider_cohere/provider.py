@@ -9,8 +9,21 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
-from flo2 import Call, Credential, Facts, HttpProvider, ModelInfo, Profile, ProviderError, Reply
+from flo2 import (
+    Call,
+    Credential,
+    Decoder,
+    Facts,
+    HttpProvider,
+    ModelInfo,
+    Profile,
+    ProviderError,
+    ReadUsage,
+    Reply,
+)
 from flo2_provider_cohere.dialect import CohereChat, CohereEmbed
+from flo2_provider_cohere.dialect.embed_answer import VectorDecoder
+from flo2_provider_cohere.dialect.stream import BodyDecoder, StreamDecoder
 
 __all__ = ["Cohere"]
 
@@ -49,6 +62,14 @@ class Cohere(HttpProvider):
     paths: ClassVar[Mapping[str, str]] = {CHAT.name: "/v2/chat", EMBED.name: "/v2/embed"}
     # A trial key's calls of the month, and warnings about what is going away.
     reply_headers: ClassVar[tuple[str, ...]] = ("x-api-warning", "x-trial-endpoint-call-")
+
+    def decoder(self, call: Call, read_usage: ReadUsage | None = None) -> Decoder:
+        """Choose how an answer is decoded; it is told its model, as Cohere's answers do not say."""
+        read = read_usage or call.dialect.read_usage
+        if call.dialect.name == EMBED.name:
+            return VectorDecoder(read, full=call.full, model=call.model)
+        kind = StreamDecoder if call.stream else BodyDecoder
+        return kind(full=call.full, read_usage=read, model=call.model)
 
     def embed(self, call: Call) -> AbstractAsyncContextManager[Reply]:
         """Open one attempt at embeddings."""

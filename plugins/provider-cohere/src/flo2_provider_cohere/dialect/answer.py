@@ -57,12 +57,16 @@ class AnswerReader:
         full: Give all content; else the first piece alone, which says that content has begun.
         read_usage: Turns a usage object into meters.
         observed: What to fill.
+        model: Which model answers; Cohere does not say.
     """
 
-    __slots__ = ("_full", "_parts", "_read_usage", "_texts", "observed")
+    __slots__ = ("_full", "_model", "_parts", "_read_usage", "_texts", "observed")
 
-    def __init__(self, *, full: bool, read_usage: ReadUsage, observed: Observed) -> None:
+    def __init__(
+        self, *, full: bool, read_usage: ReadUsage, observed: Observed, model: str
+    ) -> None:
         self.observed: Observed = observed
+        self._model = observed.model = model or None
         self._full = full
         self._read_usage = read_usage
         self._parts: dict[tuple[str, int], int] = {}
@@ -136,8 +140,8 @@ class AnswerReader:
 
     def _start(self, head: _JSON, out: list[Event], extras: _JSON | None = None) -> None:
         self.observed.response_id = _text_of(head.get("id")) or None
-        # Cohere does not say which model answered; the one that was asked is billed.
-        out.append(Start(self.observed.response_id or "", "", 0, extras or {}, origin=CHAT))
+        answer_id, model = self.observed.response_id or "", self._model or ""
+        out.append(Start(answer_id, model, 0, extras or {}, origin=CHAT))
 
     def _begin(self, kind: str, number: int, part: Part, out: list[Event]) -> None:
         index = self._parts[kind, number] = len(self._parts)

@@ -54,8 +54,9 @@ _vectors: Final = msgspec.json.Decoder(_ByType).decode
 class VectorDecoder:
     """Read an answer: usage and id, and in the full form the vectors."""
 
-    def __init__(self, reader: ReadUsage, *, full: bool) -> None:
-        self.observed: Observed = Observed()
+    def __init__(self, reader: ReadUsage, *, full: bool, model: str = "") -> None:
+        self.observed: Observed = Observed(model=model or None)
+        self._model = model
         self._reader = reader
         self._full = full
         self._pieces: list[bytes] = []
@@ -77,7 +78,7 @@ class VectorDecoder:
             told = answer.message is not None
             error = error_from_frame({"message": answer.message}, raw) if told else None
             return self._fail(raw, error or _no_embeddings(raw))
-        events: list[Event] = [Start(answer.id, "", origin=EMBED)]
+        events: list[Event] = [Start(answer.id, self._model, origin=EMBED)]
         if self._full:
             try:
                 each = _vectors(answer.embeddings).floats

@@ -56,12 +56,15 @@ class StreamDecoder:
     Args:
         full: Give every event; else only what metering needs.
         read_usage: Turns a usage object into meters.
+        model: Which model was asked.
     """
 
-    def __init__(self, *, full: bool, read_usage: ReadUsage) -> None:
+    def __init__(self, *, full: bool, read_usage: ReadUsage, model: str = "") -> None:
         self.observed: Observed = Observed()
         self._parser = SSEParser()
-        self._reader = AnswerReader(full=full, read_usage=read_usage, observed=self.observed)
+        self._reader = AnswerReader(
+            full=full, read_usage=read_usage, observed=self.observed, model=model
+        )
         self._full = full
         self._broken = False
 
@@ -115,9 +118,11 @@ class StreamDecoder:
 class BodyDecoder:
     """Decode a plain answer: `feed` gathers it, `close` reads it."""
 
-    def __init__(self, *, full: bool, read_usage: ReadUsage) -> None:
+    def __init__(self, *, full: bool, read_usage: ReadUsage, model: str = "") -> None:
         self.observed: Observed = Observed()
-        self._reader = AnswerReader(full=full, read_usage=read_usage, observed=self.observed)
+        self._reader = AnswerReader(
+            full=full, read_usage=read_usage, observed=self.observed, model=model
+        )
         self._pieces: list[bytes] = []
 
     def feed(self, data: bytes) -> Chunk:

@@ -178,6 +178,13 @@ def test_a_prompt_becomes_one_message_of_the_user():
     }
 
 
+@pytest.mark.parametrize("prompt", [None, 7])
+def test_no_chat_begins_without_a_prompt(prompt):
+    with pytest.raises(InvalidRequest) as caught:
+        DIALECT.parse(raw(prompt=prompt))
+    assert caught.value.param == "prompt"
+
+
 def test_what_says_nothing_is_no_loss_elsewhere():
     request = DIALECT.parse(raw(echo=False, best_of=1, suffix="", logprobs=None))
     assert CHAT.check(request, Profile()) == ()

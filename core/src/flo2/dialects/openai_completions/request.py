@@ -112,11 +112,12 @@ def parse(body: bytes) -> Request:
     if others := {key: value for key, value in options.items() if key != "include_usage"}:
         extras["stream_options"] = others
     essential = _put_essential(fields, extras)
-    text = _one_text(fields.value.get("prompt"))
+    prompt = fields.value.get("prompt")
+    text = _one_text(prompt)
     if text is None:
-        extras["prompt"] = fields.value.get("prompt")
+        extras["prompt"] = prompt
         essential.add("prompt")
-    plain = isinstance(fields.value.get("prompt"), str)
+    plain = isinstance(prompt, str)
     return Request(
         model=fields.need("model", str),
         messages=() if text is None else (Message("user", (Text(text),), plain=plain),),
@@ -131,12 +132,13 @@ def parse(body: bytes) -> Request:
 
 
 def _one_text(prompt: Any) -> str | None:
-    """Give the prompt that a conversation can begin with; None for several, tokens or none."""
+    """Give the prompt that a conversation can begin with; None for several, or for tokens."""
     if isinstance(prompt, str):
         return prompt
-    if prompt is not None and not isinstance(prompt, list):
+    if not isinstance(prompt, list):
+        # The API itself begins a document of its own then; a chat cannot.
         raise wrong("prompt", prompt, "text, or an array of texts or tokens")
-    only = prompt[0] if prompt is not None and len(prompt) == 1 else None
+    only = prompt[0] if len(prompt) == 1 else None
     return only if isinstance(only, str) else None
 
 

@@ -2,7 +2,8 @@
 
 Source: https://docs.cohere.com/reference/chat (read 2026-11-25): users send text and pictures,
 tools answer with text or documents. "system turn must be the first in the list" and "message must
-not be empty in a turn" are errors of https://docs.cohere.com/errors-reference.
+not be empty in a turn" are errors of https://docs.cohere.com/errors-reference. Command A was seen
+to take a later one (recordings/cohere, replaces-previous-system); nothing says which models do.
 """
 
 from __future__ import annotations

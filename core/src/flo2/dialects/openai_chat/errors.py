@@ -19,7 +19,13 @@ from flo2.dialects.base import STATUS_OF, ErrorBody, kind_of_status
 from flo2.dialects.sse import frame
 from flo2.errors import ErrorKind, ProviderError, RefusedCall
 
-__all__ = ["decode_error", "encode_error", "encode_stream_error", "error_from_frame"]
+__all__ = [
+    "decode_error",
+    "encode_error",
+    "encode_stream_error",
+    "error_from_frame",
+    "error_object",
+]
 
 _TYPE_OF: Final[Mapping[ErrorKind, str]] = {
     "invalid_request": "invalid_request_error",
@@ -80,7 +86,7 @@ def encode_error(error: RefusedCall | ProviderError, *, request_id: str = "") ->
         status = error.status
     if error.retry_after_s is not None and "retry-after" not in headers:
         headers["retry-after"] = str(max(1, round(error.retry_after_s)))
-    body = msgspec.json.encode({"error": _envelope(error)})
+    body = msgspec.json.encode({"error": error_object(error)})
     return ErrorBody(status, body, _with_request_id(headers, request_id))
 
 
@@ -89,7 +95,8 @@ def _with_request_id(headers: dict[str, str], request_id: str) -> dict[str, str]
     return {**headers, "x-request-id": request_id} if request_id else headers
 
 
-def _envelope(error: RefusedCall | ProviderError) -> dict[str, Any]:
+def error_object(error: RefusedCall | ProviderError) -> dict[str, Any]:
+    """Write an error as the object inside the envelope."""
     return {
         "message": str(error),
         "type": getattr(error, "error_type", None) or _TYPE_OF[error.kind],
@@ -100,7 +107,7 @@ def _envelope(error: RefusedCall | ProviderError) -> dict[str, Any]:
 
 def encode_stream_error(error: RefusedCall | ProviderError) -> bytes:
     """Write an error as the last frame of a stream; no `[DONE]` follows a failure."""
-    return frame(msgspec.json.encode({"error": _envelope(error)}))
+    return frame(msgspec.json.encode({"error": error_object(error)}))
 
 
 def _is_envelope(body: bytes) -> bool:

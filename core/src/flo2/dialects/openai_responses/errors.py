@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from flo2.dialects.jsonio import dumps
-from flo2.dialects.openai_chat.errors import error_from_frame
+from flo2.dialects.openai_chat.errors import error_from_frame, error_object
 from flo2.dialects.openai_responses.vocabulary import JSON
 from flo2.dialects.sse import frame
 from flo2.errors import ErrorKind, ProviderError, RefusedCall
@@ -62,9 +62,9 @@ def error_inside(found: Any, raw: bytes) -> ProviderError:
         inner = found if isinstance(found, Mapping) else {}
     code = inner.get("code")
     fields = {key: inner.get(key) for key in ("message", "code", "param")}
-    kind = inner.get("type")
-    if not isinstance(kind, str) or kind == "error":
-        kind = "invalid_request_error" if code in _CLIENTS_FAULT else None
+    kind = inner.get("type") if inner.get("type") != "error" else None
+    if code in _CLIENTS_FAULT:
+        kind = "invalid_request_error"
     fields["type"] = _KINDS.get(str(code), kind)
     return error_from_frame({"error": fields}, raw)
 
@@ -113,12 +113,11 @@ def encode_stream_error(
         head: The answer so far.
     """
     facts = {**error_facts(error), "param": error.param}
-    kind = getattr(error, "error_type", None) or facts["code"]
     first = {
         "type": "error",
         "sequence_number": sequence,
         **facts,
-        "error": {"type": kind, **facts},
+        "error": {**error_object(error), **facts},
     }
     last = {
         "type": "response.failed",

@@ -53,6 +53,11 @@ def test_a_value_is_replaced_and_every_other_byte_stays():
     )
 
 
+def test_a_form_that_is_known_is_read_up_to_a_field():
+    assert [field.name for field in read_form(BODY, until="model").fields] == ["model"]
+    assert read_form(BODY, until="other") == read_form(BODY)
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [

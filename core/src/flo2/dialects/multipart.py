@@ -122,15 +122,24 @@ def _boundary(body: bytes) -> re.Match[bytes]:
     return first
 
 
-def read_form(body: bytes) -> Form:
+def read_form(body: bytes, *, until: str | None = None) -> Form:
     """Find the fields of a form.
+
+    Args:
+        body: The form.
+        until: Look no further than this field, in a form that has been read whole before.
 
     Raises:
         InvalidRequest: it is no such form.
     """
     first = _boundary(body)
     boundary = first[1]
-    return Form(body, boundary, tuple(_fields(body, b"\r\n--" + boundary, first.end())))
+    found: list[FormField] = []
+    for each in _fields(body, b"\r\n--" + boundary, first.end()):
+        found.append(each)
+        if each.name == until:
+            break
+    return Form(body, boundary, tuple(found))
 
 
 def _fields(body: bytes, delimiter: bytes, at: int) -> Iterator[FormField]:

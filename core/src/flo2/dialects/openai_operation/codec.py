@@ -128,7 +128,7 @@ class OpenAIOperation(ABC):
     def splice(self, body: bytes, peek: Peek, *, model: str) -> bytes:
         """Replace `model` in the client's own bytes."""
         if is_form(body):
-            return read_form(body).replaced("model", model)
+            return read_form(body, until="model").replaced("model", model)
         return splice(body, old=peek.model, new=model)
 
     def decoder(

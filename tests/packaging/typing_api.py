@@ -38,9 +38,11 @@ from flo2 import (
     IssuedKey,
     KnowsModels,
     ListsModels,
+    MakesImages,
     MemoryStore,
     Message,
     ModelInfo,
+    Moderates,
     NotFound,
     Observed,
     Observer,
@@ -67,12 +69,14 @@ from flo2 import (
     Secret,
     Services,
     Settle,
+    Speaks,
     Stage,
     Start,
     Store,
     Strategy,
     TargetSpec,
     Text,
+    Transcribes,
     Usage,
     UsageUpdate,
     Void,
@@ -148,6 +152,18 @@ class Echo:
         return self.chat(call)
 
     def count_tokens(self, call: Call) -> AbstractAsyncContextManager[Reply]:
+        return self.chat(call)
+
+    def make_images(self, call: Call) -> AbstractAsyncContextManager[Reply]:
+        return self.chat(call)
+
+    def speak(self, call: Call) -> AbstractAsyncContextManager[Reply]:
+        return self.chat(call)
+
+    def transcribe(self, call: Call) -> AbstractAsyncContextManager[Reply]:
+        return self.chat(call)
+
+    def moderate(self, call: Call) -> AbstractAsyncContextManager[Reply]:
         return self.chat(call)
 
     async def models(self, credential: Credential) -> Sequence[ModelInfo]:
@@ -271,6 +287,10 @@ def satisfied(services: Services) -> tuple[object, ...]:
     provider: Provider = echo
     embeds: Embeds = echo
     counts: CountsTokens = echo
+    images: MakesImages = echo
+    speaks: Speaks = echo
+    transcribes: Transcribes = echo
+    moderates: Moderates = echo
     lists: ListsModels = echo
     knows: KnowsModels = echo
     profiles: Profiles = echo
@@ -281,6 +301,7 @@ def satisfied(services: Services) -> tuple[object, ...]:
     store: Store = MemoryStore()
     return (
         *(provider, embeds, counts, lists, knows, profiles),
+        *(images, speaks, transcribes, moderates),
         *(acme, strategy, observer, prices, store),
     )
 

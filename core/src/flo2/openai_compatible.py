@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 from attrs import evolve, field, frozen
 
 from flo2.canonical import Usage
-from flo2.dialects.base import Chunk, Decoder, Observed, Profile, ReadUsage
+from flo2.dialects.base import Chunk, Decoder, Dialect, Observed, Profile, ReadUsage
 from flo2.dialects.chat_host import ANY_HOST, ChatHost
 from flo2.dialects.openai_chat import OpenAIChat
 from flo2.dialects.openai_chat.own_bytes import fit_bytes
@@ -57,6 +57,28 @@ INPUT_TOKENS: Final = OpenAIInputTokens()
 SPEECH: Final = OpenAISpeech()
 TRANSCRIPTIONS: Final = OpenAITranscriptions()
 TRANSLATIONS: Final = OpenAITranslations()
+Endpoint = Literal[
+    "completions",
+    "image_edits",
+    "images",
+    "input_tokens",
+    "moderations",
+    "responses",
+    "speech",
+    "transcriptions",
+    "translations",
+]
+_BY_ENDPOINT: Final[Mapping[str, Dialect]] = {
+    "completions": COMPLETIONS,
+    "image_edits": IMAGE_EDITS,
+    "images": IMAGES,
+    "input_tokens": INPUT_TOKENS,
+    "moderations": MODERATIONS,
+    "responses": RESPONSES,
+    "speech": SPEECH,
+    "transcriptions": TRANSCRIPTIONS,
+    "translations": TRANSLATIONS,
+}
 _LIST_LIMIT: Final = 8 << 20
 _JSON_BODIES: Final = frozenset(
     {CHAT.name, COMPLETIONS.name, EMBEDDINGS.name, IMAGES.name, MODERATIONS.name, SPEECH.name}
@@ -108,17 +130,26 @@ class OpenAICompatible(HttpProvider):
 
         Attributes:
             keyless: The host wants no key: it serves every account.
+            endpoints: What it has beyond chat and embeddings: `completions`, `image_edits`,
+                `images`, `input_tokens`, `moderations`, `responses`, `speech`, `transcriptions`,
+                `translations`.
             cancel_semantics: What closing the connection does at the host: it `stops` working and
                 billing, or `runs_to_end` and bills all. Not said: as its kind declares.
         """
 
         keyless: bool = field(default=False)
+        endpoints: tuple[Endpoint, ...] = ()
         cancel_semantics: CancelSemantics | None = None
 
     def __init__(self, config: Config, services: Services) -> None:
         """Prepare the endpoint; opens nothing."""
         super().__init__(config, services)
         changes: dict[str, Any] = {"needs_key": False} if config.keyless else {}
+        if config.endpoints:
+            have = {dialect.name for dialect in self.facts.dialects}
+            more = [_BY_ENDPOINT[each] for each in config.endpoints]
+            new = (each for each in more if each.name not in have)
+            changes["dialects"] = (*self.facts.dialects, *new)
         if config.cancel_semantics is not None:
             changes["cancel_semantics"] = config.cancel_semantics
             changes["cancel_source"] = "the operator's configuration"

@@ -20,11 +20,24 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from datetime import date
+from decimal import Decimal
+from typing import Any, ClassVar
 
 import anyio
+from attrs import frozen
 
-from flo2 import Gateway, MemoryStore, Secret, Wire, create_app
+from flo2 import (
+    Gateway,
+    MemoryStore,
+    PriceRow,
+    Register,
+    Secret,
+    Services,
+    Wire,
+    create_app,
+    hookimpl,
+)
 
 WORDS = ["the", "gateway", "counts", "tokens", "while", "upstream", "streams", "answers", "back"]
 ROUNDS = 7
@@ -81,6 +94,51 @@ STREAM = [
     frame([], usage=USAGE),
     b"data: [DONE]\n\n",
 ]
+
+
+class Prices:
+    """What the model costs, so that a call is priced as any other."""
+
+    kind: ClassVar[str] = "mock-prices"
+    precedence: ClassVar[int] = 10
+
+    @frozen
+    class Config:
+        """Nothing to configure."""
+
+    def __init__(self, config: Config, services: Services) -> None:
+        """Keep nothing."""
+
+    def rows(self) -> list[PriceRow]:
+        """Give two rows; as real ones, they hold at the tier `default`."""
+        return [
+            PriceRow(
+                id=f"mock/m1/{meter}",
+                provider="mock",
+                models=frozenset({"m1", "m1-2026"}),
+                dimension=meter,
+                unit_price=Decimal(price),
+                per=1_000_000,
+                source="invented",
+                read_on=date(2026, 11, 25),
+                evidence="simulated",
+            )
+            for meter, price in (("input_tokens", "0.40"), ("output_tokens", "1.60"))
+        ]
+
+    def defaults(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        """Say at which values the rows hold."""
+        return {"mock": {"service_tier": ("default",)}}
+
+
+class PricePlugin:
+    """Registers the prices."""
+
+    @staticmethod
+    @hookimpl
+    def flo2_register_pricing(register: Register) -> None:
+        """Register them."""
+        register(Prices)
 
 
 class Answered:
@@ -140,8 +198,14 @@ async def calls() -> Any:
         "base_url": "https://mock.invalid/v1",
         "cancel_semantics": "stops",
     }
-    config = {"providers": {"mock": host}, "pricing": {"list": {}}}
-    gateway = Gateway.build(config, store=MemoryStore(), environ={}, wire=Wire(Null()))
+    config = {"providers": {"mock": host}, "pricing": {"mock-prices": {}}}
+    gateway = Gateway.build(
+        config,
+        plugins={"mock-prices": PricePlugin()},
+        store=MemoryStore(),
+        environ={},
+        wire=Wire(Null()),
+    )
     app = create_app(gateway, lifespan=False)
     async with gateway:
         _, secret = await gateway.issue_key("bench")
@@ -195,7 +259,8 @@ async def measure() -> dict[str, float]:
     found: dict[str, float] = {}
     async with calls() as call:
         for name, (path, body, number, events) in CASES.items():
-            await call(path, body)
+            told = dict((await call(path, body))[0]["headers"])
+            assert "stream" in name or told[b"x-flo2-cost-usd"] == b"0.000154", told
             best = float("inf")
             for _ in range(ROUNDS):
                 before = time.thread_time()

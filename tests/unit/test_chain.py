@@ -6,6 +6,7 @@ from hashlib import sha256
 import msgspec
 import pytest
 from attrs import evolve
+from msgspec.structs import replace
 
 from flo2.errors import StoreError
 from flo2.ledger import chain_links, verify
@@ -69,13 +70,13 @@ def test_equal_attributions_have_different_digests():
 @pytest.mark.parametrize(
     ("place", "changes", "problem"),
     [
-        (0, {"record": evolve(INTENT, provider="else")}, "is not what its payload says"),
+        (0, {"record": replace(INTENT, provider="else")}, "is not what its payload says"),
         (0, {"payload": LINKS[0].payload.replace(b"acme", b"acne")}, "does not match its hash"),
         (1, {"record": settle_of(INTENT, total=Decimal(0))}, "is not what its payload says"),
         (3, {"seq": 9}, "records 4 to 8 are missing"),
         (2, {"attribution_digest": "00"}, "does not match its hash"),
         (0, {"attribution_digest": "00" * 32}, "does not match its hash"),
-        (0, {"record": evolve(INTENT, attribution=Attribution(team="x"))}, "attribution does not"),
+        (0, {"record": replace(INTENT, attribution=Attribution(team="x"))}, "attribution does not"),
         (0, {"attribution_salt": "00" * 16}, "attribution does not match its digest"),
         (0, {"attribution_salt": "no hex"}, "attribution does not match its digest"),
         (0, {"attribution_salt": ""}, "attribution does not match its digest"),
@@ -127,7 +128,7 @@ def test_reordering_and_repeating_are_found():
 
 
 def test_an_erased_attribution_verifies_by_its_digest():
-    bare = evolve(LINKS[0], record=evolve(INTENT, attribution=Attribution()), attribution_salt="")
+    bare = evolve(LINKS[0], record=replace(INTENT, attribution=Attribution()), attribution_salt="")
     assert verify([bare, *LINKS[1:]]) == []
 
 

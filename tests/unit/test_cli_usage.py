@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 from attrs import evolve
+from msgspec.structs import replace
 
 from flo2.cli.root import run
 from flo2.cli.state import State
@@ -95,7 +96,7 @@ RECORDS = [
     settle("b.2", "0.1"),
     exchange("b", 2, losses=("tools[0].strict: not known there",)),
     intent("c", 1, model="odd", attribution=Attribution(feature="chat")),
-    evolve(settle("c.1", None), model_billed="odd", reason="no price row for model 'odd'"),
+    replace(settle("c.1", None), model_billed="odd", reason="no price row for model 'odd'"),
     exchange("c", 1),
     intent("d", 1),
     Void("d.1", T0 + 9, "refused", "HTTP 500", "errors are not billed (acme.example, 2026-11-01)"),
@@ -232,7 +233,7 @@ def test_a_sound_ledger_verifies(state, capsys):
 
 def test_an_edited_record_is_found_and_the_exit_code_says_so(state, capsys):
     chain = state.store._chains["w1"]
-    chain[1] = evolve(chain[1], record=evolve(chain[1].record, total=Decimal("0.2")))
+    chain[1] = evolve(chain[1], record=replace(chain[1].record, total=Decimal("0.2")))
     assert run(["ledger", "verify", "--json"], state) == 3
     told = json.loads(capsys.readouterr().out)
     assert told["ok"] is False

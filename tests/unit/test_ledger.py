@@ -7,7 +7,7 @@ from threading import Event
 
 import anyio
 import pytest
-from attrs import evolve
+from msgspec.structs import replace
 
 from flo2.errors import StoreError
 from flo2.ledger import Journal, Ledger, Receipt, UsageRow, summarise, verify
@@ -433,7 +433,7 @@ def test_usage_keeps_apart_what_is_known_and_what_is_not():
         ("a", "key_1"),
         (None, "key_1"),
     ]
-    unbounded = fold_entry([evolve(open_, high=None)])
+    unbounded = fold_entry([replace(open_, high=None)])
     assert summarise([unbounded], [])[0].pending_high is None
     with pytest.raises(ValueError, match="unknown dimension 'colour'"):
         summarise(entries, ["colour"])

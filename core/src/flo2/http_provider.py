@@ -13,7 +13,7 @@ from functools import partial
 from types import TracebackType
 from typing import ClassVar
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from flo2.canonical import Failed
 from flo2.dialects.base import Chunk, Decoder, Observed, ReadUsage
@@ -88,7 +88,7 @@ class HttpReply:
         for error in (*errors, self.observed.error):
             if error is not None:
                 scrub_error(error, *secrets)
-        return evolve(chunk, raw=scrub_bytes(chunk.raw, *secrets))
+        return Chunk(scrub_bytes(chunk.raw, *secrets), chunk.events)
 
     def abort(self) -> None:
         """Close the connection at once."""

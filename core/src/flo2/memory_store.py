@@ -10,6 +10,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, ClassVar
 
 from attrs import evolve, frozen
+from msgspec.structs import replace
 
 from flo2.errors import StoreError
 from flo2.records import Attribution, Entry, Exchange, Intent, Pend, Record, Settle, fold_entry
@@ -146,7 +147,7 @@ class MemoryStore:
                     if (customer is not None and who.customer == customer) or (
                         end_user is not None and who.end_user == end_user
                     ):
-                        bare = evolve(record, attribution=Attribution())
+                        bare = replace(record, attribution=Attribution())
                         chain[place] = evolve(link, record=bare, attribution_salt="")
                         erased += 1
         return erased

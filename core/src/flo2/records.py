@@ -3,6 +3,8 @@
 An attempt is one entry, made of `Intent → Settle | Pend | Void`, later perhaps another `Settle`
 (closing a pend) or an `Adjust`. An `Exchange` is one client request with its 0..n attempts. No
 record ever changes. Times are microseconds since the Unix epoch, UTC.
+Each is made at every call and written down as JSON, so it is a struct of msgspec: filled in by
+position, one takes 0.2 µs, a frozen attrs class 1.4; `msgspec.structs.replace` gives a changed copy.
 Pure data. Imports: prices.
 """
 
@@ -12,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
+from msgspec import Struct, field
 
 from flo2.prices.cost import CostLine
 
@@ -53,19 +56,17 @@ Outcome = Literal["answered", "lost", "disconnected", "broken", "refused", "unre
 no · never reached it · flo2 died (told by the open intent afterwards)."""
 
 
-@frozen
-class Attribution:
+class Attribution(Struct, frozen=True, gc=False):
     """Whom a call is for. Team comes from the key, never from a header."""
 
     team: str | None = None
     feature: str | None = None
     customer: str | None = None
     end_user: str | None = None
-    tags: Mapping[str, str] = field(factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
-@frozen(slots=False)
-class Intent:
+class Intent(Struct, frozen=True, gc=False):
     """Written, durably, before a provider sees a byte of the attempt.
 
     Attributes:
@@ -94,7 +95,7 @@ class Intent:
     model_requested: str
     model: str
     started_us: int
-    attribution: Attribution = field(factory=Attribution)
+    attribution: Attribution = field(default_factory=Attribution)
     route: str | None = None
     project: str | None = None
     parent: str | None = None
@@ -107,8 +108,7 @@ class Intent:
     losses: tuple[str, ...] = ()
 
 
-@frozen(slots=False)
-class Settle:
+class Settle(Struct, frozen=True, gc=False):
     """The attempt's usage is known.
 
     Attributes:
@@ -132,9 +132,9 @@ class Settle:
     book: str
     model_billed: str | None = None
     provider_request_id: str | None = None
-    informational: Mapping[str, int] = field(factory=dict)
-    raw_usage: Mapping[str, Any] = field(factory=dict)
-    context: Mapping[str, str] = field(factory=dict)
+    informational: Mapping[str, int] = field(default_factory=dict)
+    raw_usage: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, str] = field(default_factory=dict)
     reported_total: Decimal | None = None
     first_byte_us: int | None = None
     finish: str | None = None
@@ -142,8 +142,7 @@ class Settle:
     reason: str | None = None
 
 
-@frozen
-class Pend:
+class Pend(Struct, frozen=True, gc=False):
     """The attempt was billed, or perhaps billed; the amount is not yet known."""
 
     entry_id: str
@@ -154,13 +153,12 @@ class Pend:
     high: Decimal | None = None
     model_billed: str | None = None
     provider_request_id: str | None = None
-    raw_usage: Mapping[str, Any] = field(factory=dict)
+    raw_usage: Mapping[str, Any] = field(default_factory=dict)
     first_byte_us: int | None = None
     http_status: int | None = None
 
 
-@frozen
-class Void:
+class Void(Struct, frozen=True, gc=False):
     """The attempt is not billed, by the provider's declared rule; `source` says whose and where."""
 
     entry_id: str
@@ -172,8 +170,7 @@ class Void:
     first_byte_us: int | None = None
 
 
-@frozen
-class Adjust:
+class Adjust(Struct, frozen=True, gc=False):
     """A later correction; never edits what it corrects.
 
     Attributes:
@@ -191,8 +188,7 @@ class Adjust:
     source: str
 
 
-@frozen(slots=False)
-class Exchange:
+class Exchange(Struct, frozen=True, gc=False):
     """One authenticated client request and how it was answered.
 
     Attributes:
@@ -221,7 +217,7 @@ class Exchange:
     plan: str = ""
     losses: tuple[str, ...] = ()
     error: str | None = None
-    attribution: Attribution = field(factory=Attribution)
+    attribution: Attribution = field(default_factory=Attribution)
 
 
 Record = Intent | Settle | Pend | Void | Adjust | Exchange

@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from attrs import evolve
+from msgspec.structs import replace
 from sqlalchemy import create_engine
 
 import flo2_store_sql
@@ -357,7 +357,7 @@ def test_what_no_text_column_holds_is_replaced_in_every_column(make, path):
     who = Attribution(customer="a\0b", end_user="c\ud800d")
     intent = an_intent(1, why="e\0f", attribution=who)
     told = an_exchange(1, error="g\0h", attribution=who)
-    store.append(linked(intent, evolve(settle_of(intent), reason="i\ud800j"), told))
+    store.append(linked(intent, replace(settle_of(intent), reason="i\ud800j"), told))
     (entry,) = rows(path, "SELECT why, reason, customer, end_user FROM ledger_entries")
     (exchange,) = rows(path, "SELECT error, customer, end_user FROM exchanges")
     named = {"customer": "a\ufffdb", "end_user": "c?d"}

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from attrs import field, frozen
+from msgspec import Struct
 
 from flo2.canonical.parts import Extras, Part
 from flo2.canonical.usage import Usage
@@ -134,8 +135,7 @@ class Vector:
     extras: Extras = field(factory=dict)
 
 
-@frozen
-class UsageUpdate:
+class UsageUpdate(Struct, frozen=True, gc=False):
     """Usage so far; the last one of an answer is the whole. `final` False: an early figure."""
 
     usage: Usage

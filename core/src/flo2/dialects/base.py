@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from attrs import field, frozen, mutable
+from msgspec import Struct
 
 from flo2.canonical import Event, Loss, Request, Response, Usage
 from flo2.dialects.chat_host import ANY_HOST, ChatHost
@@ -39,8 +40,7 @@ ReadUsage = Callable[[Mapping[str, Any]], Usage]
 """Turns a provider's usage object into disjoint meters; a provider may bring its own."""
 
 
-@frozen(slots=False)  # made at each call, and so a third quicker
-class Peek:
+class Peek(Struct, frozen=True, gc=False):
     """The few fields of a request that every call needs, read without parsing the rest.
 
     Attributes:
@@ -97,8 +97,7 @@ class Rendered:
     losses: tuple[Loss, ...] = ()
 
 
-@frozen
-class Chunk:
+class Chunk(Struct, frozen=True):
     """One piece of an answer.
 
     Attributes:
@@ -113,7 +112,7 @@ class Chunk:
     events: tuple[Event, ...] = ()
 
 
-@mutable
+@mutable(slots=False)
 class Observed:
     """What a decoder has learned about an answer so far; complete once it is closed.
 

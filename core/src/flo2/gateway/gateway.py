@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from anyio import CapacityLimiter, create_task_group, to_thread
-from attrs import evolve
+from msgspec.structs import replace
 
 from flo2 import builtins
 from flo2.canonical import LossPolicy, Request
@@ -351,7 +351,7 @@ class Gateway:
         given = without_keys(headers or {}, query)
         peek = dialect.peek(body)
         if model is not None:
-            peek = evolve(peek, model=model, stream=stream)
+            peek = replace(peek, model=model, stream=stream)
         inbound = Inbound(dialect, body, peek, headers=given, query=query)
         caller = Caller(
             key=key,

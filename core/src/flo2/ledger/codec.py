@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any, Final, cast
 
 import msgspec
-from attrs import evolve, fields
+from msgspec.structs import fields, replace
 
 from flo2.records import Adjust, Attribution, Exchange, Intent, Pend, Record, Settle, Void
 
@@ -57,7 +57,7 @@ class _Form:
         kept = sorted((each for each in fields(cls) if each.name != without), key=_name)
         columns: list[tuple[str, Any, Any]] = []
         for each in kept:
-            is_map = getattr(each.default, "factory", None) is dict
+            is_map = each.default_factory is dict
             columns.append(
                 (each.name, Any, msgspec.field(default_factory=dict) if is_map else None)
             )
@@ -119,7 +119,7 @@ def decode(kind: str, payload: bytes | str, attribution: Attribution | None = No
         raise ValueError(f"unknown record kind {kind!r}; it was written by a newer flo2")
     record = cast("Record", decoder.decode(payload))  # its errors are ValueErrors
     if attribution is not None and isinstance(record, _ATTRIBUTED):
-        return evolve(record, attribution=attribution)
+        return replace(record, attribution=attribution)
     return record
 
 

@@ -32,7 +32,7 @@ _KINDS: Final[Mapping[bytes, str]] = {
     b"A": "adjust",
     b"X": "exchange",
 }
-_MARKS: Final[Mapping[type[Record], tuple[bytes, int]]] = {
+_MARKS: Final[Mapping[type, tuple[bytes, int]]] = {
     cls: (byte, crc32(byte))
     for byte, cls in zip(_KINDS, (Intent, Settle, Pend, Void, Adjust, Exchange), strict=True)
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
-from attrs import frozen
+from msgspec import Struct
 
 __all__ = ["Bounds", "Cost", "CostLine", "CostStatus"]
 
@@ -16,9 +16,7 @@ CostStatus = Literal["settled", "unpriced", "pending"]
 """`settled`: exact. `unpriced`: used, but the book has no row. `pending`: usage is not known."""
 
 
-# Without slots attrs fills the instance's dict at once: half the time of one setattr per field.
-@frozen(slots=False)
-class CostLine:
+class CostLine(Struct, frozen=True, gc=False):
     """One meter's money.
 
     Attributes:
@@ -48,8 +46,7 @@ class CostLine:
     model: str = ""
 
 
-@frozen(slots=False)
-class Cost:
+class Cost(Struct, frozen=True, gc=False):
     """The money of one attempt.
 
     Attributes:
@@ -69,8 +66,7 @@ class Cost:
     reason: str | None = None
 
 
-@frozen
-class Bounds:
+class Bounds(Struct, frozen=True, gc=False):
     """The least and the most that something can cost; `high` None: no finite bound is known."""
 
     low: Decimal

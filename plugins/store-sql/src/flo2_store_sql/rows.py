@@ -7,7 +7,7 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any, Final
 
-from attrs import fields
+from msgspec.structs import fields
 from sqlalchemy import Row
 
 from flo2.errors import StoreError

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from attrs import evolve
+from msgspec.structs import replace
 
 from flo2.errors import StoreError
 from flo2.ledger.chain import verify
@@ -236,7 +237,7 @@ class StoreSuite:
         assert store.erase_attribution("default") == 0
         assert store.erase_attribution("default", end_user="ada@example.org") == 2
         assert store.erase_attribution("default", end_user="ada@example.org") == 0
-        bare = evolve(mine, attribution=Attribution())
+        bare = replace(mine, attribution=Attribution())
         assert list(store.entries(EntryFilter("default"))) == [
             fold_entry([bare, settle_of(mine)]),
             fold_entry([his]),

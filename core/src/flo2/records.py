@@ -4,7 +4,7 @@ An attempt is one entry, made of `Intent → Settle | Pend | Void`, later perhap
 (closing a pend) or an `Adjust`. An `Exchange` is one client request with its 0..n attempts. No
 record ever changes. Times are microseconds since the Unix epoch, UTC.
 Each is made at every call and written down as JSON, so it is a struct of msgspec: filled in by
-position, one takes 0.2 µs, a frozen attrs class 1.4; `msgspec.structs.replace` gives a changed copy.
+position, one takes 0.2 µs, a frozen attrs class 1.4. `msgspec.structs.replace` changes a copy.
 Pure data. Imports: prices.
 """
 

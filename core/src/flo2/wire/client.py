@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,7 +28,7 @@ from flo2.wire.response import WireResponse
 from flo2.wire.types import Limits, Timeouts
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
     from ipaddress import IPv4Network, IPv6Network
     from pathlib import Path
 
@@ -196,21 +195,35 @@ class Endpoint:
         target = self._targets.get(path) or self._target(path)
         transport = wire.open()
         flight = Flight(wire.deadlines, timeouts or self._timeouts)
-        call = partial(transport.send, self.address, method, target, headers, body, flight)
+        resends = 0
         try:
-            got = await _attempt(call, flight)
-            resends = 0
-            if isinstance(got, WireError) and _is_stale(flight, got):
+            # One coroutine with a loop in it: each further one costs every call half a microsecond.
+            while True:
+                flight.wait()
+                try:
+                    raw = await transport.send(self.address, method, target, headers, body, flight)
+                except asyncio.CancelledError:
+                    if not flight.resume() or flight.failure is None:
+                        raise
+                    failure = flight.failure
+                except WireError as error:
+                    flight.resume()
+                    failure = flight.failure or error
+                else:
+                    flight.resume()
+                    if flight.failure is None:
+                        return self._response(raw, flight, resends)
+                    failure = flight.failure  # interrupted, but the engine swallowed it
+                    raw.kill()
+                    await raw.aclose()
+                if resends:
+                    failure.sent = True  # whatever became of the second one, the first one left
+                if resends or not _is_stale(flight, failure):
+                    # Outside of any `except`: no exception of a library, which may hold the URL or
+                    # the headers, stays attached as its context.
+                    raise failure  # noqa: TRY301
                 resends = 1
                 flight.connecting()
-                got = await _attempt(call, flight)
-                if isinstance(got, WireError):
-                    got.sent = True  # whatever became of the second one, the first one left
-            if isinstance(got, WireError):
-                # Outside of any `except`: no exception of a library, which may hold the URL or the
-                # headers, stays attached as its context.
-                raise got  # noqa: TRY301
-            return self._response(got, flight, resends)
         except BaseException:
             flight.finish()
             if flight.kill is not None:
@@ -246,28 +259,6 @@ class Endpoint:
             resends=resends,
             max_body_bytes=limits.max_body_bytes,
         )
-
-
-async def _attempt(
-    call: Callable[[], Awaitable[RawResponse]], flight: Flight
-) -> RawResponse | WireError:
-    """Wait for a response head; give a failure back rather than raise it."""
-    flight.wait()
-    try:
-        raw = await call()
-    except asyncio.CancelledError:
-        if not flight.resume() or flight.failure is None:
-            raise
-        return flight.failure
-    except WireError as error:
-        flight.resume()
-        return flight.failure or error
-    flight.resume()
-    if flight.failure is not None:  # interrupted, but the engine swallowed it
-        raw.kill()
-        await raw.aclose()
-        return flight.failure
-    return raw
 
 
 def _is_stale(flight: Flight, failure: WireError) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import anyio
 from attrs import evolve, frozen
+from msgspec.structs import replace
 
 from flo2.canonical import Event, fold
 from flo2.dialects.base import Observed, Profile
@@ -120,7 +121,7 @@ class HttpCalls:
         dialect = sample.dialect
         peek = dialect.peek(body)
         if sample.in_url:  # as the surface reads it there
-            peek = evolve(peek, model="as-the-client-says", stream=stream)
+            peek = replace(peek, model="as-the-client-says", stream=stream)
         inbound = Inbound(
             dialect,
             body,

@@ -246,7 +246,7 @@ def test_an_instant_is_exact():
 
 
 def test_a_call_is_bounded_before_it_runs():
-    got = BOOKING.bounds("sandbox", "chat", "acme-small-1", 0, inbound())
+    got = BOOKING.bounds("sandbox", "acme-small-1", 0, inbound())
     assert got == Bounds(Decimal(0), Decimal("0.005109"))
 
 
@@ -273,7 +273,7 @@ def test_targets_are_compared_by_a_usual_call(dialect, call, expected):
     ],
 )
 def test_what_nothing_bounds_has_no_bound(model, call):
-    assert BOOKING.bounds("sandbox", "chat", model, 0, call) == Bounds(Decimal(0), None)
+    assert BOOKING.bounds("sandbox", model, 0, call) == Bounds(Decimal(0), None)
 
 
 def test_an_unpriced_target_has_no_expected_cost():

@@ -114,9 +114,16 @@ class Attempt:
         self._started = self.tools.clock()
         try:
             context = self._opener(self.call)
-            self.reply = await context.__aenter__()
+            self.reply = reply = await context.__aenter__()
             self._context = context
-            await self._read_ahead(self.reply, hold=hold)
+            whole = None if self.call.stream else getattr(reply, "whole", None)
+            if whole is not None:  # the quicker way, where the provider has it
+                failed = self._keep(await whole()) or reply.observed.error
+                self.exhausted = True
+                if failed is not None and not reply.observed.has_content:
+                    raise failed  # noqa: TRY301  # as one that `_read_ahead` raises
+            else:
+                await self._read_ahead(reply, hold=hold)
         except Exception as exc:  # border: a plugin's own code
             failure = self.failure = self._explain(exc)
             self.finish(_how(failure, answered=self.reply is not None))
@@ -128,7 +135,8 @@ class Attempt:
             self.finish(self.abandoned or "disconnected")
             await self.shut()
             raise
-        self._note_content(self.reply.observed)
+        if self.call.stream:
+            self._note_content(reply.observed)
 
     def _note_content(self, observed: Observed) -> None:
         if self._took_to_content is None and observed.has_content and self._started is not None:
@@ -152,19 +160,14 @@ class Attempt:
 
     async def _read_ahead(self, reply: Reply, *, hold: bool) -> None:
         observed, stream = reply.observed, self.call.stream
-        whole = None if stream else getattr(reply, "whole", None)
         failed: ProviderError | None = None
-        if whole is not None:  # the quicker way, where the provider has it
-            failed = self._keep(await whole())
-            self.exhausted = True
+        self._rest = reply.chunks()
+        async for chunk in self._rest:
+            failed = self._keep(chunk) or observed.error
+            if failed is not None or (stream and (observed.has_content or not hold)):
+                break
         else:
-            self._rest = reply.chunks()
-            async for chunk in self._rest:
-                failed = self._keep(chunk) or observed.error
-                if failed is not None or (stream and (observed.has_content or not hold)):
-                    break
-            else:
-                self.exhausted = True
+            self.exhausted = True
         failed = failed or observed.error
         if failed is not None and not observed.has_content:
             raise failed
@@ -218,45 +221,47 @@ class Attempt:
             yield cut_off(self.intent.provider, self.failure)
         self.exhausted = True
 
-    def finish(self, outcome: Outcome, *, beside: Callable[[], Exchange] | None = None) -> None:
+    def finish(self, outcome: Outcome, *, beside: Callable[[int], Exchange] | None = None) -> None:
         """Write the end record, once, of an attempt that began; it follows from what was seen.
 
         Args:
             outcome: How it ended.
-            beside: Makes the exchange's own record, to be written in the same go.
+            beside: Makes the exchange's own record, to be written in the same go, of the moment at
+                which both have ended.
         """
         if self.ended or self._started is None:
             return
         self.ended = True
-        reply = self.reply
+        reply, tools = self.reply, self.tools
         observed = None if reply is None else reply.observed
-        end = self.end = self.tools.booking.end(
+        ended_us = tools.now_us()
+        end = self.end = tools.booking.end(
             intent=self.intent,
             facts=self.facts,
             outcome=outcome,
             observed=observed,
             failure=self.failure,
             http_status=self._refusing_status() if reply is None else reply.status,
-            ended_us=self.tools.now_us(),
+            ended_us=ended_us,
             first_byte_us=self.first_byte_us,
             inbound=self.call.inbound,
         )
         if beside is None:
-            self.tools.write_end(end)
+            tools.write_end(end)
         else:
-            self.tools.write_end(end, beside())
+            tools.write_end(end, beside(ended_us))
         self._report(outcome, observed)
 
     def _report(self, outcome: Outcome, observed: Observed | None) -> None:
         health = self.tools.health
-        failure = self.failure or (observed and observed.error)
-        if isinstance(failure, ProviderError | WireError):
+        failure = self.failure or (None if observed is None else observed.error)
+        if failure is not None and not isinstance(failure, RefusedCall):
             health.failed(self.candidate_id, failure)
         elif outcome == "answered" and self._started is not None:
-            took = self.tools.clock() - self._started
             # A plain answer shows no first token: its first byte comes when it is whole.
-            first_s = self._took_to_content if self.call.stream else None
-            health.succeeded(self.candidate_id, first_s, took)
+            health.succeeded(
+                self.candidate_id, self._took_to_content, self.tools.clock() - self._started
+            )
 
     def _refusing_status(self) -> int | None:
         return self.failure.status if isinstance(self.failure, ProviderError) else None
@@ -272,8 +277,15 @@ class Attempt:
         """Close the connection; for the task that reads it. Never raises, save cancellation."""
         rest, context = self._rest, self._context
         self._rest = self._context = None
-        if context is not None:
+        if context is None:
+            return
+        if rest is not None or not self.exhausted:
             await leave(self.intent.provider, rest, context, quiet=self.exhausted)
+            return
+        try:  # a plain answer that was read whole: nothing is left to wait for
+            await context.__aexit__(None, None, None)
+        except Exception as exc:  # border: a plugin's own code  # noqa: BLE001
+            report_bug(self.intent.provider, exc)
 
 
 def _how(failure: Failure | RefusedCall, *, answered: bool) -> Outcome:

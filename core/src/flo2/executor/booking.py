@@ -39,9 +39,7 @@ class Booking:
         """Keep the meter."""
         self.meter = meter
 
-    def bounds(
-        self, provider_kind: str, _api: str, model: str, at_us: int, call: Inbound
-    ) -> Bounds:
+    def bounds(self, provider_kind: str, model: str, at_us: int, call: Inbound) -> Bounds:
         """Bound what a call may cost before it runs."""
         resolved = self.meter.book.resolve(provider_kind, model, {}, _UNDECIDED)
         answer = output_bound(call)

@@ -85,7 +85,8 @@ class Answer:
         observed = attempt.observed
         outcome: Outcome = "broken" if observed is not None and observed.error else "answered"
         if attempt.call.passthrough:
-            self.body = b"".join([chunk.raw for chunk in chunks])
+            one = len(chunks) == 1
+            self.body = chunks[0].raw if one else b"".join([chunk.raw for chunk in chunks])
         else:
             events = [event for chunk in chunks for event in chunk.events]
             asked = self._exchange.inbound.request

@@ -98,8 +98,21 @@ class OpenExchange:
             RefusedCall: flo2 says no; nothing was spent.
             ProviderError: no attempt answered; what the client should see.
         """
+        # Begun here and not in a coroutine of its own: every call would pay for it.
+        runtime, inbound = self._runtime, self.inbound
+        peek = inbound.peek
         try:
-            return await self._begin()
+            home = (
+                None if peek.continues is None else await find_home(runtime, self.caller, inbound)
+            )
+            self._planned = planned = make_plan(runtime, self.caller, inbound, home)
+            attempt = await runtime.executor.run(planned.plan, self, may_be_gone=peek.stream)
+            self._waited_us = runtime.services.now_us() - self.attempts[0].intent.started_us
+            self._answer = answer = Answer(self, attempt, inbound.dialect)
+            if not peek.stream and not self.canonical:
+                await answer.read()
+            answer.headers = self._headers(attempt)
+            return answer  # noqa: TRY300  # an `else` would be one more level for nothing
         except RefusedCall as exc:
             self._record(exc.status, "refused", str(exc))
             exc.request_id = self.exchange_id
@@ -125,23 +138,6 @@ class OpenExchange:
             self._record(_CLIENT_CLOSED, "disconnected", None)
             raise
 
-    async def _begin(self) -> Answer:
-        runtime, inbound = self._runtime, self.inbound
-        home = (
-            None
-            if inbound.peek.continues is None
-            else await find_home(runtime, self.caller, inbound)
-        )
-        self._planned = planned = make_plan(runtime, self.caller, inbound, home)
-        stream = inbound.peek.stream
-        attempt = await runtime.executor.run(planned.plan, self, may_be_gone=stream)
-        self._waited_us = runtime.services.now_us() - self.attempts[0].intent.started_us
-        self._answer = answer = Answer(self, attempt, inbound.dialect)
-        if not stream and not self.canonical:
-            await answer.read()
-        answer.headers = self._headers(attempt)
-        return answer
-
     async def __aexit__(
         self,
         kind: type[BaseException] | None,
@@ -150,8 +146,8 @@ class OpenExchange:
     ) -> None:
         """End: an answer that was not read to its end is settled, drained or pending."""
         answer = self._answer
-        if answer is None:
-            return
+        if answer is None or (self._recorded and answer.closed and len(self.attempts) == 1):
+            return  # nothing was begun, or all of it is over
         for attempt in self.attempts:
             if attempt.ended and (answer.closed or attempt is not answer.attempt):
                 continue
@@ -172,43 +168,50 @@ class OpenExchange:
         passthrough = lane.same and not inbound.rewritten
         number = len(self.attempts) + 1
         entry_id = f"{self.exchange_id}.{number}"
+        credential = runtime.credential(target)
         call = Call(
-            inbound=inbound,
-            dialect=dialect,
-            model=target.model,
-            credential=runtime.credential(target),
-            profile=target.profile,
-            passthrough=passthrough,
-            full=not passthrough or self.canonical,
-            entry_id=entry_id,
+            inbound,
+            dialect,
+            target.model,
+            credential,
+            target.profile,
+            passthrough,
+            not passthrough or self.canonical,
+            entry_id,
         )
-        plan = planned.plan
-        bounds = candidate.bounds or runtime.bounds(target, dialect, inbound)
+        plan, key, priced_as = planned.plan, caller.key, bound.priced_as
+        tools = runtime.tools
+        now = tools.now_us()
+        bounds = candidate.bounds or tools.booking.bounds(priced_as, target.model, now, inbound)
+        # By position, in the order of the fields, as in `Booking.end`.
         intent = Intent(
-            entry_id=entry_id,
-            exchange_id=self.exchange_id,
-            attempt=number,
-            role=caller.role if role == "primary" else role,
-            account=caller.key.account,
-            key_id=caller.key.id,
-            credential_id=candidate.credential_id,
-            provider=bound.name,
-            provider_kind=bound.priced_as,
-            api=dialect.api,
-            model_requested=inbound.peek.model,
-            model=target.model,
-            started_us=runtime.services.now_us(),
-            attribution=caller.attribution,
-            route=planned.resolved.route,
-            project=None if target.credential is None else target.credential.project,
-            parent=caller.parent,
-            low=bounds.low,
-            high=bounds.high,
-            why=plan.reasons.get(candidate.id, plan.why) if plan.reasons else plan.why,
-            losses=tuple(str(loss) for loss in candidate.losses) if candidate.losses else (),
+            entry_id,
+            self.exchange_id,
+            number,
+            caller.role if role == "primary" else role,
+            key.account,
+            key.id,
+            candidate.credential_id,
+            bound.name,  # provider
+            priced_as,  # provider_kind
+            dialect.api,
+            inbound.peek.model,  # model_requested
+            target.model,
+            now,  # started_us
+            caller.attribution,
+            planned.resolved.route,
+            credential.project,
+            caller.parent,
+            None,  # experiment
+            None,  # arm
+            None,  # hold
+            bounds.low,
+            bounds.high,
+            plan.reasons.get(candidate.id, plan.why) if plan.reasons else plan.why,
+            tuple(str(loss) for loss in candidate.losses) if candidate.losses else (),
         )
         facts = bound.provider.facts
-        attempt = Attempt(runtime.tools, lane.opener, facts, call, intent, candidate.id)
+        attempt = Attempt(tools, lane.opener, facts, call, intent, candidate.id)
         self.attempts.append(attempt)
         return attempt
 
@@ -224,19 +227,18 @@ class OpenExchange:
 
     def _headers(self, attempt: Attempt) -> dict[str, str]:
         intent, end, reply = attempt.intent, attempt.end, attempt.reply
-        told = {} if reply is None else reply.headers
+        headers = {} if reply is None else dict(reply.headers)
         model = None if reply is None else reply.observed.model
-        overhead = self._overhead()
-        headers = {
-            **told,
-            "x-flo2-request-id": self.exchange_id,
-            "x-flo2-provider": intent.provider,
-            "x-flo2-model": model or intent.model,
-            "x-flo2-attempts": str(len(self.attempts)),
-            "x-flo2-cost-status": _status(end),
-            "x-flo2-cache": "off",
-            "x-flo2-overhead-ms": f"{overhead // 1000}.{overhead % 1000:03d}",
-        }
+        overhead = self._overhead_us
+        if overhead is None:
+            overhead = self._overhead(self._runtime.services.now_us())
+        headers["x-flo2-request-id"] = self.exchange_id
+        headers["x-flo2-provider"] = intent.provider
+        headers["x-flo2-model"] = model or intent.model
+        headers["x-flo2-attempts"] = str(len(self.attempts))
+        headers["x-flo2-cost-status"] = _status(end)
+        headers["x-flo2-cache"] = "off"
+        headers["x-flo2-overhead-ms"] = f"{overhead / 1000:.3f}"
         if end is not None and (total := self._total()) is not None:
             headers["x-flo2-cost-usd"] = total
         if losses := self._losses():
@@ -258,14 +260,14 @@ class OpenExchange:
 
     def _losses(self) -> tuple[str, ...]:
         asked = self.attempts[-1].intent.losses if self.attempts else ()
-        answered = () if self._answer is None else self._answer.losses
-        return (*asked, *(str(loss) for loss in answered)) if answered else asked
+        if self._answer is None or not (answered := self._answer.losses):
+            return asked
+        return (*asked, *(str(loss) for loss in answered))
 
-    def _overhead(self, now_us: int | None = None) -> int:
+    def _overhead(self, now_us: int) -> int:
         """Microseconds up to the answer's first byte that were not spent at the provider."""
         if self._overhead_us is None:
-            now = self._runtime.services.now_us() if now_us is None else now_us
-            self._overhead_us = max(now - self.started_us - self._waited_us, 0)
+            self._overhead_us = max(now_us - self.started_us - self._waited_us, 0)
         return self._overhead_us
 
     def summary(self) -> bytes:
@@ -283,39 +285,40 @@ class OpenExchange:
     def _record(self, status: int, client: ClientEnd, error: str | None) -> None:
         if self._recorded:
             return
-        exchange = self._exchange(status, client, error)
+        exchange = self._exchange(status, client, error, self._runtime.services.now_us())
         self._runtime.ledger.end(exchange)
         self._runtime.observe(exchange)
 
-    def served(self) -> Exchange:
+    def served(self, now_us: int) -> Exchange:
         """Make the record of a plain answer, to be written with its attempt's, before it leaves."""
-        exchange = self._exchange(200, "served", None)
+        exchange = self._exchange(200, "served", None, now_us)
         self._runtime.observe(exchange)
         return exchange
 
-    def _exchange(self, status: int, client: ClientEnd, error: str | None) -> Exchange:
+    def _exchange(self, status: int, client: ClientEnd, error: str | None, now_us: int) -> Exchange:
         self._recorded = True
-        caller, planned, peek = self.caller, self._planned, self.inbound.peek
-        now = self._runtime.services.now_us()
+        caller, planned, inbound = self.caller, self._planned, self.inbound
+        resolved = None if planned is None else planned.resolved
+        key, peek = caller.key, inbound.peek
         return Exchange(
-            exchange_id=self.exchange_id,
-            account=caller.key.account,
-            key_id=caller.key.id,
-            surface=self.inbound.dialect.name,
-            model_requested=peek.model,
-            stream=peek.stream,
-            status=status,
-            started_us=self.started_us,
-            ended_us=now,
-            overhead_us=self._overhead(now),
-            attempts=len(self.attempts),
-            client=client,
-            route=None if planned is None else planned.resolved.route,
-            strategy=None if planned is None else planned.resolved.strategy,
-            plan="" if planned is None else planned.plan.why,
-            losses=self._losses(),
-            error=None if error is None else redact(error[:_ERROR_CHARS]),
-            attribution=caller.attribution,
+            self.exchange_id,
+            key.account,
+            key.id,
+            inbound.dialect.name,  # surface
+            peek.model,  # model_requested
+            peek.stream,
+            status,
+            self.started_us,
+            now_us,  # ended_us
+            self._overhead(now_us),
+            len(self.attempts),
+            client,
+            None if resolved is None else resolved.route,
+            None if resolved is None else resolved.strategy,
+            "" if planned is None else planned.plan.why,
+            self._losses(),
+            None if error is None else redact(error[:_ERROR_CHARS]),
+            caller.attribution,
         )
 
 

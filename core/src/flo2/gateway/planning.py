@@ -81,7 +81,7 @@ def _candidates(
             if bad := runtime.loss_policy.refused(losses):
                 refused += bad
                 continue
-        bounds = runtime.bounds(lane.target, lane.dialect, inbound)
+        bounds = runtime.bounds(lane.target, inbound)
         expected = runtime.expected(lane.target, lane.dialect, inbound)
         candidates.append(evolve(lane.candidate, bounds=bounds, losses=losses, expected=expected))
         by_id[lane.candidate.id] = lane

@@ -91,12 +91,10 @@ class Runtime:
         """Give what a strategy may know, as of now."""
         return View(self.health, self.services.clock(), self.rng)
 
-    def bounds(self, target: Target, dialect: Dialect, inbound: Inbound) -> Bounds:
+    def bounds(self, target: Target, inbound: Inbound) -> Bounds:
         """Bound what a call to a target may cost."""
         now = self.services.now_us()
-        return self.tools.booking.bounds(
-            target.bound.priced_as, dialect.api, target.model, now, inbound
-        )
+        return self.tools.booking.bounds(target.bound.priced_as, target.model, now, inbound)
 
     def expected(self, target: Target, dialect: Dialect, inbound: Inbound) -> Decimal | None:
         """Say what a call of this size usually costs at a target; None when it is unpriced."""

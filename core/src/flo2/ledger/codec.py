@@ -40,7 +40,7 @@ _DECODERS: Final[Mapping[str, msgspec.json.Decoder[Any]]] = {
 }
 _ATTRIBUTED: Final = (Intent, Exchange)  # as a tuple: building a union costs more than the test
 _ATTRIBUTION: Final = msgspec.json.Decoder(Attribution)
-_PLAIN: Final = msgspec.json.Encoder()
+_plain: Final = msgspec.json.Encoder().encode
 _SORTED: Final = msgspec.json.Encoder(order="sorted")
 _SORTED_MAPS: Final = msgspec.json.Encoder(order="deterministic")
 _name: Final = attrgetter("name")
@@ -92,9 +92,9 @@ def subject_of(record: Record) -> str:
 def encode(record: Record) -> bytes:
     """Write a whole record as JSON, its attribution included."""
     try:
-        return _PLAIN.encode(record)
+        return _plain(record)
     except UnicodeEncodeError:
-        return _PLAIN.encode(_clean(msgspec.to_builtins(record)))
+        return _plain(_clean(msgspec.to_builtins(record)))
 
 
 def canonical(record: Record) -> bytes:

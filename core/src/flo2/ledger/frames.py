@@ -80,6 +80,8 @@ class Segment:
     damage: Damage | None = None
 
 
+_begin: Final = _BEGIN.pack
+_encode: Final = codec.encode
 _HEADER_DECODER: Final = msgspec.json.Decoder(Header)
 
 
@@ -88,8 +90,8 @@ def frames(records: Iterable[Record]) -> bytes:
     parts: list[bytes] = []
     for record in records:
         mark, begun = _MARKS[type(record)]
-        content = codec.encode(record)
-        parts += _BEGIN.pack(len(content) + 1, crc32(content, begun), mark), content
+        content = _encode(record)
+        parts += _begin(len(content) + 1, crc32(content, begun), mark), content
     return b"".join(parts)
 
 

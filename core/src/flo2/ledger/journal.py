@@ -117,7 +117,7 @@ class Journal:
             raise StoreError(f"the journal of {self.writer!r} is closed; start a new one")
         try:
             written = os.write(fd, data)
-            if written == len(data) and self._fsync:
+            if self._fsync and written == len(data):
                 os.fdatasync(fd)
         except OSError as exc:
             self._undo()
@@ -126,9 +126,9 @@ class Journal:
             self._undo()
             raise StoreError(self._trouble(f"{written} of {len(data)} bytes fitted"))
         self._size += written
-        first = self.last_seq + 1
-        self.last_seq += len(records)
-        return range(first, self.last_seq + 1)
+        before = self.last_seq
+        self.last_seq = last = before + len(records)
+        return range(before + 1, last + 1)
 
     def check(self) -> None:
         """See that its file is still in its folder: what is written to a removed one is lost.

@@ -91,6 +91,7 @@ class Ledger:
         self._wake = anyio.Event()
         self._enough = anyio.Event()
         self._asleep = False
+        self._gathering = False
         self._drain = anyio.Lock()
         # Reads have a limiter of their own: a long report must not delay the drain.
         self._writes = anyio.CapacityLimiter(1)
@@ -127,10 +128,10 @@ class Ledger:
         were refused, and so cost nothing, no more than `memory_limit` are kept.
         """
         for record in records:
-            if isinstance(record, Intent):
-                self._open.add(record.entry_id)
-            elif isinstance(record, _ENDS):
+            if isinstance(record, _ENDS):
                 self._open.discard(record.entry_id)
+            elif isinstance(record, Intent):
+                self._open.add(record.entry_id)
         if self._deferred:
             self._defer(records)
             with contextlib.suppress(StoreError):
@@ -152,8 +153,9 @@ class Ledger:
     @property
     def healthy(self) -> bool:
         """Whether new calls can be taken."""
-        whole = self.journal_trouble is None and not self._deferred
-        return whole and self.lag < self._backlog_limit
+        if self.journal_trouble is not None or self._deferred:
+            return False
+        return self._journal.last_seq - self._stored < self._backlog_limit
 
     @property
     def open_entries(self) -> int:
@@ -166,11 +168,11 @@ class Ledger:
         if self._spilled or len(waiting) >= self._memory_limit:
             self._spilled = True
         else:
-            for number, record in enumerate(records, seq):
-                waiting.append((number, record))
+            waiting.extend(enumerate(records, seq))
         if self._asleep:
             self._signal()
-        elif len(waiting) >= self._batch:
+        elif self._gathering and len(waiting) >= self._batch:
+            self._gathering = False
             self._enough.set()
 
     def _signal(self) -> None:
@@ -263,6 +265,7 @@ class Ledger:
             await self._wake.wait()
         if len(self._waiting) < self._batch and not self._spilled:
             self._enough = anyio.Event()
+            self._gathering = True
             with anyio.move_on_after(self._interval_s):
                 await self._enough.wait()
 

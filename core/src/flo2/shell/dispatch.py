@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Mapping
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -51,17 +51,15 @@ class Dispatch:
         self._below = tuple((below or {}).items())
         self._fallback = fallback
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Call the hot endpoint of this method and path, or the fallback."""
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Call the hot endpoint of this method and path, or the fallback; await what it gives."""
         if scope["type"] == "http":
-            path = path_below_root(scope)
+            path = path_below_root(scope) if scope.get("root_path") else scope["path"]
             app = self._hot.get((scope["method"], path))
             if app is not None:
-                await app(scope, receive, send)
-                return
+                return app(scope, receive, send)
             if scope["method"] == "POST":
                 for prefix, app in self._below:
                     if path.startswith(prefix):
-                        await app(scope, receive, send)
-                        return
-        await self._fallback(scope, receive, send)
+                        return app(scope, receive, send)
+        return self._fallback(scope, receive, send)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import attrs
@@ -34,6 +35,7 @@ _HOST = re.compile(
 _UNSAFE_PATH = re.compile(r"//|\\|[\x00-\x1f\x7f]|(?:^|/)\.\.?(?:/|$)")
 _ENCODED_SLASH = re.compile(rb"%(?:2f|5c)", re.IGNORECASE)
 _WATCHED = frozenset((b"host", b"content-length", b"transfer-encoding"))
+_REMEMBERED = 64
 
 
 @attrs.frozen
@@ -61,7 +63,15 @@ class Guard:
     `request.url` says. `tests/loopback/test_server.py` holds the list of hostile requests.
     """
 
-    __slots__ = ("_app", "_max_body_bytes", "_max_header_bytes", "_max_headers", "_strict")
+    __slots__ = (
+        "_app",
+        "_digits",
+        "_hosts",
+        "_max_body_bytes",
+        "_max_header_bytes",
+        "_max_headers",
+        "_strict",
+    )
 
     def __init__(
         self,
@@ -76,6 +86,8 @@ class Guard:
         self._max_headers = max_headers
         self._max_header_bytes = max_header_bytes
         self._max_body_bytes = max_body_bytes
+        self._digits = len(str(max_body_bytes))
+        self._hosts: set[bytes] = set()  # that have passed; bounded
         # A path that begins with `//` is below every prefix in the eyes of a proxy that folds it.
         self._strict = (*strict_prefixes, "//")
 
@@ -93,11 +105,7 @@ class Guard:
         headers = scope["headers"]
         raw_path = scope.get("raw_path") or b""
         size = len(raw_path) + len(scope.get("query_string", b""))
-        watched = []
-        for name, value in headers:
-            size += len(name) + len(value)
-            if name in _WATCHED:
-                watched.append((name, value))
+        size += sum(map(len, chain.from_iterable(headers)))
         if len(headers) > self._max_headers:
             return Refusal(
                 431,
@@ -111,9 +119,10 @@ class Guard:
                 f"request target and headers have {size} bytes; send at most "
                 f"{self._max_header_bytes}",
             )
-        refusal = self._framing(watched)
-        if refusal is not None:
-            return refusal
+        if not self._is_usual(headers):
+            refusal = self._framing([pair for pair in headers if pair[0] in _WATCHED])
+            if refusal is not None:
+                return refusal
         path = scope["path"]
         root = scope.get("root_path")
         if root and path.startswith(root):
@@ -122,7 +131,19 @@ class Guard:
             return _strict_path(path, raw_path)
         return None
 
-    def _framing(self, watched: list[tuple[bytes, bytes]]) -> Refusal | None:
+    def _is_usual(self, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+        """Say whether framing is beyond doubt: a host seen before, no header twice, no big body."""
+        fields = dict(headers)
+        length = fields.get(b"content-length", b"0")
+        return (
+            len(fields) == len(headers)
+            and fields.get(b"host") in self._hosts
+            and b"transfer-encoding" not in fields
+            and length.isdigit()
+            and len(length) < self._digits  # so it is below the limit
+        )
+
+    def _framing(self, watched: Sequence[tuple[bytes, bytes]]) -> Refusal | None:
         """Judge Host, Content-Length and Transfer-Encoding: one meaning, or a refusal."""
         fields = dict(watched)
         if len(fields) != len(watched):
@@ -137,6 +158,8 @@ class Guard:
             return _bad("missing_host", "the request has no host header; send exactly one")
         if _HOST.fullmatch(host) is None:
             return _bad("invalid_host", f"host is {_shown(host)}; send a name or address, :port")
+        if len(self._hosts) < _REMEMBERED:
+            self._hosts.add(host)
         length = fields.get(b"content-length")
         coding = fields.get(b"transfer-encoding")
         if coding is not None:

@@ -278,4 +278,4 @@ class _InBase64:
     def close(self) -> Chunk:
         """Give the whole answer."""
         chunk = self._decoder.close()
-        return chunk if self.observed.error else evolve(chunk, raw=with_base64(chunk.raw))
+        return chunk if self.observed.error else Chunk(with_base64(chunk.raw), chunk.events)

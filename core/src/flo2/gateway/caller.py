@@ -6,26 +6,35 @@ Pure. Imports: stored, records, keys, errors.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Any, Final
 
-from attrs import field, frozen
+from msgspec import Struct, field
 
 from flo2.errors import InvalidRequest, PermissionRefused
 from flo2.keys import ADMIN_PREFIX, CREDENTIAL_HEADERS, KEY_PREFIX
 from flo2.records import Attribution, Role
 from flo2.stored import IssuedKey
 
-__all__ = ["Caller", "attribute", "check_access", "without_keys"]
+__all__ = ["Caller", "ClientHeaders", "attribute", "caller_of", "check_access", "without_keys"]
 
 _MAX_LABEL: Final = 256
 _MAX_TAGS: Final = 32
 _SESSION_HEADERS: Final = ("x-claude-code-session-id", "session-id")
+_WISHES: Final = (
+    "x-flo2-customer",
+    "x-flo2-feature",
+    "x-flo2-receipt",
+    "x-flo2-route",
+    "x-flo2-tags",
+    *_SESSION_HEADERS,
+)
+_SAID: Final[frozenset[str | bytes]] = frozenset({*_WISHES, *map(str.encode, _WISHES)})
+"""Every header that bears on who a caller is and what it wants, as text and as bytes."""
 
 
-@frozen
-class Caller:
+class Caller(Struct, frozen=True):
     """An authenticated caller and what it said about the call.
 
     Attributes:
@@ -35,12 +44,60 @@ class Caller:
     """
 
     key: IssuedKey
-    attribution: Attribution = field(factory=Attribution)
+    attribution: Attribution = field(default_factory=Attribution)
     route: str | None = None
     role: Role = "primary"
     parent: str | None = None
     trailer: bool = False
-    headers: Mapping[str, str] = field(factory=dict)
+
+
+class ClientHeaders(Mapping[str, str]):
+    """A request's headers, read when somebody asks: most calls need none of them.
+
+    What proves who the client is stays out, as `without_keys` has it.
+
+    Attributes:
+        raw: As ASGI gives them: bytes, lower-case names, keys included; of a header that is there
+            twice, the last one.
+    """
+
+    __slots__ = ("_text", "raw")
+
+    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
+        """Keep them."""
+        self.raw: Mapping[bytes, bytes] = dict(raw)
+        self._text: dict[str, str] | None = None
+
+    def _read(self) -> dict[str, str]:
+        if self._text is None:
+            read = {k.decode("latin-1"): v.decode("latin-1") for k, v in self.raw.items()}
+            self._text = {k: v for k, v in read.items() if k not in CREDENTIAL_HEADERS}
+        return self._text
+
+    def __getitem__(self, name: str) -> str:
+        return self._read()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def __repr__(self) -> str:
+        return f"ClientHeaders({[*self._read()]})"
+
+
+def caller_of(key: IssuedKey, headers: Mapping[str, str], end_user: str | None = None) -> Caller:
+    """Say who calls, for whom, and with which wishes; arguments and errors are `attribute`'s."""
+    said: Mapping[Any, Any] = headers.raw if isinstance(headers, ClientHeaders) else headers
+    if end_user is None and _SAID.isdisjoint(said):
+        return Caller(key, Attribution(key.team, None, None, None, dict(key.tags)))
+    return Caller(
+        key,
+        attribute(key, headers, end_user),
+        headers.get("x-flo2-route"),
+        trailer=headers.get("x-flo2-receipt") == "trailer",
+    )
 
 
 def attribute(
@@ -84,7 +141,7 @@ def without_keys(headers: Mapping[str, str], query: str = "") -> Mapping[str, st
     if query and (KEY_PREFIX in query or ADMIN_PREFIX in query):
         msg = "a key of flo2 is in the URL's query; send it in the Authorization header only"
         raise InvalidRequest(msg, code="key_in_query")
-    if CREDENTIAL_HEADERS.isdisjoint(headers):
+    if isinstance(headers, ClientHeaders) or CREDENTIAL_HEADERS.isdisjoint(headers):
         return headers
     return {name: value for name, value in headers.items() if name not in CREDENTIAL_HEADERS}
 

@@ -15,7 +15,7 @@ from flo2.canonical import Request
 from flo2.dialects.base import Peek
 from flo2.dialects.openai_chat import OpenAIChat
 from flo2.gateway.answer import Answer
-from flo2.gateway.caller import Caller, attribute, without_keys
+from flo2.gateway.caller import caller_of, without_keys
 from flo2.gateway.exchange import OpenExchange
 from flo2.protocols import Inbound
 from flo2.stored import IssuedKey
@@ -49,11 +49,7 @@ class Chat:
         if isinstance(key, str):
             key = await gateway.authenticate(key)
         inbound = _inbound(self._request, headers)
-        caller = Caller(
-            key=key,
-            attribution=attribute(key, headers, inbound.peek.end_user),
-            route=headers.get("x-flo2-route"),
-        )
+        caller = caller_of(key, headers, inbound.peek.end_user)
         self._open = OpenExchange(gateway.runtime, caller, inbound, canonical=True)
         return await self._open.__aenter__()
 

@@ -112,7 +112,7 @@ class OpenExchange:
             if not peek.stream and not self.canonical:
                 await answer.read()
             answer.headers = self._headers(attempt)
-            return answer  # noqa: TRY300  # an `else` would be one more level for nothing
+            return answer
         except RefusedCall as exc:
             self._record(exc.status, "refused", str(exc))
             exc.request_id = self.exchange_id

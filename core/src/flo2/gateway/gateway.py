@@ -31,7 +31,7 @@ from flo2.config import Config, load, structure
 from flo2.dialects.base import Dialect
 from flo2.errors import NotFound, StoreError, Unavailable
 from flo2.executor import DrainGroup, DrainLimits, Executor, HealthModel
-from flo2.gateway.caller import Caller, attribute, without_keys
+from flo2.gateway.caller import caller_of, without_keys
 from flo2.gateway.catalogue import Catalogue
 from flo2.gateway.chat import Chat
 from flo2.gateway.directory import Snapshot, keep_fresh, read_snapshot
@@ -298,6 +298,15 @@ class Gateway:
 
     # Calls ------------------------------------------------------------------------------------
 
+    def recognise(self, presented: str) -> IssuedKey | None:
+        """Give the issued key that was presented, where it is known and good.
+
+        None says nothing: `authenticate` looks further, and says why not.
+        """
+        if self._runtime is None or self._authenticator is None:
+            return None
+        return self._authenticator.recognise(presented, self.services.now_us())
+
     async def authenticate(self, presented: str) -> IssuedKey:
         """Find the issued key that was presented.
 
@@ -353,13 +362,8 @@ class Gateway:
         if model is not None:
             peek = replace(peek, model=model, stream=stream)
         inbound = Inbound(dialect, body, peek, headers=given, query=query)
-        caller = Caller(
-            key=key,
-            attribution=attribute(key, given, peek.end_user),
-            route=given.get("x-flo2-route"),
-            trailer=given.get("x-flo2-receipt") == "trailer",
-        )
-        return OpenExchange(self.runtime, caller, inbound)
+        caller = caller_of(key, given, peek.end_user)
+        return OpenExchange(self._runtime or self.runtime, caller, inbound)
 
     def chat(
         self,

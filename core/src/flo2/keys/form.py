@@ -29,6 +29,7 @@ __all__ = [
     "digest",
     "form_of",
     "generate",
+    "mac",
     "new_id",
 ]
 
@@ -112,6 +113,17 @@ def digest(text: str, pepper: bytes) -> str:
         pepper: 16 to 64 secret bytes, one value for all nodes (`Vault.pepper`).
 
     Raises:
+        SecretError: As `mac`.
+    """
+    own = mac(pepper)
+    own.update(text.encode())
+    return own.hexdigest()
+
+
+def mac(pepper: bytes) -> blake2b:
+    """Begin the hash of a key; see `digest`.
+
+    Raises:
         SecretError: The pepper is too short or too long: an empty one would be no key at all.
     """
     if not _MIN_PEPPER <= len(pepper) <= _MAX_PEPPER:
@@ -119,7 +131,7 @@ def digest(text: str, pepper: bytes) -> str:
             f"the pepper of the issued keys has {len(pepper)} bytes; it needs {_MIN_PEPPER} to "
             f"{_MAX_PEPPER}"
         )
-    return blake2b(text.encode(), key=pepper, digest_size=32, person=b"flo2 issued key").hexdigest()
+    return blake2b(key=pepper, digest_size=32, person=b"flo2 issued key")
 
 
 def new_id(kind: str, rng: Draws = secrets) -> str:

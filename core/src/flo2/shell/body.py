@@ -16,6 +16,8 @@ from anyio import to_thread
 from flo2.errors import InvalidRequest, RequestTooLarge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from starlette.types import Receive, Scope
 
 __all__ = ["CLIENT_LEFT", "ClientDisconnected", "UnsupportedEncoding", "read_body"]
@@ -56,13 +58,11 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
         InvalidRequest: content-length is no number, or the gzip data is broken (400).
         ClientDisconnected: The client left first.
     """
-    encoding = b""
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            _check_declared(value, limit)
-        elif name == b"content-encoding":
-            encoding = encoding + b"," + value if encoding else value
-    is_gzip = bool(encoding) and _is_gzip(encoding)
+    headers = scope["headers"]
+    fields = dict(headers)
+    if (declared := fields.get(b"content-length")) is not None:
+        _check_declared(declared, limit)
+    is_gzip = b"content-encoding" in fields and _is_gzip(_coding(headers))
     message = await receive()
     if message["type"] != "http.request":
         raise ClientDisconnected
@@ -88,8 +88,14 @@ def _check_declared(value: bytes, limit: int) -> None:
         raise _too_large(limit, f"{int(value)} bytes")
 
 
+def _coding(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return b",".join(value for name, value in headers if name == b"content-encoding" and value)
+
+
 def _is_gzip(encoding: bytes) -> bool:
     name = encoding.strip().lower()
+    if not name:
+        return False
     if name in {b"gzip", b"x-gzip"}:
         return True
     if name == b"identity":

@@ -9,13 +9,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import aclosing
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from anyio import CancelScope, create_task_group
 
 from flo2.dialects.base import Dialect
 from flo2.errors import Flo2Error, ProviderError, RefusedCall
-from flo2.keys import CREDENTIAL_HEADERS, presented
+from flo2.gateway.caller import ClientHeaders
+from flo2.keys import presented
 from flo2.shell.body import CLIENT_LEFT, ClientDisconnected, read_body
 
 if TYPE_CHECKING:
@@ -41,7 +43,6 @@ _NOT_PASSED = frozenset(
         "www-authenticate",
     }
 )
-_CREDENTIALS = frozenset(name.encode() for name in CREDENTIAL_HEADERS)
 _log = logging.getLogger("flo2.shell")
 
 
@@ -76,13 +77,10 @@ class Surface:
         dialect, gateway = self._dialect, self._gateway
         try:
             raw_headers = scope["headers"]
-            key = await gateway.authenticate(presented(raw_headers))
+            token = presented(raw_headers)
+            key = gateway.recognise(token) or await gateway.authenticate(token)
             body = await read_body(scope, receive, self._limit)
-            headers = {
-                name.decode("latin-1"): value.decode("latin-1")
-                for name, value in raw_headers
-                if name not in _CREDENTIALS
-            }
+            headers = ClientHeaders(raw_headers)
             if query is None:
                 query = scope["query_string"].decode("latin-1")
             call = gateway.call(
@@ -92,8 +90,9 @@ class Surface:
                 await self._stream(call, scope, receive, send)
             else:
                 async with call as answer:
-                    head = (answer.status, answer.content_type, answer.headers)
-                    await _send(send, *head, answer.body)
+                    await _send(
+                        send, answer.status, answer.content_type, answer.headers, answer.body
+                    )
         except ClientDisconnected:
             return
         except (RefusedCall, ProviderError) as exc:
@@ -165,7 +164,11 @@ def _internal(message: str) -> ProviderError:
 
 async def _send_stream(call: OpenExchange, send: Send) -> None:
     async with call as answer:
-        await _start(send, answer.status, answer.content_type, answer.headers, None)
+        pairs = _fields(answer.headers, answer.content_type)
+        # nginx and its like hold streams back unless told (X-Accel-Buffering, nginx documentation
+        # of ngx_http_proxy_module, read 2026-11-25).
+        pairs += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+        await send({"type": "http.response.start", "status": answer.status, "headers": pairs})
         async with aclosing(answer.stream()) as stream:
             async for data in stream:
                 await send({"type": "http.response.body", "body": data, "more_body": True})
@@ -175,26 +178,22 @@ async def _send_stream(call: OpenExchange, send: Send) -> None:
 async def _send(
     send: Send, status: int, content_type: str, headers: Mapping[str, str], body: bytes
 ) -> None:
-    await _start(send, status, content_type, headers, len(body))
+    pairs = _fields(headers, content_type)
+    pairs.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-async def _start(
-    send: Send, status: int, content_type: str, headers: Mapping[str, str], length: int | None
-) -> None:
-    given = {name: value for name, value in headers.items() if name not in _NOT_PASSED}
+def _fields(headers: Mapping[str, str], content_type: str) -> list[tuple[bytes, bytes]]:
+    if not _NOT_PASSED.isdisjoint(headers):
+        headers = {name: value for name, value in headers.items() if name not in _NOT_PASSED}
+    names, values = headers.keys(), headers.values()
     # All of them are looked at together: nearly always there is nothing to mend.
-    seen = "".join(given) + "".join(given.values())
+    seen = "".join(chain(names, values))
     field = str.encode if seen.isascii() and seen.isprintable() else _field
-    pairs = [(field(name), field(value)) for name, value in given.items()]
+    pairs = list(zip(map(field, names), map(field, values), strict=True))
     pairs.append((b"content-type", content_type.encode()))
-    if length is None:
-        # nginx and its like hold streams back unless told (X-Accel-Buffering, nginx documentation
-        # of ngx_http_proxy_module, read 2026-11-25).
-        pairs += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
-    else:
-        pairs.append((b"content-length", str(length).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    return pairs
 
 
 def _field(text: str) -> bytes:

@@ -33,12 +33,13 @@ _FILE_TYPE = re.compile(
 )
 _OK = range(200, 300)
 _ERROR_BODY_LIMIT = 1 << 20
+_REMEMBERED = 256
 
 
 class HttpReply:
     """An open HTTP answer, decoded as it comes."""
 
-    __slots__ = ("_decoder", "_response", "_secrets", "headers", "status")
+    __slots__ = ("_decoder", "_response", "_secrets", "headers", "observed", "status")
 
     def __init__(
         self,
@@ -53,11 +54,7 @@ class HttpReply:
         self._decoder = decoder
         self.status: int = response.status
         self.headers: Mapping[str, str] = headers
-
-    @property
-    def observed(self) -> Observed:
-        """What the answer has shown so far."""
-        return self._decoder.observed
+        self.observed: Observed = decoder.observed
 
     async def chunks(self) -> AsyncIterator[Chunk]:
         """Give the answer piece by piece."""
@@ -79,7 +76,7 @@ class HttpReply:
         data = await self._response.read()
         self._decoder.feed(data)
         chunk = self._decoder.close()
-        return chunk if self._decoder.observed.error is None else self._without_secrets(chunk)
+        return chunk if self.observed.error is None else self._without_secrets(chunk)
 
     def _without_secrets(self, chunk: Chunk) -> Chunk:
         """Take the request's secrets out of an error inside an answer that began with 200."""
@@ -140,6 +137,7 @@ class HttpProvider:
         self._passed = tuple(
             prefix.encode() for prefix in ("retry-after", "x-ratelimit-", *self.reply_headers)
         )
+        self._kept_back: set[bytes] = set()  # names of headers that are not passed on; bounded
         timeouts = Timeouts(
             connect_s=config.connect_s,
             first_byte_s=config.first_byte_s,
@@ -230,20 +228,24 @@ class HttpProvider:
 
     def passed_on(self, response: WireResponse) -> dict[str, str]:
         """Pick the answer headers that may reach the client."""
-        passed, prefixes = {}, self._passed
-        for name, value in response.headers.raw:
+        fields = dict(response.headers.raw)
+        passed: dict[str, str] = {}
+        # Most of an answer's headers are the same ones in each, and stay here: one set operation.
+        for name in sorted(fields.keys() - self._kept_back):
             lower = name.lower()
-            if lower.startswith(prefixes):
-                passed[lower.decode("latin-1")] = value.decode("latin-1")
+            if lower.startswith(self._passed):
+                passed[lower.decode("latin-1")] = fields[name].decode("latin-1")
+            elif len(self._kept_back) < _REMEMBERED:
+                self._kept_back.add(name)
         return passed
 
 
 def _without(secrets: Sequence[str], headers: dict[str, str]) -> dict[str, str]:
     """Take secrets out of the headers of a good answer; nearly always there is nothing to do."""
-    for value in headers.values():
-        for secret in secrets:
-            if secret in value:
-                return {name: scrub(each, *secrets) for name, each in headers.items()}
+    line = "\n".join(headers.values())
+    for secret in secrets:
+        if secret in line:
+            return {name: scrub(each, *secrets) for name, each in headers.items()}
     return headers
 
 
@@ -266,7 +268,8 @@ class _Opened:
 
     async def __aenter__(self) -> Reply:
         provider, call = self._provider, self._call
-        response = await provider.endpoint.send("POST", *provider.request(call))
+        path, headers, body = provider.request(call)
+        response = await provider.endpoint.send("POST", path, headers, body)
         secrets = partial(provider.secrets, call)
         if response.status in _OK:
             try:
@@ -283,14 +286,14 @@ class _Opened:
             self._response = response
             return reply
         try:
-            body = await response.read(_ERROR_BODY_LIMIT)
+            page = await response.read(_ERROR_BODY_LIMIT)
         finally:
             await response.aclose()
-        headers = {name.lower(): value for name, value in response.headers}
+        told = {name.lower(): value for name, value in response.headers}
         # Before anybody reads them: what cuts or decodes them could hide a key from us.
-        body = scrub_bytes(body, *secrets())
-        headers = {name: scrub(value, *secrets()) for name, value in headers.items()}
-        raise provider.error(call, response.status, headers, body)
+        page = scrub_bytes(page, *secrets())
+        told = {name: scrub(value, *secrets()) for name, value in told.items()}
+        raise provider.error(call, response.status, told, page)
 
     async def __aexit__(
         self,

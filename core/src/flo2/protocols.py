@@ -100,7 +100,7 @@ class Inbound:
         self.dialect: Dialect = dialect
         self.body: bytes = body
         self.peek: Peek = peek
-        self.headers: Mapping[str, str] = headers or {}
+        self.headers: Mapping[str, str] = {} if headers is None else headers
         self.query: str = query
         self.rewritten: bool = request is not None or peek.needs_render
         self._request = request

@@ -80,6 +80,11 @@ class Executor:
         """
         if may_be_gone:
             await checkpoint_if_cancelled()
+        first = plan.stages[0]
+        if len(plan.stages) == 1 and first.retries == 0 and len(first.candidates) == 1:
+            only = first.candidates[0]
+            if not make.outlives(only):
+                return await _sole(make, only)
         course = _Course(make, self._sleep)
         for number, stage in enumerate(plan.stages):
             only = stage.candidates[0]
@@ -176,6 +181,22 @@ class _Course:
             else:
                 return attempt
         return None
+
+
+async def _sole(make: MakeAttempt, only: Candidate) -> Attempt:
+    """Run a plan of one attempt: what most calls are, and as `_Course.tries` would do it."""
+    failure: Failure
+    try:
+        attempt = make(only, role="primary")
+        await attempt.open(hold=False)
+    except SecretError as exc:
+        failure = _unusable(only, exc)
+    except (ProviderError, WireError) as exc:
+        failure = exc
+    else:
+        return attempt
+    # Out here, so that it is no context of its own cause: the gateway raises the failure from it.
+    raise AllAttemptsFailed([failure])
 
 
 def _unusable(candidate: Candidate, exc: SecretError) -> ProviderError:

@@ -357,7 +357,7 @@ class Gateway:
         Raises:
             InvalidRequest: the body is no request of the dialect, or a key is in the query.
         """
-        given = without_keys(headers or {}, query)
+        given = without_keys({} if headers is None else headers, query)
         peek = dialect.peek(body)
         if model is not None:
             peek = replace(peek, model=model, stream=stream)

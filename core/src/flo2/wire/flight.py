@@ -64,26 +64,29 @@ class Flight:
         self.sent_at: float | None = None
         self.received: bool = False
         self.reused: bool = False
-        self.phase: Phase
-        self.due: float
-        self._total_due = math.inf
-        now = self._watch("connect", timeouts.connect_s)
-        if timeouts.total_s is not None:
-            self._total_due = now + timeouts.total_s
-            self._watch("connect", timeouts.connect_s)
+        self.phase: Phase = "connect"
+        now = deadlines.clock()
+        self.due: float = now + timeouts.connect_s
+        self._total_due = math.inf if timeouts.total_s is None else now + timeouts.total_s
+        if self.due >= self._total_due or self.due < deadlines.rings_at:
+            self._bound()
         deadlines.flights.add(self)
 
+    def _bound(self) -> None:
+        """Keep the deadline of a phase within that of the whole, and see that the timer rings."""
+        if self.due >= self._total_due:
+            self.phase, self.due = "total", self._total_due
+        if self.due < self._deadlines.rings_at:
+            self._deadlines.arm(self.due)
+
     def _watch(self, phase: Phase, within_s: float) -> float:
-        """Let a phase begin now; give the clock. One method, as it runs three times a call."""
+        """Let a phase begin now; give the clock."""
         deadlines = self._deadlines
         now = deadlines.clock()
-        due = now + within_s
-        if due >= self._total_due:
-            phase, due = "total", self._total_due
         self.phase = phase
-        self.due = due
-        if due < deadlines.rings_at:
-            deadlines.arm(due)
+        self.due = due = now + within_s
+        if due >= self._total_due or due < deadlines.rings_at:
+            self._bound()
         return now
 
     def connecting(self) -> None:

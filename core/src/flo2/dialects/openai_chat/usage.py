@@ -126,11 +126,11 @@ def _plain(raw: Mapping[str, Any]) -> dict[str, int] | None:
         return None
     if raw.get("total_tokens") != prompt + completion:
         return None
-    for key, value in raw.items():
-        if key not in _PLAIN and (
-            key not in _PLAIN_DETAILS or type(value) is not dict or any(value.values())
-        ):
-            return None
+    if not raw.keys() <= _PLAIN:  # one step where nearly all have these three and no more
+        for key in raw.keys() - _PLAIN:
+            value = raw[key]
+            if key not in _PLAIN_DETAILS or type(value) is not dict or any(value.values()):
+                return None
     return {"input_tokens": prompt, "output_tokens": completion}
 
 

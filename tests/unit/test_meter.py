@@ -7,7 +7,7 @@ import pytest
 
 from flo2.canonical.usage import Usage
 from flo2.dialects.base import Observed
-from flo2.meter import Meter, is_final, outcome, pricing_context
+from flo2.meter import Meter, is_final, outcome
 from flo2.prices import Bounds, Cost, Layer, PriceRow, PricingContext, Tier, build
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -44,29 +44,6 @@ BOOK = build(
 )
 METER = Meter(lambda: BOOK)
 CONTEXT = PricingContext("acme", "chat", "m", "m", AT)
-
-
-def test_context_is_what_the_answer_says_over_what_the_endpoint_is():
-    usage = Usage({"input_tokens": 5, "cache_read_tokens": 7}, context={"service_tier": "flex"})
-    got = pricing_context(
-        provider="acme",
-        api="chat",
-        model_requested="m-latest",
-        observed=Observed(usage=usage, model="m"),
-        started_at=AT,
-        facts={"region": "eu", "service_tier": "default"},
-    )
-    assert got == PricingContext(
-        "acme", "chat", "m-latest", "m", AT, {"region": "eu", "service_tier": "flex"}
-    )
-
-
-@pytest.mark.parametrize("observed", [None, Observed()])
-def test_without_an_answer_the_requested_model_stands(observed):
-    got = pricing_context(
-        provider="acme", api="chat", model_requested="m", observed=observed, started_at=AT
-    )
-    assert got == CONTEXT
 
 
 def test_no_usage_is_pending():

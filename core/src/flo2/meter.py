@@ -6,8 +6,7 @@ Imports: canonical, dialects, money, prices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Container, Iterable
 from typing import Literal
 
 from flo2.canonical.usage import INPUT_METERS, Usage
@@ -15,42 +14,10 @@ from flo2.dialects.base import Observed
 from flo2.money import add
 from flo2.prices import Bounds, Cost, PriceBook, PricingContext
 
-__all__ = ["Meter", "Status", "is_final", "outcome", "pricing_context"]
+__all__ = ["Meter", "Status", "is_final", "outcome"]
 
 Status = Literal["settled", "reported", "pending", "void", "unpriced"]
 """The status an entry gets when its attempt ends; `open` is what it had before."""
-
-
-def pricing_context(
-    *,
-    provider: str,
-    api: str,
-    model_requested: str,
-    observed: Observed | None,
-    started_at: datetime,
-    facts: Mapping[str, str] | None = None,
-) -> PricingContext:
-    """Gather what decides the price of one attempt.
-
-    Args:
-        provider: Whose price rows apply (the provider's kind, not its configured name).
-        api: The dialect's billing word.
-        model_requested: The model sent upstream; priced only where the answer names none.
-        observed: What the answer has shown, or None.
-        started_at: When the attempt began (aware, UTC).
-        facts: What the endpoint decides and an answer may not say: `region`, `processing`, …
-            Where the answer says otherwise, the answer is right: it is what was served.
-    """
-    usage = None if observed is None else observed.usage
-    said = {} if usage is None else usage.context
-    return PricingContext(
-        provider,
-        api,
-        model_requested,
-        (observed.model if observed is not None else None) or model_requested,
-        started_at,
-        {**facts, **said} if facts else said,
-    )
 
 
 def is_final(observed: Observed) -> bool:

@@ -7,6 +7,7 @@ own (genai-prices 0.2.3 gave 18.5185 for 18.51851895 under `prec=6`). Imports: n
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from decimal import (
     ROUND_HALF_EVEN,
     Context,
@@ -30,6 +31,7 @@ ZERO: Final = Decimal(0)
 
 # 60 digits hold any sum of products we can meet; losing one is an error, never a rounding. The
 # exponents are bounded so that no text grows beyond some 180 characters.
+_Operation = Callable[[Decimal | int, Decimal | int], Decimal]
 _TRAPS: Final = [Inexact, InvalidOperation, DivisionByZero, Overflow]
 _EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN, Emin=-60, Emax=60, traps=_TRAPS)
 # The same without the trap, for the one operation that may round and says so.
@@ -62,14 +64,12 @@ def exact(value: str | int | Decimal) -> Decimal:
     return number
 
 
-def multiply(a: Decimal | int, b: Decimal | int) -> Decimal:
-    """Multiply exactly; raises `decimal.Inexact` past 60 digits."""
-    return _EXACT.multiply(a, b)
+# The context's own methods: a function around them would cost more than they do.
+multiply: Final[_Operation] = _EXACT.multiply
+"""Multiply exactly; raises `decimal.Inexact` past 60 digits."""
 
-
-def add(a: Decimal | int, b: Decimal | int) -> Decimal:
-    """Add exactly; raises `decimal.Inexact` past 60 digits."""
-    return _EXACT.add(a, b)
+add: Final[_Operation] = _EXACT.add
+"""Add exactly; raises `decimal.Inexact` past 60 digits."""
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:

@@ -12,7 +12,9 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
+import msgspec
 from attrs import evolve, field, frozen
+from msgspec import Struct
 
 from flo2.canonical import Request
 from flo2.dialects.base import Chunk, Dialect, Observed, Peek, Profile
@@ -62,14 +64,18 @@ class Revealable(Protocol):
         ...
 
 
-@frozen
-class Credential:
+class Credential(Struct, frozen=True):
     """What authenticates one call. `secret` None: the provider wants no key."""
 
     id: str | None
-    secret: Revealable | None = field(repr=False, default=None)
+    secret: Revealable | None = None
     project: str | None = None
-    settings: Mapping[str, str] = field(factory=dict)
+    settings: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return (
+            f"Credential(id={self.id!r}, project={self.project!r}, settings={dict(self.settings)})"
+        )
 
 
 class Inbound:
@@ -120,8 +126,7 @@ class Inbound:
         return self._request
 
 
-@frozen
-class Call:
+class Call(Struct, frozen=True):
     """All that a provider needs for one attempt.
 
     Attributes:
@@ -140,7 +145,7 @@ class Call:
     dialect: Dialect
     model: str
     credential: Credential
-    profile: Profile = field(factory=Profile)
+    profile: Profile = msgspec.field(default_factory=Profile)
     passthrough: bool = False
     full: bool = True
     entry_id: str = ""

@@ -12,7 +12,7 @@ from flo2.canonical import Usage
 from flo2.dialects.base import Dialect, Observed
 from flo2.errors import ProviderError, RefusedCall, WireError
 from flo2.executor.bounding import input_bound, instant, output_bound
-from flo2.meter import Meter, Status, is_final, pricing_context
+from flo2.meter import Meter, Status, is_final
 from flo2.meter import outcome as told
 from flo2.money import ZERO, total
 from flo2.prices import Bounds, Cost
@@ -95,16 +95,18 @@ class Booking:
             first_byte_us: When its first byte came, or None.
             inbound: The request, to bound a pending one.
         """
-        usage = observed.usage if observed is not None else None
+        seen = observed or _NOTHING
+        usage = seen.usage
         try:
-            context = pricing_context(
-                provider=intent.provider_kind,
-                api=intent.api,
-                model_requested=intent.model,
-                observed=observed,
-                started_at=instant(intent.started_us),
+            context = PricingContext(
+                intent.provider_kind,
+                intent.api,
+                intent.model,
+                seen.model or intent.model,
+                instant(intent.started_us),
+                {} if usage is None else usage.context,
             )
-            final = observed is not None and is_final(observed)
+            final = is_final(seen)
             cost = self.meter.cost(usage, context) if final else None
             if failure is None:
                 status = told(status=http_status, sent=True, final=final, cost=cost)
@@ -120,7 +122,6 @@ class Booking:
                     http_status=http_status,
                     first_byte_us=first_byte_us,
                 )
-            seen = observed or _NOTHING
             if status != "pending" and cost is not None and usage is not None:
                 # By position, in the order of the fields: 19 names cost 0.7 µs to sort in.
                 return Settle(

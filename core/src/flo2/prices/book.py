@@ -201,9 +201,11 @@ class PriceBook:
         resolved = self.resolve(context.provider, model, context.context)
         if resolved.problem is not None:
             return "unpriced", context, resolved.problem
-        if input_total is None:
-            input_total = usage.input_total
-        table = resolved.span(context.at).table(input_total)
+        span = resolved.span(context.at) if resolved.instants else resolved.spans[0]
+        table = span.tables[0]
+        if span.cuts:
+            table = span.table(usage.input_total if input_total is None else input_total)
+        version = self.version
         for meter, quantity in usage.quantities.items():
             if type(quantity) is not int and not _is_exact(quantity):
                 return "pending", context, f"meter {meter!r} is {quantity!r}: no exact number"
@@ -213,16 +215,14 @@ class PriceBook:
                 return "pending", context, f"meter {meter!r} is negative: {quantity}"
             rates = table.get(meter, ())
             if len(rates) != 1:
-                return (
-                    "unpriced",
-                    context,
-                    _missing(meter, rates, model=model, context=context, total=input_total),
-                )
+                total = usage.input_total if input_total is None else input_total
+                missing = _missing(meter, rates, model=model, context=context, total=total)
+                return "unpriced", context, missing
             rate = rates[0]
-            row = rate.row
+            row, each = rate.row, rate.each
             rounded = False
-            if rate.each is not None:
-                amount = multiply(quantity, rate.each)
+            if each is not None:
+                amount = multiply(quantity, each)
             else:
                 amount, rounded = divide(multiply(quantity, row.unit_price), row.per)
             lines.append(
@@ -235,7 +235,7 @@ class PriceBook:
                     amount,
                     row.currency,
                     row.id,
-                    self.version,
+                    version,
                     rounded,
                     label,
                 )

@@ -10,20 +10,14 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
-from attrs import field, frozen
+from msgspec import Struct
 
 __all__ = ["PricingContext"]
 
 _EMPTY: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-def _aware(_: object, __: object, value: datetime) -> None:
-    if value.tzinfo is None:
-        raise ValueError(f"instant {value.isoformat()!r} has no time zone; pass it in UTC")
-
-
-@frozen(slots=False)  # as CostLine
-class PricingContext:
+class PricingContext(Struct, frozen=True, gc=False):
     """The circumstances of one attempt, as the answer and the endpoint tell them.
 
     Attributes:
@@ -42,9 +36,14 @@ class PricingContext:
     api: str
     model_requested: str
     model_billed: str
-    at: datetime = field(validator=_aware)
+    at: datetime
     context: Mapping[str, str] = _EMPTY
     input_total: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an instant without a time zone."""
+        if self.at.tzinfo is None:
+            raise ValueError(f"instant {self.at.isoformat()!r} has no time zone; pass it in UTC")
 
     @property
     def instant(self) -> datetime:

@@ -17,7 +17,7 @@ from attrs import field, frozen
 
 from flo2.canonical import Failed
 from flo2.dialects.base import Chunk, Decoder, Observed, ReadUsage
-from flo2.dialects.multipart import form_type, is_form
+from flo2.dialects.multipart import form_type
 from flo2.protocols import Call, Facts, Reply
 from flo2.secrets import scrub, scrub_bytes, scrub_error
 from flo2.services import Services
@@ -147,11 +147,8 @@ class HttpProvider:
         self.endpoint: Endpoint = services.wire.endpoint(
             config.base_url or self.base_url, timeouts=timeouts
         )
-
-    @property
-    def host(self) -> str:
+        self.host: str = self.endpoint.address.host
         """The host its credentials are bound to."""
-        return self.endpoint.address.host
 
     # The four steps, pure -------------------------------------------------------------------
 
@@ -165,7 +162,7 @@ class HttpProvider:
     def headers(self, call: Call) -> dict[str, str]:
         """Give the request headers; authentication included."""
         headers = self._headers.copy()
-        if is_form(call.inbound.body):  # its boundary is the client's own
+        if call.inbound.body[:2] == b"--":  # a form: its boundary is the client's own
             headers["content-type"] = form_type(call.inbound.body)
         forwarded = self.forward_headers
         if forwarded:
@@ -275,7 +272,7 @@ class _Opened:
             try:
                 passed = provider.passed_on(response)
                 if passed:
-                    passed = _without(provider.secrets(call), passed)
+                    passed = _without(secrets(), passed)
                 if not call.dialect.content_type:
                     passed["content-type"] = _harmless(response.headers.get("content-type"))
                 decoder = provider.decoder_of(call, passed)
@@ -302,5 +299,5 @@ class _Opened:
         traceback: TracebackType | None,
     ) -> None:
         response, self._response = self._response, None
-        if response is not None:
+        if response is not None and not response.finished:
             await response.aclose()

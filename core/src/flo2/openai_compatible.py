@@ -180,7 +180,9 @@ class OpenAICompatible(HttpProvider):
 
     def usage_reader(self, call: Call) -> ReadUsage | None:
         """Give the dialect's reader, at a regional host with its region."""
-        return self.regional(call.dialect.read_usage) if self.host in self.regions else None
+        if not self.regions or self.host not in self.regions:
+            return None
+        return self.regional(call.dialect.read_usage)
 
     def regional(self, read: ReadUsage) -> ReadUsage:
         """Say the region of a regional host, which no answer of it says."""
@@ -198,8 +200,8 @@ class OpenAICompatible(HttpProvider):
         """Choose how an answer is decoded; embeddings come in the encoding that was asked for."""
         decoder = super().decoder(call, read_usage)
         if (
-            call.passthrough
-            and call.dialect.name == EMBEDDINGS.name
+            call.dialect.name == EMBEDDINGS.name
+            and call.passthrough
             and wants_base64(call.inbound.body)
         ):
             return _InBase64(decoder)

@@ -12,9 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
-import msgspec
 from attrs import evolve, field, frozen
-from msgspec import Struct
 
 from flo2.canonical import Request
 from flo2.dialects.base import Chunk, Dialect, Observed, Peek, Profile
@@ -64,18 +62,14 @@ class Revealable(Protocol):
         ...
 
 
-class Credential(Struct, frozen=True):
+@frozen(slots=False)  # made at each call, and so in half the time
+class Credential:
     """What authenticates one call. `secret` None: the provider wants no key."""
 
     id: str | None
-    secret: Revealable | None = None
+    secret: Revealable | None = field(repr=False, default=None)
     project: str | None = None
-    settings: Mapping[str, str] = msgspec.field(default_factory=dict)
-
-    def __repr__(self) -> str:
-        return (
-            f"Credential(id={self.id!r}, project={self.project!r}, settings={dict(self.settings)})"
-        )
+    settings: Mapping[str, str] = field(factory=dict)
 
 
 class Inbound:
@@ -126,7 +120,8 @@ class Inbound:
         return self._request
 
 
-class Call(Struct, frozen=True):
+@frozen(slots=False)  # as Credential
+class Call:
     """All that a provider needs for one attempt.
 
     Attributes:
@@ -145,7 +140,7 @@ class Call(Struct, frozen=True):
     dialect: Dialect
     model: str
     credential: Credential
-    profile: Profile = msgspec.field(default_factory=Profile)
+    profile: Profile = field(factory=Profile)
     passthrough: bool = False
     full: bool = True
     entry_id: str = ""

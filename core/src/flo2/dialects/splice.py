@@ -53,12 +53,12 @@ def splice(body: bytes, *, old: str, new: str, ask_usage: bool = False) -> bytes
     if old == new and not ask_usage:
         return body
     start, end = value
-    if _text(body[start:end]) != old:
+    if body[start:end] != _encode(old) and _text(body[start:end]) != old:
         return _splice_walk(body, new, ask_usage=ask_usage)
     written = _encode(new)
     if ask_usage:
         written += b',"stream_options":{"include_usage":true}'
-    return b"".join((body[:start], written, body[end:]))
+    return body[:start] + written + body[end:]
 
 
 def _only_value(body: bytes) -> tuple[int, int] | None:

@@ -85,7 +85,7 @@ class Wire:
         self._engine: EngineName = engine
         self._check = DestinationCheck(allow_private, lookup=lookup)
         self._ca_file = ca_file
-        self._transport: Transport | None = None
+        self.transport: Transport | None = None
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -97,11 +97,11 @@ class Wire:
 
     def open(self) -> Transport:
         """Give the transport, making it at the first call; needs a running event loop."""
-        if self._transport is not None:
-            return self._transport
+        if self.transport is not None:
+            return self.transport
         if self._closed:
             raise ConnectFailed("the wire is closed")
-        self._transport = transport = self._make()
+        self.transport = transport = self._make()
         return transport
 
     def _make(self) -> Transport:
@@ -136,7 +136,7 @@ class Wire:
         """Interrupt what runs and close every connection."""
         self._closed = True
         self.deadlines.close()
-        transport, self._transport = self._transport, None
+        transport, self.transport = self.transport, None
         if transport is not None:
             await transport.aclose()
 
@@ -193,7 +193,7 @@ class Endpoint:
         if not wire.header_check.check(headers):
             headers = [*headers, ("accept-encoding", "identity")]
         target = self._targets.get(path) or self._target(path)
-        transport = wire.open()
+        transport = wire.transport or wire.open()
         flight = Flight(wire.deadlines, timeouts or self._timeouts)
         resends = 0
         try:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Deadlines", "Flight"]
 
+_READ_TWICE = "this response is already being read by another task"
+
 Phase = Literal["connect", "first_byte", "idle", "total"]
 
 
@@ -109,14 +111,22 @@ class Flight:
         """Name the current task as the one that waits, so that it can be interrupted."""
         task = asyncio.current_task()
         if self.task is not None or task is None:
-            raise RuntimeError("this response is already being read by another task")
+            raise RuntimeError(_READ_TWICE)
         self._cancelling = task.cancelling()
         self.task = task
 
     def wait_for_piece(self) -> None:
         """Wait with the idle deadline running."""
-        self.wait()
-        self._watch("idle", self._timeouts.idle_s)
+        task = asyncio.current_task()
+        if self.task is not None or task is None:
+            raise RuntimeError(_READ_TWICE)
+        self._cancelling = task.cancelling()
+        self.task = task
+        deadlines = self._deadlines
+        self.phase = "idle"
+        self.due = due = deadlines.clock() + self._timeouts.idle_s
+        if due >= self._total_due or due < deadlines.rings_at:
+            self._bound()
 
     def resume(self) -> bool:
         """Stop waiting; only the total deadline runs until somebody waits again.

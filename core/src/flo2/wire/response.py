@@ -33,6 +33,7 @@ class WireResponse:
         headers: As received; see `Headers` about those that describe the encoded body.
         sent_at: When the request began to be written, in clock seconds.
         first_byte_at: When the head was complete, in clock seconds.
+        finished: The whole body came.
         resends: 1 when a kept-alive connection had died and the request went out once more.
     """
 
@@ -56,10 +57,12 @@ class WireResponse:
         self._max_body_bytes = max_body_bytes
         self._decoder = decoder_for(raw.content_encoding) if raw.content_encoding else None
         self._size = 0
-        self._state = "open"  # or "finished" (the whole body came), or "closed"
+        self.finished: bool = False
+        self._closed = False
 
     def __repr__(self) -> str:
-        return f"<WireResponse {self.status}, {self._state}>"
+        state = "finished" if self.finished else "closed" if self._closed else "open"
+        return f"<WireResponse {self.status}, {state}>"
 
     async def __aenter__(self) -> Self:
         return self
@@ -84,7 +87,7 @@ class WireResponse:
             pieces = [piece async for piece in self.chunks()]
         else:
             pieces = []
-            while self._state != "finished":
+            while not self.finished:
                 pieces.append(await self._next_piece())
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
@@ -97,7 +100,7 @@ class WireResponse:
             WireTimeout: `idle` or `total`.
         """
         decoder = self._decoder
-        while self._state != "finished":
+        while not self.finished:
             piece = await self._next_piece()
             try:
                 if decoder is None:
@@ -109,7 +112,7 @@ class WireResponse:
                     if failure is not None:
                         raise failure
                     yield part
-                if self._state == "finished":
+                if self.finished:
                     decoder.finish()
             except (ReadFailed, ResponseTooLarge) as error:
                 self._fail(error)
@@ -117,18 +120,18 @@ class WireResponse:
 
     async def aclose(self) -> None:
         """Give the connection back to the pool if the body is finished, close it otherwise."""
-        if self._state == "finished":
+        if self.finished:
             return  # the engine took the connection back with the last byte
         self._flight.finish()
-        if self._state == "open":
-            self._state = "closed"
+        if not self._closed:
+            self._closed = True
             self._flight.failure = ReadFailed("the response is closed")
         await self._raw.aclose()
 
     def abort(self) -> None:
         """Close the upstream connection now; a task waiting in `chunks` gets `ReadFailed`."""
-        if self._state == "open":
-            self._state = "closed"
+        if not (self.finished or self._closed):
+            self._closed = True
             self._flight.interrupt(ReadFailed("the response was aborted"))
 
     async def _next_piece(self) -> bytes:
@@ -152,24 +155,27 @@ class WireResponse:
             flight.resume()
         failure = flight.failure or failure
         if failure is None and piece and self._decoder is None:
-            failure = self._overflow(piece)
+            self._size += len(piece)
+            if self._size > self._max_body_bytes:
+                failure = self._too_large()
         if failure is not None:
             # Raised out here so that no library exception, which may hold a URL, stays attached.
             self._fail(failure)
             raise failure
         if not piece or self._raw.at_end:
-            self._state = "finished"
+            self.finished = True
             flight.finish()
         return piece
 
     def _overflow(self, piece: bytes) -> ResponseTooLarge | None:
         self._size += len(piece)
-        if self._size <= self._max_body_bytes:
-            return None
+        return None if self._size <= self._max_body_bytes else self._too_large()
+
+    def _too_large(self) -> ResponseTooLarge:
         return ResponseTooLarge(f"the response body is larger than {self._max_body_bytes} bytes")
 
     def _fail(self, failure: WireError) -> None:
-        self._state = "closed"
+        self._closed, self.finished = True, False
         self._flight.finish()
         if self._flight.failure is None:
             self._flight.failure = failure

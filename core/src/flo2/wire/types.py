@@ -69,12 +69,15 @@ class Headers:
 
     `content-encoding`, `content-length` and `transfer-encoding` describe the body on the wire, not
     the decoded bytes that `WireResponse` gives; they must not be copied to a client.
+
+    Attributes:
+        raw: The fields as bytes, names in the upstream's case.
     """
 
-    __slots__ = ("_index", "_raw")
+    __slots__ = ("_index", "raw")
 
     def __init__(self, raw: Sequence[tuple[bytes, bytes]]) -> None:
-        self._raw: RawHeaders = tuple(raw)
+        self.raw: RawHeaders = tuple(raw)
         self._index: dict[str, str] | None = None  # built by the first lookup
 
     def get(self, name: str, default: str | None = None) -> str | None:
@@ -96,30 +99,25 @@ class Headers:
             self._index = index
         return index.get(name.lower(), default)
 
-    @property
-    def raw(self) -> RawHeaders:
-        """The fields as bytes, names in the upstream's case."""
-        return self._raw
-
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        for key, value in self._raw:
+        for key, value in self.raw:
             yield key.decode("latin-1"), value.decode("latin-1")
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.get(name) is not None
 
     def __len__(self) -> int:
-        return len(self._raw)
+        return len(self.raw)
 
     def __eq__(self, other: object) -> bool:
-        return self._raw == other._raw if isinstance(other, Headers) else NotImplemented
+        return self.raw == other.raw if isinstance(other, Headers) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self._raw)
+        return hash(self.raw)
 
     def __repr__(self) -> str:
         # Names only: a response may carry a cookie or a signed URL.
-        return f"Headers({[key.decode('latin-1') for key, _ in self._raw]})"
+        return f"Headers({[key.decode('latin-1') for key, _ in self.raw]})"
 
 
 class RawResponse(Protocol):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from flo2.canonical import Loss, Request, Response, Usage
+from flo2.canonical import Loss, Request, Response
 from flo2.dialects.base import (
     Decoder,
     Encoder,
@@ -44,9 +43,9 @@ class OpenAIChat:
     content_type: str = "application/json"
     stream_content_type: str = "text/event-stream"
 
-    def peek(self, body: bytes) -> Peek:
-        """Read the few fields every call needs; see `Dialect.peek`."""
-        return peek(body)
+    # As they are, without a method around them: they run at every call.
+    peek = staticmethod(peek)
+    read_usage = staticmethod(read_usage)
 
     def parse(self, body: bytes) -> Request:
         """Parse a whole request; see `Dialect.parse`."""
@@ -90,10 +89,6 @@ class OpenAIChat:
     def encode_response(self, response: Response) -> Rendered:
         """Encode a plain answer for a client."""
         return encode_response(response)
-
-    def read_usage(self, raw: Mapping[str, Any]) -> Usage:
-        """Normalise a usage object; never raises."""
-        return read_usage(raw)
 
     def encode_error(
         self, error: RefusedCall | ProviderError, *, request_id: str = ""

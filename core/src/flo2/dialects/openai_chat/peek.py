@@ -124,14 +124,18 @@ def peek(body: bytes) -> Peek:
     stream = bool(fields.stream)
     options = fields.stream_options
     # A host that is given both may follow either one: the larger one bounds.
-    bound = max(fields.max_completion_tokens or 0, fields.max_tokens or 0) or None
+    bound = fields.max_tokens
+    if fields.max_completion_tokens is not None:
+        bound = max(fields.max_completion_tokens, bound or 0)
+    n = 1 if fields.n is None else _whole("n", fields.n) or 1
+    # By position: model, stream, wants_usage, max_output_tokens, n, end_user.
     return Peek(
-        model=fields.model,
-        stream=stream,
-        wants_usage=not stream or bool(options and options.include_usage),
-        max_output_tokens=_whole("max_completion_tokens", bound),
-        n=_whole("n", fields.n) or 1,
-        end_user=fields.user if isinstance(fields.user, str) and fields.user else None,
+        fields.model,
+        stream,
+        not stream or bool(options and options.include_usage),
+        (bound or None) if type(bound) is int else _whole("max_completion_tokens", bound or None),
+        n,
+        fields.user if isinstance(fields.user, str) and fields.user else None,
     )
 
 

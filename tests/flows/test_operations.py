@@ -194,6 +194,21 @@ async def test_a_page_is_never_served_in_a_files_place() -> None:
     assert dict(refused.headers)["content-type"] == "application/json"
 
 
+@pytest.mark.parametrize("name", ["stream", "stream_ignored"])
+async def test_a_receipt_trails_events_and_no_file(name: str) -> None:
+    (trace,) = (each for each in golden_traces("openai_transcriptions") if each.name == name)
+    upstream = FakeUpstream()
+    async with house_of(upstream) as house:
+        play(upstream, trace)
+        body, content_type = asked(trace)
+        answer = await house.post(
+            trace.endpoint, body, content_type=content_type, x_flo2_receipt="trailer"
+        )
+    trailer = answer.body.removeprefix(trace.body)
+    assert trailer.startswith(b": flo2 {") == trace.stream
+    assert trace.stream or trailer == b""
+
+
 async def test_what_a_host_does_not_serve_is_said() -> None:
     upstream = FakeUpstream()
     async with house_of(upstream) as house:

@@ -138,7 +138,8 @@ class Answer:
             yield encoder.feed(failed)
         elif failed is not None and not sent_raw:
             yield dialect.encode_stream_error(failed.error)
-        if self._exchange.caller.trailer:
+        # A model that does not stream may have answered the wish for a stream with a plain file.
+        if self._exchange.caller.trailer and self.content_type.startswith("text/event-stream"):
             yield b": flo2 " + self._exchange.summary() + b"\n\n"
         self.told = self.closed = True
 

@@ -46,7 +46,7 @@ class StreamDecoder:
         self._reader = AnswerReader(full=full, whole=False, read_usage=read_usage)
         self.observed: Observed = self._reader.observed
         self._full = full
-        self._unread: bytes | None = None  # the last chunk with usage that was passed over
+        self._unread: bytes | None = None  # the last frames with usage that were passed over
 
     def feed(self, data: bytes) -> Chunk:
         """Take the next bytes of the body; give all frames that are now complete."""
@@ -59,7 +59,7 @@ class StreamDecoder:
             and not any(key in data for key in _TELLING)
         ):
             if _USAGE in data:
-                self._unread = data.replace(b"\n", b" ")
+                self._unread = data
             return Chunk(data)
         try:
             frames = self._parser.feed(data)
@@ -105,7 +105,7 @@ class StreamDecoder:
                 return
         elif not self._full and reader.is_warm and not any(key in data for key in _TELLING):
             if _USAGE in data:
-                self._unread = data.replace(b"\n", b" ")
+                self._unread = one.raw
             return
         try:
             payload = loads(data)
@@ -126,7 +126,7 @@ class StreamDecoder:
             return
         payload: Any
         try:
-            payload = loads(_last_frame(self._unread))
+            payload = loads(_last_usage(self._unread))
         except ValueError:
             payload = None
         self._unread = None
@@ -139,11 +139,10 @@ class StreamDecoder:
             self._reader.fail(error, out)
 
 
-def _last_frame(data: bytes) -> bytes:
-    """Give the data of the last frame with usage; a line end inside of JSON is escaped."""
-    end = data.rindex(_USAGE)
-    start = data.rfind(b"\ndata:", 0, end) + 1
-    return data[start:].partition(b"\n")[0].removeprefix(b"data:")
+def _last_usage(raw: bytes) -> bytes:
+    """Give the data of the last of some frames that has usage in it."""
+    frames = SSEParser().feed(raw)
+    return next((one.data for one in reversed(frames) if _USAGE in one.data), b"")
 
 
 class BodyDecoder:

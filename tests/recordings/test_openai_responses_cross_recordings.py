@@ -170,7 +170,7 @@ def test_responses_answers_mean_the_same_to_other_clients(trace, count_replay):
                 event = json.loads(line[6:])
                 if dialect is ANTHROPIC:
                     ANTHROPIC_EVENT.validate_python(event)
-                elif not any(choice["delta"].get("annotations") for choice in event["choices"]):
+                elif '"type":"custom"' not in line:  # the SDK's chunks know functions only
                     ChatCompletionChunk.model_validate(event)
 
 

@@ -103,7 +103,10 @@ class _Connection:
                 group.cancel_scope.cancel()
 
             group.start_soon(watch)
-            await self._send(script)
+            try:
+                await self._send(script)
+            except _GONE:  # while it was being sent, before `watch` could see it
+                left = True
             group.cancel_scope.cancel()
         return not left
 

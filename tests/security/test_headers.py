@@ -158,7 +158,10 @@ async def house_of(upstream: FakeUpstream, **more: Any) -> AsyncIterator[House]:
         yield house
 
 
-def answer_of(provider: str) -> dict[str, Any]:
+def answer_of(provider: str, path: str) -> dict[str, Any]:
+    if provider == "openai" and path == MESSAGES:  # translated, so it goes to Responses
+        answer: dict[str, Any] = json.loads(SAMPLES["openai.responses"].plain)
+        return answer
     return MESSAGE if provider == "ant" else ANSWER
 
 
@@ -167,7 +170,7 @@ def answer_of(provider: str) -> dict[str, Any]:
 async def test_only_listed_headers_of_a_client_go_on(provider: str, path: str) -> None:
     upstream = FakeUpstream()
     async with house_of(upstream) as house:
-        upstream.reply(json=answer_of(provider))
+        upstream.reply(json=answer_of(provider, path))
         headers = {**house.headers(), **CLIENT, "x-api-key": house.key}
         body = {"model": f"{provider}/m", "messages": HELLO, "max_tokens": 5}
         answer = await house.driver.request("POST", path, headers=headers, json=body)
@@ -193,7 +196,7 @@ async def test_only_listed_headers_of_a_provider_come_back(
         if stream and status == 200:
             upstream.stream([b"data: [DONE]\n\n"], headers=UPSTREAM)
         else:
-            upstream.reply(status, json=answer_of(provider), headers=UPSTREAM)
+            upstream.reply(status, json=answer_of(provider, path), headers=UPSTREAM)
         body = {"model": f"{provider}/m", "messages": HELLO, "max_tokens": 5, "stream": stream}
         answer = await house.post(path, body)
     names = [name for name, _ in answer.headers]
@@ -307,7 +310,7 @@ async def test_no_model_name_of_an_answer_begins_a_header(
     upstream = FakeUpstream()
     async with house_of(upstream) as house:
         for provider in SENT:
-            given = {**answer_of(provider), "model": model, "id": model}
+            given = {**answer_of(provider, path), "model": model, "id": model}
             if stream:
                 chunk = {**given, "choices": [{"index": 0, "delta": {"content": "x"}}]}
                 event = {"type": "message_start", "message": {**MESSAGE, "model": model}}
@@ -328,7 +331,7 @@ async def test_no_name_of_a_request_begins_a_header(model: str) -> None:
         for path in (CHAT, MESSAGES):
             for provider in (*SENT, "sandbox", "none"):
                 upstream.forget()
-                upstream.reply(json={**answer_of(provider), "model": None})
+                upstream.reply(json={**answer_of(provider, path), "model": None})
                 body = {"model": f"{provider}/{model}", "messages": HELLO, "max_tokens": 5}
                 odd = {model: {model: [model]}, "stop": [model], "user": model}
                 check(await house.post(path, {**body, **odd}))
@@ -362,7 +365,7 @@ async def test_no_odd_byte_in_a_header_of_a_provider_comes_back(value: str) -> N
             for provider in SENT:
                 names = ("retry-after", "x-ratelimit-a", "request-id", "x-request-id")
                 headers = dict.fromkeys(names, value)
-                upstream.reply(status, json=answer_of(provider), headers=headers)
+                upstream.reply(status, json=answer_of(provider, path), headers=headers)
                 body = {"model": f"{provider}/m", "messages": HELLO, "max_tokens": 5}
                 answer = await house.post(CHAT, body)
                 check(answer)

@@ -248,7 +248,7 @@ def test_a_wrong_route_is_refused_when_it_is_made(state, capsys, arguments, code
 
 
 def test_a_key_for_a_provider_that_is_not_there_names_no_package(state, capsys):
-    assert run(["providers", "add", "nowhere", "--stdin"], state) == 1
+    assert run(["providers", "add", "zzzz", "--stdin"], state) == 1
     assert capsys.readouterr().err.endswith(
-        "; a host of your own needs a table [providers.nowhere] in flo2.toml\n"
+        "; a host of your own needs a table [providers.zzzz] in flo2.toml\n"
     )

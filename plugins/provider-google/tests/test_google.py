@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import anyio
 import pytest
-from attrs import evolve
+from msgspec.structs import replace
 
 from flo2 import (
     Call,
@@ -45,7 +45,7 @@ def make(wire=None, **options):
 
 
 def a_call(dialect=CONTENT, *, model="gemini-3.8-flash", stream=False, query="", body=BODY):
-    peek = evolve(dialect.peek(body), model=model, stream=stream)
+    peek = replace(dialect.peek(body), model=model, stream=stream)
     inbound = Inbound(dialect, body, peek, query=query)
     credential = Credential("c", Secret("AIza-test"))
     return Call(inbound, dialect, model, credential, passthrough=True)

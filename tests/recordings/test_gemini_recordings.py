@@ -7,12 +7,21 @@ import random
 
 import pytest
 from attrs import evolve
-from google.genai.types import GenerateContentResponse
+from google.genai import _common
+from google.genai.models import _Content_to_mldev
+from google.genai.types import (
+    Content,
+    GenerateContentResponse,
+    GenerationConfig,
+    Tool,
+    ToolConfig,
+)
 
-from flo2.canonical import Event, Failed, PartStart, Reasoning, Text, ToolCall, fold
-from flo2.dialects.anthropic_messages import AnthropicCountTokens
+from flo2.canonical import Event, Failed, Finish, PartStart, Reasoning, Start, Text, ToolCall, fold
+from flo2.dialects.anthropic_messages import AnthropicCountTokens, AnthropicMessages
 from flo2.dialects.base import Decoder, Profile
-from flo2.dialects.gemini import Gemini, GeminiCountTokens
+from flo2.dialects.gemini import PLACEHOLDER, Gemini, GeminiCountTokens
+from flo2.dialects.openai_chat import OpenAIChat
 from flo2.testing.traces import Trace, golden_traces, recorded_traces
 
 DIALECT, COUNT = Gemini(), GeminiCountTokens()
@@ -446,6 +455,56 @@ def test_official_sdk_reads_our_stream_as_the_original(trace):
     if b"willContinue" not in trace.body:
         assert said(ours) == said(theirs)
     assert ours[-1].model_version == theirs[-1].model_version or not theirs[-1].model_version
+
+
+OTHERS = [
+    (dialect, trace)
+    for dialect, provider, endpoint in (
+        (OpenAIChat(), "openai", "/v1/chat/completions"),
+        (AnthropicMessages(), "anthropic", "/v1/messages"),
+    )
+    for trace in recorded_traces(provider)
+    if trace.endpoint == endpoint and isinstance(trace.request, dict) and trace.status == 200
+]
+
+
+@pytest.mark.parametrize(("dialect", "trace"), OTHERS, ids=lambda value: value.name)
+def test_requests_of_other_vendors_are_such_as_the_official_sdk_sends(dialect, trace):
+    request = dialect.parse(trace.request_body)
+    body = json.loads(DIALECT.render(request, model="m", profile=Profile()).body)
+    for content in (*body["contents"], body.get("systemInstruction", {"parts": []})):
+        Content.model_validate(content)
+    for tool in body.get("tools", ()):
+        Tool.model_validate(tool)
+    GenerationConfig.model_validate(body.get("generationConfig", {}))
+    ToolConfig.model_validate(body.get("toolConfig", {}))
+    assert DIALECT.parse(json.dumps(body).encode()).origin == "gemini"
+    for previous, following in zip(body["contents"], body["contents"][1:], strict=False):
+        asked = [part for part in previous["parts"] if "functionCall" in part]
+        answered = [part for part in following["parts"] if "functionResponse" in part]
+        assert not answered or len(asked) >= 1
+
+
+def test_official_sdk_sends_back_what_it_was_given():
+    """It decodes a signature as bytes and encodes them anew, in the other alphabet."""
+    reasoning = Reasoning("Hm", "sig+/=??>>", origin="anthropic.messages")
+    events = [
+        Start("r", "m", origin="anthropic.messages"),
+        PartStart(0, reasoning),
+        PartStart(1, ToolCall("c", "f", "{}")),
+        Finish("tool_calls"),
+    ]
+    told = json.loads(DIALECT.encode_response(fold(events)).body)
+    read = GenerateContentResponse._from_response(response=told, kwargs={})
+    content = _common.encode_unserializable_types(_Content_to_mldev(read.candidates[0].content))
+    body = json.dumps({"contents": [content]}).encode()
+    assert DIALECT.peek(body).needs_render
+    assert DIALECT.parse(body).messages[0].content[0] == reasoning
+    assert content["parts"][1]["thoughtSignature"] == PLACEHOLDER
+    sent = DIALECT.render(DIALECT.parse(body), model="m", profile=Profile())
+    call = {"functionCall": {"id": "c", "name": "f", "args": {}}, "thoughtSignature": PLACEHOLDER}
+    assert json.loads(sent.body)["contents"] == [{"role": "model", "parts": [call]}]
+    assert [loss.path for loss in sent.losses] == ["messages[0].content[0]"]
 
 
 def test_golden_traces_cover_what_few_recordings_do():

@@ -12,6 +12,7 @@ import pytest
 from flo2 import OpenAICompatible, hookimpl
 from flo2.testing import FakeUpstream
 from flo2.testing.harness import CANARY, House, running
+from flo2.testing.suites.samples import SAMPLES
 from flo2.wire import Wire
 
 pytestmark = pytest.mark.anyio
@@ -365,7 +366,7 @@ async def test_no_odd_byte_in_a_header_of_a_provider_comes_back(value: str) -> N
             for provider in SENT:
                 names = ("retry-after", "x-ratelimit-a", "request-id", "x-request-id")
                 headers = dict.fromkeys(names, value)
-                upstream.reply(status, json=answer_of(provider, path), headers=headers)
+                upstream.reply(status, json=answer_of(provider, CHAT), headers=headers)
                 body = {"model": f"{provider}/m", "messages": HELLO, "max_tokens": 5}
                 answer = await house.post(CHAT, body)
                 check(answer)

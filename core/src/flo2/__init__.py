@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         kind_of_status as kind_of_status,
     )
     from flo2.dialects.chat_host import ChatHost as ChatHost
+    from flo2.dialects.gemini import Gemini as Gemini, GeminiCountTokens as GeminiCountTokens
     from flo2.dialects.openai_responses import (
         OpenAIInputTokens as OpenAIInputTokens,
         OpenAIResponses as OpenAIResponses,
@@ -170,6 +171,7 @@ _HOME = {
         "Chunk Decoder Dialect Encoder Observed Peek Profile ReadUsage kind_of_status"
     ),
     "flo2.dialects.chat_host": "ChatHost",
+    "flo2.dialects.gemini": "Gemini GeminiCountTokens",
     "flo2.dialects.openai_responses": "OpenAIInputTokens OpenAIResponses",
     "flo2.errors": (
         "AllAttemptsFailed AuthenticationFailed ConfigError Flo2Error InvalidRequest "
@@ -236,6 +238,8 @@ __all__ = [
     "Finish",
     "Flo2Error",
     "Gateway",
+    "Gemini",
+    "GeminiCountTokens",
     "Health",
     "HttpProvider",
     "Image",

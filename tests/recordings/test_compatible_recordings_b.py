@@ -12,7 +12,7 @@ from attrs import evolve
 from flo2 import Call, Credential, Inbound, Services, Wire
 from flo2.canonical import Failed, Reasoning, Refusal, Text, ToolCall, fold
 from flo2.dialects.anthropic_messages import AnthropicMessages
-from flo2.openai_compatible import CHAT, EMBEDDINGS
+from flo2.openai_compatible import CHAT, EMBEDDINGS, RESPONSES
 from flo2.testing.traces import recorded_traces
 from flo2.testing.validators import VALIDATORS
 from flo2_provider_azure import Azure
@@ -44,6 +44,10 @@ def _of(ending):
 
 CHATS, VECTORS = _of("/chat/completions"), _of("/embeddings")
 ANSWERS = [pair for pair in CHATS if pair[1].status == 200]
+# A chat's answer, filed under responses by its source.
+NO_RESPONSE = {"ai-azure-azure-deepseek-reasoning-1-89e900-0"}
+RESPONDED = [pair for pair in _of("/responses") if pair[1].name not in NO_RESPONSE]
+RESPONSES_200 = [pair for pair in RESPONDED if pair[1].status == 200]
 
 BROKEN_OFF = {
     "agent-os-issue-2214-3da7e1-0": ("upstream", "server_error"),
@@ -98,7 +102,9 @@ def asked(trace):
 def decode(provider, trace, *, full, chunks=None, dialect=CHAT):
     """Read a recorded answer as the driver does."""
     request = {"model": "m", "messages": [{"role": "user", "content": "x"}], "input": "x"}
-    if trace.stream:
+    if trace.stream and dialect is RESPONSES:
+        request["stream"] = True
+    elif trace.stream:
         request |= {"stream": True, "stream_options": {"include_usage": True}}
     host = make(provider)
     call = a_call(host, json.dumps(request).encode(), dialect=dialect, full=full)
@@ -210,24 +216,78 @@ def test_a_request_rendered_anew_says_the_same(provider, trace):
     assert again.extras == first.extras
 
 
+# What these answers cost depends on what they do not tell; see `openai_responses.usage`.
+UNTOLD = {
+    "ai-azure-azure-code-interpreter-tool-1-0d61b9-0": "code_interpreter_call",
+    "ai-azure-azure-code-interpreter-tool-1-6e62e5-0": "code_interpreter_call",
+    "ai-azure-azure-image-generation-tool-1-d9357b-0": "image_generation_call",
+}
+
+
+@named(RESPONSES_200)
+def test_a_response_is_complete_and_its_usage_adds_up(provider, trace, count_replay):
+    count_replay(trace.kind)
+    _, observed = decode(provider, trace, full=True, dialect=RESPONSES)
+    assert (observed.complete, observed.error) == (True, None)
+    usage, raw = observed.usage, observed.usage.raw
+    if trace.name in UNTOLD:
+        assert usage.problem.startswith(UNTOLD[trace.name])
+        return
+    assert usage.problem is None
+    told = usage.as_told
+    assert (told.input_total, told.output_total) == (raw["input_tokens"], raw["output_tokens"])
+    for chunks in ([trace.body], trace.body.splitlines(keepends=True)):
+        _, light = decode(provider, trace, full=False, chunks=chunks, dialect=RESPONSES)
+        assert light == observed
+
+
+@named([pair for pair in RESPONSES_200 if pair[0] == "xai"])
+def test_what_xai_ran_itself_is_metered(provider, trace):
+    _, observed = decode(provider, trace, full=False, dialect=RESPONSES)
+    ran = observed.usage.raw["num_server_side_tools_used"]
+    assert observed.usage.quantities.get("server_tool_calls", 0) == ran
+
+
+@named(RESPONSES_200)
+@pytest.mark.parametrize("client", [CHAT, ANTHROPIC], ids=["openai", "anthropic"])
+def test_a_response_can_be_said_to_any_client(provider, trace, client):
+    events, _ = decode(provider, trace, full=True, dialect=RESPONSES)
+    meant = fold(events)
+    if trace.stream:
+        encoder = client.encoder(include_usage=True)
+        body = b"".join(map(encoder.feed, events)) + encoder.close()
+        decoder = client.decoder(full=True, hide_usage=False)
+        assert VALIDATORS[client.name].stream(body) == []
+    else:
+        body = client.encode_response(meant).body
+        decoder = client.body_decoder(full=True)
+        headers = {"content-type": client.content_type}
+        assert VALIDATORS[client.name].answer(200, headers, body) == []
+    again = [*decoder.feed(body).events, *decoder.close().events]
+    assert decoder.observed.error is None
+    assert _said(fold(again))[1:] == _said(meant)[1:]
+
+
 # What xAI says it charged, in 1e-10 USD, is exactly the sum of the lines.
 PER_MILLION = {
     "grok-code-fast-1": ("0.2", "0.02", "1.5"),
     "grok-4-fast-reasoning": ("0.2", "0.05", "0.5"),
     "grok-3-mini": ("0.3", "0.075", "0.5"),
     "grok-3-mini-high": ("0.3", "0.075", "0.5"),
+    "grok-4.3": ("1.25", "0.2", "2.5"),
 }
 
 
 def _billed():
-    for provider, trace in ANSWERS:
+    for provider, trace in [*ANSWERS, *RESPONSES_200]:
         if provider == "xai" and b"cost_in_usd_ticks" in trace.body:
             yield provider, trace
 
 
 @named(list(_billed()))
 def test_xai_s_own_bill_is_what_the_meters_cost(provider, trace):
-    _, observed = decode(provider, trace, full=False)
+    dialect = RESPONSES if trace.endpoint.endswith("/responses") else CHAT
+    _, observed = decode(provider, trace, full=False, dialect=dialect)
     usage = observed.usage
     prices = dict(
         zip(
@@ -298,6 +358,11 @@ KINDS = {
         False,
         "is not OAI compatible",
     ),
+    "rig-response-identity-provider-error-classifies-with-contract-but-reports-no-id-86afaf-0": (
+        "invalid_request",
+        False,
+        "Model not found",
+    ),
     "rig-error-matrix-missing-api-key-is-401-4c4c12-0": (
         "authentication",
         False,
@@ -312,7 +377,7 @@ KINDS = {
 }
 
 
-@named([pair for pair in [*CHATS, *VECTORS] if pair[1].status >= 400])
+@named([pair for pair in [*CHATS, *VECTORS, *RESPONDED] if pair[1].status >= 400])
 def test_an_error_is_what_it_means(provider, trace, count_replay):
     count_replay(trace.kind)
     host = make(provider)

@@ -11,10 +11,11 @@ from flo2 import Call, Credential, Inbound, ModelInfo, ProviderError, Secret, Se
 from flo2.config.load import structure
 from flo2.dialects.openai_chat import OpenAIChat
 from flo2.dialects.openai_embeddings import OpenAIEmbeddings
+from flo2.dialects.openai_responses import OpenAIResponses
 from flo2.testing import FakeUpstream
 from flo2_provider_azure import Azure
 
-CHAT, EMBEDDINGS = OpenAIChat(), OpenAIEmbeddings()
+CHAT, EMBEDDINGS, RESPONSES = OpenAIChat(), OpenAIEmbeddings(), OpenAIResponses()
 ENDPOINT = "https://mine.openai.azure.com"
 USAGE = {
     "prompt_tokens": 10,
@@ -96,6 +97,30 @@ def test_both_forms_of_its_urls(base_url, options, chat, embeddings):
         answering(VECTORS), dialect=EMBEDDINGS, body=EMBED, base_url=base_url, **options
     )
     assert request.target == embeddings
+
+
+@pytest.mark.parametrize(
+    ("options", "target"),
+    [
+        ({}, "/openai/v1/responses"),
+        ({"api_version": "2025-04-01-preview"}, "/openai/responses?api-version=2025-04-01-preview"),
+    ],
+)
+def test_responses_name_the_deployment_in_the_body(options, target):
+    answer = {
+        "id": "resp_1",
+        "object": "response",
+        "status": "completed",
+        "model": "gpt-5",
+        "output": [],
+        "usage": {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5},
+    }
+    request, reply, _ = ask(
+        answering(answer), dialect=RESPONSES, body={"model": "x", "input": "hi"}, **options
+    )
+    assert (request.target, request.json()["model"]) == (target, "my gpt-4o")
+    assert reply.observed.usage.quantities == {"input_tokens": 3, "output_tokens": 2}
+    assert reply.observed.usage.context == {"deployment": "unknown"}
 
 
 def test_a_client_s_query_stays_beside_the_version():

@@ -9,7 +9,7 @@ from flo2 import Call, Credential, Inbound, ModelInfo, ProviderError, Secret, Se
 from flo2.dialects.openai_chat import OpenAIChat
 from flo2.testing import FakeUpstream
 from flo2_provider_xai import XAI
-from flo2_provider_xai.usage import read_usage
+from flo2_provider_xai.usage import read_chat, read_response
 
 CHAT = OpenAIChat()
 BODY = b'{"model":"grok-4.3","messages":[{"role":"user","content":"hi"}]}'
@@ -55,7 +55,7 @@ def usage(**more):
 
 def test_reasoning_is_output_and_the_bill_is_kept():
     raw = usage()
-    found = read_usage(raw)
+    found = read_chat(raw)
     assert found.problem is None
     assert found.quantities == {
         "input_tokens": 278,
@@ -66,14 +66,69 @@ def test_reasoning_is_output_and_the_bill_is_kept():
     assert found.raw is raw
 
 
+RESPONSE = {
+    "input_tokens": 397,
+    "input_tokens_details": {"cached_tokens": 128},
+    "output_tokens": 632,
+    "output_tokens_details": {"reasoning_tokens": 566},
+    "total_tokens": 1029,
+    "num_sources_used": 0,
+    "num_server_side_tools_used": 0,
+    "cost_in_usd_ticks": 19418500,
+    "context_details": {"input_tokens": 397, "output_tokens": 632},
+}
+
+
+def test_a_response_has_reasoning_inside():
+    found = read_response(RESPONSE)
+    assert (found.problem, found.raw) == (None, RESPONSE)
+    tokens = {"input_tokens": 269, "cache_read_tokens": 128, "output_tokens": 632}
+    assert found.quantities == tokens
+    assert found.informational == {"reasoning_tokens": 566}
+
+
+@pytest.mark.parametrize(
+    ("told", "meters"),
+    [
+        ({"num_server_side_tools_used": 2}, {"server_tool_calls": 2}),
+        (
+            {
+                "num_server_side_tools_used": 6,
+                "server_side_tool_usage_details": {
+                    "web_search_calls": 1,
+                    "x_search_calls": 3,
+                    "code_interpreter_calls": 2,
+                    "mcp_calls": 0,
+                    "x_posts_fetched": 7,
+                },
+                "tools_run": {"code_interpreter_call": 2, "web_search_call": 4},
+            },
+            {
+                "web_search_requests": 1,
+                "x_search_requests": 3,
+                "code_interpreter_requests": 2,
+                "x_posts_fetched": 7,
+            },
+        ),
+        ({"num_sources_used": 3}, {"search_sources": 3}),
+        ({"server_side_tool_usage_details": "many"}, {}),
+    ],
+)
+def test_each_kind_of_tool_that_xai_ran_has_a_meter(told, meters):
+    found = read_response({**RESPONSE, **told})
+    assert found.problem is None
+    tokens = {"input_tokens": 269, "cache_read_tokens": 128, "output_tokens": 632}
+    assert found.quantities == {**tokens, **meters}
+
+
 def test_reasoning_that_is_inside_is_not_counted_twice():
-    found = read_usage(usage(completion_tokens=253))
+    found = read_chat(usage(completion_tokens=253))
     assert found.problem is None
     assert found.quantities["output_tokens"] == 253
 
 
 def test_a_total_that_fits_neither_reading_prices_nothing():
-    assert read_usage(usage(total_tokens=700)).problem == (
+    assert read_chat(usage(total_tokens=700)).problem == (
         "total_tokens 700 is not prompt 470 + completion 68"
     )
 
@@ -82,12 +137,12 @@ def test_a_total_that_fits_neither_reading_prices_nothing():
     "details", [None, "many", {"reasoning_tokens": None}, {"reasoning_tokens": "185"}]
 )
 def test_odd_details_are_for_the_common_reader(details):
-    assert read_usage(usage(completion_tokens_details=details)).problem is not None
+    assert read_chat(usage(completion_tokens_details=details)).problem is not None
 
 
 def test_sources_are_a_meter_of_their_own():
-    assert read_usage(usage(num_sources_used=3)).quantities["search_sources"] == 3
-    assert "search_sources" not in read_usage(usage(num_sources_used=None)).quantities
+    assert read_chat(usage(num_sources_used=3)).quantities["search_sources"] == 3
+    assert "search_sources" not in read_chat(usage(num_sources_used=None)).quantities
 
 
 @pytest.mark.parametrize(
@@ -132,24 +187,25 @@ def test_it_knows_its_names(model, known):
     assert make().knows(model) is known
 
 
+EFFORT = {"reasoning", "reasoning_effort"}
 PENALTIES = {"frequency_penalty", "presence_penalty", "stop"}
 
 
 @pytest.mark.parametrize(
     ("model", "drops"),
     [
-        ("grok-2-1212", {"reasoning_effort"}),
-        ("grok-3", {"reasoning_effort"}),
-        ("grok-3-fast", {"reasoning_effort"}),
+        ("grok-2-1212", EFFORT),
+        ("grok-3", EFFORT),
+        ("grok-3-fast", EFFORT),
         ("grok-3-mini", PENALTIES),
         ("grok-3-mini-fast", PENALTIES),
-        ("grok-4-0709", PENALTIES | {"reasoning_effort"}),
-        ("grok-4", PENALTIES | {"reasoning_effort"}),
-        ("grok-4-fast-non-reasoning", {"reasoning_effort"}),
-        ("grok-4-1-fast-reasoning", PENALTIES | {"reasoning_effort"}),
-        ("grok-4.20-non-reasoning", {"reasoning_effort"}),
-        ("grok-4.20-reasoning", PENALTIES | {"reasoning_effort"}),
-        ("grok-code-fast-1", PENALTIES | {"reasoning_effort"}),
+        ("grok-4-0709", PENALTIES | EFFORT),
+        ("grok-4", PENALTIES | EFFORT),
+        ("grok-4-fast-non-reasoning", EFFORT),
+        ("grok-4-1-fast-reasoning", PENALTIES | EFFORT),
+        ("grok-4.20-non-reasoning", EFFORT),
+        ("grok-4.20-reasoning", PENALTIES | EFFORT),
+        ("grok-code-fast-1", PENALTIES | EFFORT),
         ("grok-4.3", PENALTIES),
         ("grok-7", PENALTIES),
     ],

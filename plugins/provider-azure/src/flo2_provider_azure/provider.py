@@ -22,6 +22,7 @@ from flo2 import (
 from flo2.openai_compatible import (
     IMAGE_EDITS,
     IMAGES,
+    RESPONSES,
     SPEECH,
     TRANSCRIPTIONS,
     TRANSLATIONS,
@@ -47,7 +48,10 @@ class Azure(OpenAICompatible):
     facts: Facts = evolve(
         OpenAICompatible.facts,
         dialects=(
+            # Not every deployment is at every endpoint, and its name does not tell: a chat is the
+            # one that nearly all have.
             *OpenAICompatible.facts.dialects,
+            RESPONSES,
             IMAGES,
             IMAGE_EDITS,
             SPEECH,
@@ -107,6 +111,10 @@ class Azure(OpenAICompatible):
             return f"/openai/v1{path}{mark}{query}"
         dated = f"api-version={quote(self.config.api_version, safe='')}"
         query = f"{query}&{dated}" if query else dated
+        if call.dialect.name == RESPONSES.name:
+            # Here the body names the deployment: the official SDK has a list of the endpoints whose
+            # URL does, and this is not on it (openai 3.57, `lib/azure.py`, read 2026-11-25).
+            return f"/openai{path}?{query}"
         return f"/openai/deployments/{quote(call.model, safe='')}{path}?{query}"
 
     def headers(self, call: Call) -> dict[str, str]:

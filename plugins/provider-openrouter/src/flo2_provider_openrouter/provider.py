@@ -7,7 +7,7 @@ from typing import ClassVar
 from attrs import evolve
 
 from flo2 import Call, Facts, OpenAICompatible, ReadUsage
-from flo2.openai_compatible import COMPLETIONS, TRANSCRIPTIONS
+from flo2.openai_compatible import COMPLETIONS, RESPONSES, TRANSCRIPTIONS
 from flo2_provider_openrouter.usage import reader
 
 __all__ = ["OpenRouter"]
@@ -24,7 +24,9 @@ class OpenRouter(OpenAICompatible):
     base_url: ClassVar[str] = "https://openrouter.ai/api/v1"
     facts: Facts = evolve(
         OpenAICompatible.facts,
-        dialects=(*OpenAICompatible.facts.dialects, COMPLETIONS, TRANSCRIPTIONS),
+        # Responses come second, as they are in beta here
+        # (https://openrouter.ai/docs/client-sdks/typescript/sdks/responses, read 2026-11-25).
+        dialects=(*OpenAICompatible.facts.dialects, RESPONSES, COMPLETIONS, TRANSCRIPTIONS),
         key_env="OPENROUTER_API_KEY",
         reseller=True,
         # It stops where the provider behind it does, and which one that is, only the answer says:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import ClassVar, Final
 
 from flo2 import Call, Facts, OpenAICompatible, Profile, ProviderError, ReadUsage
-from flo2.openai_compatible import CHAT, IMAGE_EDITS, IMAGES
-from flo2_provider_xai.usage import read_usage
+from flo2.openai_compatible import CHAT, IMAGE_EDITS, IMAGES, RESPONSES
+from flo2_provider_xai.usage import read_chat, read_response
 
 __all__ = ["XAI"]
 
@@ -38,7 +38,10 @@ class XAI(OpenAICompatible):
     kind: ClassVar[str] = "xai"
     base_url: ClassVar[str] = "https://api.x.ai/v1"
     facts: Facts = Facts(
-        dialects=(CHAT, IMAGES, IMAGE_EDITS),
+        # Responses first: a chat gives back no reasoning, runs none of xAI's tools, and is called
+        # deprecated (https://docs.x.ai/developers/model-capabilities/text/comparison, read
+        # 2026-11-25); a call that it expresses better still goes there.
+        dialects=(RESPONSES, CHAT, IMAGES, IMAGE_EDITS),
         key_env="XAI_API_KEY",
         cancel_semantics="stops",
         cancel_source=(
@@ -61,8 +64,8 @@ class XAI(OpenAICompatible):
         return error
 
     def usage_reader(self, call: Call) -> ReadUsage | None:
-        """Give xAI's own reader for chats."""
-        return read_usage if call.dialect.name == CHAT.name else None
+        """Give xAI's own reader for chats and responses."""
+        return {CHAT.name: read_chat, RESPONSES.name: read_response}.get(call.dialect.name)
 
     def knows(self, model: str) -> bool:
         """Say whether a bare model name is xAI's."""
@@ -74,5 +77,5 @@ class XAI(OpenAICompatible):
         if not _NO_REASONING.match(model):
             drops |= _OF_NO_REASONING
         if _NO_EFFORT.match(model):
-            drops |= {"reasoning_effort"}
+            drops |= {"reasoning", "reasoning_effort"}  # as Responses and as a chat say it
         return Profile(drops=drops)

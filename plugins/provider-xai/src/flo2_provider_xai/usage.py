@@ -1,4 +1,4 @@
-"""xAI's usage of a chat: reasoning counted beside the answer, and sources that cost extra.
+"""xAI's usage: reasoning counted beside a chat's answer, searches and tools that cost extra.
 
 Pure. Imports: flo2.
 """
@@ -6,31 +6,64 @@ Pure. Imports: flo2.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from attrs import evolve
 
 from flo2 import Usage
-from flo2.openai_compatible import CHAT
+from flo2.openai_compatible import CHAT, RESPONSES
 
-__all__ = ["read_usage"]
+__all__ = ["read_chat", "read_response"]
 
 
-def read_usage(raw: Mapping[str, Any]) -> Usage:
+# What the dialect gathers about tools: xAI tells more itself, and bills another way.
+_GATHERED: Final = frozenset({"tool_usage", "tools_run"})
+
+
+def read_chat(raw: Mapping[str, Any]) -> Usage:
     """Normalise a chat's usage object; never raises.
 
     `cost_in_usd_ticks` (1 USD = 10^10 ticks, "the exact cost you were charged",
     https://docs.x.ai/developers/cost-tracking, read 2026-11-25) stays in `raw`: it is xAI's own
-    bill, and 17 recorded calls of three models agree with these meters to the tick.
+    bill, and the recorded calls of four models agree with these meters to the tick.
     """
-    usage = evolve(CHAT.read_usage(_reasoning_inside(raw)), raw=raw)
-    sources = raw.get("num_sources_used")
-    if type(sources) is not int or sources < 1:
-        return usage
-    # A live search was billed by the source, in no token count; its successors are billed by the
-    # call (https://docs.x.ai/developers/pricing, tools, read 2026-11-25). Without a price row for
-    # this meter such a call is unpriced, as it must be.
-    return evolve(usage, quantities={**usage.quantities, "search_sources": sources})
+    return _with_tools(CHAT.read_usage(_reasoning_inside(raw)), raw)
+
+
+def read_response(raw: Mapping[str, Any]) -> Usage:
+    """Normalise the usage object of Responses, which holds reasoning in the answer; never raises.
+
+    Its ticks too agree with these meters (recordings/xai, grok-4.3).
+    """
+    told = {key: value for key, value in raw.items() if key not in _GATHERED}
+    return _with_tools(RESPONSES.read_usage(told), raw)
+
+
+def _with_tools(usage: Usage, raw: Mapping[str, Any]) -> Usage:
+    """Add what xAI's own tools did, which no token count holds.
+
+    They are billed by the successful call, each kind at its price
+    (https://docs.x.ai/developers/pricing, tools, and …/developers/tools/tool-usage-details, read
+    2026-11-25); a live search was billed by the source. Without a price row for its meter such a
+    call is unpriced, as it must be.
+    """
+    details = raw.get("server_side_tool_usage_details")
+    told = details.items() if isinstance(details, Mapping) else ()
+    meters = {_meter(kind): count for kind, value in told if (count := _count(value))}
+    if not meters and (count := _count(raw.get("num_server_side_tools_used"))):
+        meters["server_tool_calls"] = count  # of which kind, older answers do not say
+    if sources := _count(raw.get("num_sources_used")):
+        meters["search_sources"] = sources
+    return evolve(usage, quantities={**usage.quantities, **meters}, raw=raw)
+
+
+def _meter(kind: str) -> str:
+    """Name a meter: `web_search_calls` is what others call `web_search_requests`."""
+    return f"{kind.removesuffix('_calls')}_requests" if kind.endswith("_calls") else kind
+
+
+def _count(value: Any) -> int:
+    return value if type(value) is int and value > 0 else 0
 
 
 def _reasoning_inside(raw: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,14 +10,23 @@ from flo2.canonical import fold
 from flo2.dialects.anthropic_messages import AnthropicMessages
 from flo2.dialects.gemini import Gemini
 from flo2.dialects.openai_chat import OpenAIChat
+from flo2.dialects.openai_completions import OpenAICompletions
 from flo2.dialects.openai_responses import OpenAIResponses
 from flo2.errors import AuthenticationFailed, InvalidRequest, ProviderError
+from flo2.testing.conformance.readers import read
 from flo2.testing.event_strategies import wild_events
 from flo2.testing.validators import VALIDATORS
+from flo2.testing.validators.samples import STREAMS, written
 
 DIALECTS = {
     dialect.name: dialect
-    for dialect in (OpenAIChat(), OpenAIResponses(), AnthropicMessages(), Gemini())
+    for dialect in (
+        OpenAIChat(),
+        OpenAICompletions(),
+        OpenAIResponses(),
+        AnthropicMessages(),
+        Gemini(),
+    )
 }
 ELSEWHERE = "somewhere.else"
 JSON = {"content-type": "application/json"}
@@ -56,6 +65,23 @@ def test_any_failure_in_mid_stream_becomes_a_right_stream(name, data, include_us
     events = data.draw(wild_events(origins(name), choices=3, fails=True))
     body = encoded(name, events, include_usage=include_usage)
     assert VALIDATORS[name].stream(body) == []
+
+
+@each_dialect
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_stream_cut_at_any_byte_ends_in_an_error_that_can_be_read(name, end):
+    dialect, body = DIALECTS[name], written(STREAMS[name], end)
+    untold = []
+    for size in range(len(body)):
+        decoder = dialect.decoder(full=False, hide_usage=False)
+        raw = decoder.feed(body[:size]).raw + decoder.close().raw
+        error = decoder.observed.error
+        if error is not None:
+            raw += dialect.encode_stream_error(error)
+        said = read(name, raw, stream=True)
+        if (said.error is None) != decoder.observed.complete:
+            untold.append(size)
+    assert untold == []
 
 
 KINDS = (

@@ -28,9 +28,9 @@ from flo2.canonical import (
 from flo2.dialects.base import Rendered
 from flo2.dialects.openai_chat.errors import encode_stream_error
 from flo2.dialects.openai_chat.usage import write_usage
-from flo2.dialects.openai_chat.words import finish_word, join_logprobs
+from flo2.dialects.openai_chat.words import join_logprobs
 from flo2.dialects.openai_completions.request import NAME
-from flo2.dialects.openai_completions.words import lists_of
+from flo2.dialects.openai_completions.words import finish_word, lists_of
 
 __all__ = ["StreamEncoder", "encode_response"]
 

@@ -1,11 +1,30 @@
-"""Log probabilities of a chat in the older form: parallel lists. Imports: nothing of flo2."""
+"""What a text completion says otherwise than a chat: how it ended, and log probabilities.
+
+Imports: canonical, openai_chat's words.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["lists_of"]
+from flo2.canonical import FinishReason, Loss
+from flo2.dialects.openai_chat.words import finish_word as chat_word
+
+__all__ = ["finish_word", "lists_of"]
+
+_WORDS: Final = frozenset({"stop", "length", "content_filter"})
+
+
+def finish_word(
+    reason: FinishReason, raw: str | None, stop_sequence: str | None, losses: list[Loss]
+) -> str:
+    """Choose the finish reason to write; a text does not end with a tool."""
+    word = chat_word(reason, raw, stop_sequence, losses)
+    if word in _WORDS:
+        return word
+    losses.append(Loss("finish_reason", f"{word!r} is written as 'stop'", "note"))
+    return "stop"
 
 
 def lists_of(data: Mapping[str, Any], offset: int) -> dict[str, Any] | None:

@@ -86,7 +86,7 @@ class StreamEncoder:
         if self._ended:
             return b""
         match event:
-            case PartDelta(choice=0):
+            case PartDelta() if not event.choice:
                 return self._begin() + self._parts.delta(event)
             case Start():
                 return self._begin(event)
@@ -103,9 +103,7 @@ class StreamEncoder:
             case _:
                 return self._begin() + self._part(event)
 
-    def _part(
-        self, event: PartStart | PartDelta | Annotation | PartStop | LogprobsDelta | Finish
-    ) -> bytes:
+    def _part(self, event: Event) -> bytes:
         match event:
             case PartStart():
                 return self._parts.start(event)
@@ -117,8 +115,6 @@ class StreamEncoder:
                 self._parts.logprobs(event.data.get("content"))
             case Finish():
                 self._finish = event
-            case PartDelta():
-                return self._parts.delta(event)
         return b""
 
     def _begin(self, start: Start | None = None) -> bytes:

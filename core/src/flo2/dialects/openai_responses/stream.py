@@ -164,7 +164,7 @@ class StreamDecoder:
         """Read one frame; say whether it may be passed on."""
         name, data = frame.event, frame.data
         if not data or self._ended:
-            return frame.complete or not data
+            return frame.complete
         if not self._full and name and name not in _READ:
             if name.endswith(b".delta"):
                 self._reader.content(events)

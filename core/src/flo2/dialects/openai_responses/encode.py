@@ -113,9 +113,12 @@ class StreamEncoder:
                 return self._parts.annotation(event)
             case LogprobsDelta():
                 self._parts.logprobs(event.data.get("content"))
+                return b""
             case Finish():
                 self._finish = event
-        return b""
+                return b""
+            case _:
+                return b""  # `feed` has dealt with the others
 
     def _begin(self, start: Start | None = None) -> bytes:
         """Write the head of the stream, once."""

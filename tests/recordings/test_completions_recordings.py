@@ -50,10 +50,12 @@ def test_it_becomes_a_right_text_completion(dialect, trace, count_replay):
     whole = fold(events)
     if any(choice.finish is None for choice in whole.choices) or not whole.choices:
         return  # a host that does not say how it ended, and nothing is made up
+    if not whole.model:
+        return  # a vendor's test data, cut down to less than it answers
     encoder = COMPLETIONS.encoder(include_usage=True)
     stream = b"".join(map(encoder.feed, events)) + encoder.close()
     plain = COMPLETIONS.encode_response(whole).body
-    told = whole.id and whole.model and whole.created and whole.usage is not None
+    told = whole.id and whole.created and whole.usage is not None
     level = "strict" if told else "compatible"
     assert VALIDATOR.stream(stream, level=level) == []
     assert VALIDATOR.answer(200, {"content-type": "application/json"}, plain, level=level) == []

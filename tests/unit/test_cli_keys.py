@@ -141,6 +141,18 @@ def test_a_provider_key_from_a_file_loses_its_line_end(state, tmp_path):
     assert (kept.last4, kept.reference) == ("klmn", None)
 
 
+def test_a_key_that_is_a_json_document_is_kept_in_one_line(state, tmp_path, monkeypatch):
+    document = json.dumps({"type": "service_account", "private_key": "a\nb"}, indent=2) + "\n"
+    (tmp_path / "key.json").write_text(document)
+    assert run(["providers", "add", "acme", "--file", str(tmp_path / "key.json")], state) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO(document))
+    assert run(["providers", "add", "acme", "--stdin"], state) == 0
+    kept = state.store.credentials("default")
+    with Bench(again(state)) as bench:
+        texts = [bench.vault.reveal(each, "api.acme.example").reveal() for each in kept]
+    assert texts == [r'{"type": "service_account", "private_key": "a\nb"}'] * 2
+
+
 def test_a_variable_is_kept_as_a_reference_and_an_unset_one_is_noted(state, capsys):
     assert run(["providers", "add", "acme", "--env", "ACME_KEY"], state) == 0
     (kept,) = state.store.credentials("default")

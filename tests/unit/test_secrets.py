@@ -24,6 +24,7 @@ from flo2.secrets import (
     Secret,
     check_header_safe,
     file_mode_problem,
+    in_one_line,
     is_reference,
     looks_like_provider_key,
     redact,
@@ -164,12 +165,18 @@ def test_a_reference_to_a_file_gives_its_text_without_one_line_end(tmp_path, con
 
 
 def test_a_file_of_several_lines_needs_multiline(tmp_path):
-    path = tmp_path / "key.json"
-    path.write_text('{\n "private_key": "x"\n}\n\n')
+    path = tmp_path / "key"
+    path.write_text("the first line\nthe second\n\n")
     with pytest.raises(SecretError, match="blank or a line end"):
         resolve(f"file:{path}", environ={})
     secret = resolve(f"file:{path}", environ={}, multiline=True)
-    assert secret.reveal() == '{\n "private_key": "x"\n}\n'
+    assert secret.reveal() == "the first line\nthe second\n"
+
+
+def test_a_json_document_in_a_file_needs_no_multiline(tmp_path):
+    path = tmp_path / "key.json"
+    path.write_text('{\n "private_key": "x"\n}\n')
+    assert resolve(f"file:{path}", environ={}) == Secret('{"private_key": "x"}')
 
 
 def test_a_plugin_resolves_its_own_references():
@@ -261,6 +268,22 @@ def test_a_file_that_is_not_there_has_no_mode_problem(tmp_path):
 # Redaction ----------------------------------------------------------------------------------------
 
 TAIL = "Abcdefghij0123456789"
+JSON_KEY = r'{"type": "service_account", "key": "a\nb"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{\n  "type": "service_account",\n  "key": "a\\nb"\n}\n', JSON_KEY),
+        (JSON_KEY, JSON_KEY),
+        ('{"who": "Jürgen"}', r'{"who": "J\u00fcrgen"}'),
+        ("{of no document\n}", "{of no document\n}"),
+        ("sk-a-key\n", "sk-a-key\n"),
+        ('["a list",\n"is no key"]', '["a list",\n"is no key"]'),
+    ],
+)
+def test_a_json_document_is_put_into_one_line(text, expected):
+    assert in_one_line(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -283,6 +306,16 @@ TAIL = "Abcdefghij0123456789"
         (f'{{"api_key": "{TAIL}"}}', '{"api_key": "***"}'),
         (f'{{\\"api_key\\": \\"{TAIL}\\"}}', '{\\"api_key\\": \\"***\\"}'),
         (f"sk-{TAIL} and sk-{TAIL}", "sk-*** and sk-***"),
+        (f"token ya29.{TAIL}_-{TAIL}, expired", "token ya29.***, expired"),
+        (
+            f"-----BEGIN PRIVATE KEY-----\n{TAIL}\n{TAIL}=\n-----END PRIVATE KEY-----\n(old)",
+            "-----BEGIN PRIVATE KEY***\n(old)",
+        ),
+        (
+            f'"-----BEGIN RSA PRIVATE KEY-----\\n{TAIL}\\n-----END RSA PRIVATE KEY-----\\n"',
+            '"-----BEGIN RSA PRIVATE KEY***\\n"',
+        ),
+        (f"-----BEGIN PRIVATE KEY-----\n{TAIL}", "-----BEGIN PRIVATE KEY***"),
     ],
 )
 def test_a_secret_in_a_text_is_replaced(text, expected):
@@ -299,6 +332,7 @@ def test_a_secret_in_a_text_is_replaced(text, expected):
         "api_key = env:ACME_KEY_FOR_TESTS",
         "api_key = 'file:/run/secrets/acme'",
         "no key for model 'gpt' of route 'chat'",
+        "it has no line '-----BEGIN PRIVATE KEY-----'",
     ],
 )
 def test_a_text_without_a_secret_is_given_back_as_it_is(text):
@@ -307,6 +341,7 @@ def test_a_text_without_a_secret_is_given_back_as_it_is(text):
 
 def test_what_looks_like_a_providers_key():
     assert looks_like_provider_key(f"sk-{TAIL}")
+    assert looks_like_provider_key(f"ya29.{TAIL}")
     assert not looks_like_provider_key("sk-")
     assert not looks_like_provider_key(f"flo2_sk_{TAIL}")
 

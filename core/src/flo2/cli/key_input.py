@@ -47,7 +47,7 @@ def read_key(provider: str, *, from_stdin: bool, file: str | None) -> Secret:
 
     Args:
         provider: Its name, for the prompt and messages.
-        from_stdin: Take the first line of standard input.
+        from_stdin: Take the first line of standard input, or the JSON document that begins there.
         file: Take the content of this file; its line end is dropped.
 
     Raises:
@@ -59,6 +59,8 @@ def read_key(provider: str, *, from_stdin: bool, file: str | None) -> Secret:
         text = secret.reveal()
     elif from_stdin:
         text = sys.stdin.readline()
+        if text.startswith("{"):  # a JSON document, of many lines perhaps
+            text += sys.stdin.read()
     else:
         if not sys.stdin.isatty():
             raise ConfigError(

@@ -11,7 +11,7 @@ from flo2.secrets.references import (
     resolve,
 )
 from flo2.secrets.scrub import scrub, scrub_bytes, scrub_error, spellings
-from flo2.secrets.secret import Secret, check_header_safe
+from flo2.secrets.secret import Secret, check_header_safe, in_one_line
 
 __all__ = [
     "Redact",
@@ -19,6 +19,7 @@ __all__ = [
     "Secret",
     "check_header_safe",
     "file_mode_problem",
+    "in_one_line",
     "is_reference",
     "looks_like_provider_key",
     "redact",

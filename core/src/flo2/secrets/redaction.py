@@ -18,7 +18,7 @@ __all__ = ["Redact", "looks_like_provider_key", "redact"]
 _OWN_PREFIXES = ("flo2_sk_", "flo2_admin_", "flo2_kek_")
 _PROVIDER_PREFIXES = (
     "sk-", "sk_", "rk_", "AIza", "AKIA", "ASIA", "gsk_", "csk-", "xai-", "hf_", "r8_", "fw_",
-    "pplx-", "nvapi-", "tgp_v1_", "ghp_", "github_pat_", "jina_", "pa-",
+    "pplx-", "nvapi-", "tgp_v1_", "ghp_", "github_pat_", "jina_", "pa-", "ya29.",
 )  # fmt: skip
 _MIN_TAIL = 16  # `sk-test` in a text is no key; the shortest real ones have 20 and more
 
@@ -49,6 +49,13 @@ _FIELD = re.compile(
     re.IGNORECASE | re.VERBOSE | re.ASCII,
 )
 _BEARER = re.compile(r"\b(bearer\s+)(?!\*\*\*)[\w\-+/.=~]{8,}", re.IGNORECASE | re.ASCII)
+# A private key in PEM, as it is or inside a JSON document with its line ends escaped (RFC 7468).
+_PEM = re.compile(
+    r"(-----BEGIN (?:[A-Z]{2,12} )?PRIVATE KEY)(?:-----)?[\w+/=\\\s:,]{16,}"
+    r"(?:-----END (?:[A-Z]{2,12} )?PRIVATE KEY-----)?",
+    re.ASCII,
+)
+_PEM_HINT = "PRIVATE KEY"
 _FIELD_HINTS = ("key", "bearer", "authorization", "client_secret")
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
@@ -70,6 +77,8 @@ def redact(text: str) -> str:
     clean = text
     if any(prefix in text for prefix in _PREFIXES):
         clean = _TOKEN.sub(lambda m: _PREFIXES[(m.lastindex or 1) - 1] + "***", clean)
+    if _PEM_HINT in text:
+        clean = _PEM.sub(r"\1***", clean)
     lowered = text.lower()
     if any(hint in lowered for hint in _FIELD_HINTS):
         clean = _FIELD.sub(lambda m: f"{m['name']}{m['between']}{m['scheme'] or ''}***", clean)

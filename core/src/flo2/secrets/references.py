@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from flo2.errors import SecretError
 from flo2.secrets.redaction import looks_like_provider_key, redact
-from flo2.secrets.secret import Secret, check_header_safe
+from flo2.secrets.secret import Secret, check_header_safe, in_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,8 +46,9 @@ def resolve(
     """Read what a reference points to.
 
     Args:
-        reference: `env:NAME`, `file:/absolute/path` (one line end at its end is dropped), or
-            `vault:name`, which only `resolver` understands.
+        reference: `env:NAME`, `file:/absolute/path` (one line end at its end is dropped, and
+            a JSON document is put into one line), or `vault:name`, which only `resolver`
+            understands.
         environ: Where `env:` looks.
         resolver: The plugins' hook, asked for `vault:` references.
         multiline: Allow line ends and any text inside (key files, service accounts); otherwise the
@@ -75,6 +76,7 @@ def resolve(
         if not text.strip():
             raise SecretError(f"secret {reference!r} is empty; set it and try again")
     else:
+        text = in_one_line(text)
         check_header_safe(text, f"secret {reference!r}")
     return Secret(text)
 

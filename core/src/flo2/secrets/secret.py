@@ -6,12 +6,13 @@ Imports: errors.
 from __future__ import annotations
 
 import hmac
+import json
 import unicodedata
 from typing import NoReturn, final
 
 from flo2.errors import SecretError
 
-__all__ = ["Secret", "check_header_safe"]
+__all__ = ["Secret", "check_header_safe", "in_one_line"]
 
 _HIDDEN = "***"
 
@@ -105,6 +106,19 @@ def check_header_safe(text: str, what: str) -> None:
         f"{what} holds a character that no header can carry: U+{ord(char):04X} ({name}) at place "
         f"{place}; copy the key again without it"
     )
+
+
+def in_one_line(text: str) -> str:
+    """Give a JSON document in its one-line form, and any other text as it is.
+
+    A cloud's console hands out a key as a file of many lines, which mean nothing in JSON.
+    """
+    if not text.lstrip().startswith("{"):
+        return text
+    try:
+        return json.dumps(json.loads(text))
+    except (ValueError, RecursionError):  # its message would hold the text
+        return text
 
 
 def _encoded(text: str) -> bytes:

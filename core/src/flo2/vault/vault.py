@@ -19,7 +19,7 @@ import attrs
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from flo2.errors import SecretError
-from flo2.secrets import Secret, check_header_safe, is_reference, resolve
+from flo2.secrets import Secret, check_header_safe, in_one_line, is_reference, resolve
 from flo2.stored import DataKey, SealedCredential
 from flo2.vault.seal import bind, decrypt, open_sealed, parts_of, seal
 
@@ -156,7 +156,7 @@ class Vault:
             provider: Configured name of the provider.
             host: The only host it is ever sent to.
             name: What people call it.
-            secret: The key.
+            secret: The key; a JSON document is kept in one line.
             now_us: Now, in microseconds.
             project: Organisation or project on the provider's side.
             data_terms: Declared terms.
@@ -166,7 +166,7 @@ class Vault:
             SecretError: No header can carry the key, or it is a reference instead of a key.
             StoreError: It cannot be written.
         """
-        text = secret.reveal()
+        text = in_one_line(secret.reveal())
         check_header_safe(text, f"the key for provider {provider!r}")
         if is_reference(text):
             raise SecretError(

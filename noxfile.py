@@ -388,8 +388,9 @@ def bench(session: nox.Session) -> None:
     arguments after `--` go to it.
     """
     _install(session, "run.txt")
-    if not _live(session, "python", "benchmarks/own_work.py"):
-        session.error("benchmarks/own_work.py failed; its message is above")
+    for each in ("own_work", "translation"):
+        if not _live(session, "python", f"benchmarks/{each}.py"):
+            session.error(f"benchmarks/{each}.py failed; its message is above")
     shared = Path(os.environ.get("FLO2_SHARED") or ROOT.parent / "shared")
     script = shared / "bench" / "bench.py"
     if not script.is_file():

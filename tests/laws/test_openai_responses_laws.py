@@ -151,8 +151,8 @@ def test_plain_answer_and_stream_mean_the_same(events):
     body = DIALECT.encode_response(response).body
     streamed = fold(decode(encode(events))[0])
     whole = fold(decode_plain(body))
-    assert evolve(whole, choices=()) == evolve(streamed, choices=())
-    assert meant(whole) == meant(streamed) == meant(response)
+    assert whole == streamed
+    assert meant(whole) == meant(response)
     told = _with_counts({"response": json.loads(body)})["response"]
     assert OfficialResponse.model_validate(told).output_text == "".join(
         part.text for part in response.choices[0].parts if isinstance(part, Text)

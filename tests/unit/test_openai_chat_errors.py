@@ -78,6 +78,14 @@ def test_googles_envelope_is_written_anew():
     assert json.loads(written.body)["error"].keys() == {"message", "type", "param", "code"}
 
 
+def test_a_failed_response_is_no_envelope():
+    body = b'{"object": "response", "status": "failed", "error": {"message": "no", "code": "c"}}'
+    written = encode_error(decode_error(400, {}, body))
+    assert json.loads(written.body) == {
+        "error": {"message": "no", "type": "invalid_request_error", "param": None, "code": "c"}
+    }
+
+
 ENVELOPE = {"error": {"message": "m", "type": "t", "param": "p", "code": "c"}}
 
 

@@ -115,8 +115,11 @@ def _is_envelope(body: bytes) -> bool:
     found = payload.get("error") if isinstance(payload, dict) else None
     if not isinstance(found, dict) or "message" not in found:
         return False
-    # Anthropic's envelope has an outer `type`; Google's has a `status` where OpenAI's has `type`.
-    return "type" not in payload and ("type" in found or "status" not in found)
+    # Anthropic's envelope has an outer `type`; Google's has a `status` where OpenAI's has `type`;
+    # and a response that failed holds an `error` too, and is an object of another kind.
+    if "type" in payload or "object" in payload:
+        return False
+    return "type" in found or "status" not in found
 
 
 def _json(body: bytes) -> Any:

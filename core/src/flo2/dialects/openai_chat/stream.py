@@ -95,7 +95,8 @@ class StreamDecoder:
 
         A rest that is no whole frame is not in `raw`: what follows it would be glued to it.
         """
-        chunk = self._take(self._parser.close())
+        frames = self._parser.close()
+        chunk = self._take(frames)
         observed = self.observed
         if observed.complete or observed.error:
             return chunk
@@ -104,9 +105,9 @@ class StreamDecoder:
         # Some compatible hosts leave [DONE] out; a finish and the usage are then all there is.
         if self._reader.finished and observed.usage is not None:
             observed.complete = True
-        else:
-            self._reader.fail(_broke("the stream ended before its end", self.reads), out)
-        return Chunk(chunk.raw, tuple(out))
+            return Chunk(chunk.raw, tuple(out))
+        self._reader.fail(_broke("the stream ended before its end", self.reads), out)
+        return Chunk(chunk.raw if all(each.complete for each in frames) else b"", tuple(out))
 
     def _take(self, frames: list[Frame]) -> Chunk:
         events: list[Event] = []
@@ -114,7 +115,7 @@ class StreamDecoder:
         raw = [
             frame.raw
             for frame in frames
-            if (light and self._reader.is_warm and _is_quiet(frame.raw, 1))
+            if (light and frame.complete and self._reader.is_warm and _is_quiet(frame.raw, 1))
             or self._frame(frame, events)
         ]
         return Chunk(raw[0] if len(raw) == 1 else b"".join(raw), tuple(events))
@@ -123,7 +124,7 @@ class StreamDecoder:
         """Read one frame; say whether it may be passed on."""
         data = frame.data
         if not data or self._done or self.observed.error is not None:
-            return frame.complete or not data
+            return frame.complete
         # One host writes a space behind it (recordings/openrouter).
         if data.rstrip() == b"[DONE]":
             self._done = self.observed.complete = True

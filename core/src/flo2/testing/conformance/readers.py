@@ -78,7 +78,7 @@ def _chat(objects: _Objects) -> Meaning:
             if choice.get("index"):
                 continue
             said = choice.get("message") or choice.get("delta") or {}
-            text += joined(said.get("content"))
+            text += joined(said.get("content")) + (choice.get("text") or "")
             refusal += said.get("refusal") or ""
             pieces = [(piece.get("index"), piece) for piece in said.get("tool_calls") or ()]
             if legacy := said.get("function_call"):
@@ -221,6 +221,7 @@ def _embeddings(objects: _Objects) -> Meaning:
 
 READERS: Final = {
     "openai.chat": _chat,
+    "openai.completions": _chat,  # `text` in place of a message
     "openai.responses": _responses,
     "anthropic.messages": _anthropic,
     "gemini": _gemini,

@@ -118,6 +118,7 @@ GEMINI = {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}
 EMBED = {"requests": [{"model": "models/m", "content": GEMINI["contents"][0]}]}
 FORM = (
     b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\n{model}\r\n'
+    b'--b\r\nContent-Disposition: form-data; name="stream"\r\n\r\n{stream}\r\n'
     b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n'
     b"Content-Type: audio/wav\r\n\r\nRIFF\r\n--b--\r\n"
 )
@@ -149,7 +150,8 @@ def call_of(provider, trace):
         return path, {}, json.dumps(body).encode()
     if surface in {"/v1/audio/transcriptions", "/v1/images/edits"} and not own:
         form = {"content-type": "multipart/form-data; boundary=b"}
-        return surface, form, FORM.replace(b"{model}", name.encode())
+        asks = b"true" if trace.stream else b"false"
+        return surface, form, FORM.replace(b"{model}", name.encode()).replace(b"{stream}", asks)
     body = {**(own or STAND_INS[surface]), "model": name}
     if trace.stream:
         body["stream"] = True

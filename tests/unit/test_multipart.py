@@ -53,6 +53,28 @@ def test_a_value_is_replaced_and_every_other_byte_stays():
     )
 
 
+@pytest.mark.parametrize(
+    ("head", "name", "is_file"),
+    [
+        (b"Content-Type: text/plain\r\nContent-Disposition: form-data; name=model", "model", False),
+        (
+            b"Content-Disposition: form-data; name=file; filename=a.wav; filename*=utf-8''a.wav",
+            "file",
+            True,
+        ),
+        (
+            b'Content-Disposition: form-data; name="include[]"\r\nContent-Length: 1',
+            "include[]",
+            False,
+        ),
+        (b'Content-Disposition: form-data; name="file"; filename="a\\"b.wav"', "file", True),
+    ],
+)
+def test_headers_are_written_in_several_ways(head, name, is_file):
+    (field,) = read_form(part(head)).fields
+    assert (field.name, field.is_file) == (name, is_file)
+
+
 def test_a_form_that_is_known_is_read_up_to_a_field():
     assert [field.name for field in read_form(BODY, until="model").fields] == ["model"]
     assert read_form(BODY, until="other") == read_form(BODY)
@@ -68,7 +90,7 @@ def test_a_form_that_is_known_is_read_up_to_a_field():
         (part(b'Content-Disposition: form-data; name="a"\r\n folded'), "part 0 has headers"),
         (part(b"Content-Type: text/plain"), "part 0 does not say its name as form-data does"),
         (part(b'Content-Disposition: form-data; name="mo\\del"'), "part 0 does not say its name"),
-        (part(b"Content-Disposition: form-data; name=model"), "part 0 does not say its name"),
+        (part(b"Content-Disposition: form-data; name=mo del"), "part 0 does not say its name"),
         (part(b'Content-Disposition: form-data; filename="model"'), "part 0 does not say its name"),
         (
             part(

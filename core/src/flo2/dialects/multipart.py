@@ -20,8 +20,9 @@ __all__ = ["Form", "FormField", "form_type", "is_form", "read_form"]
 
 _FIRST: Final = re.compile(rb"--([0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-])\r\n")
 _TOKEN: Final = re.compile(r"[0-9A-Za-z'+_.-]+")
+# .NET's `MultipartFormDataContent` writes names without quotes.
 _DISPOSITION: Final = re.compile(
-    rb'content-disposition:[ \t]*form-data;[ \t]*name="([^"\\\r\n]*)"'
+    rb'content-disposition:[ \t]*form-data;[ \t]*name=(?:"([^"\\\r\n]*)"|([0-9A-Za-z_.\[\]-]+))'
     rb"((?:;[ \t]*filename\*?=(?:\"(?:[^\"\\\r\n]|\\.)*\"|[^\";\r\n]+))*)[ \t]*\r\n",
     re.IGNORECASE,
 )
@@ -174,7 +175,8 @@ def _name(headers: bytes, number: int) -> tuple[str, bool]:
             raise _wrong(f"part {number} is in another encoding, which servers ignore or follow")
     if len(found) != 1 or found[0] is None:
         raise _wrong(f"part {number} does not say its name as form-data does")
-    return found[0][1].decode("utf-8", "replace"), bool(found[0][2])
+    quoted, bare, filenames = found[0].groups()
+    return (bare if quoted is None else quoted).decode("utf-8", "replace"), bool(filenames)
 
 
 def _wrong(reason: str) -> InvalidRequest:

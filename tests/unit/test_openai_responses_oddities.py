@@ -22,6 +22,7 @@ from flo2.canonical import (
     ToolResult,
     fold,
 )
+from flo2.dialects.anthropic_messages import AnthropicMessages
 from flo2.dialects.base import Profile
 from flo2.dialects.openai_responses import OpenAIResponses
 from flo2.dialects.sse import MAX_FRAME_BYTES
@@ -280,3 +281,18 @@ def test_cached_audio_is_told_from_cached_text():
         "cache_read_audio_tokens": 3,
         "input_audio_tokens": 1,
     }
+
+
+def test_what_stands_for_earlier_turns_is_refused_by_anthropic_and_a_search_is_not():
+    items = [
+        {"type": "compaction", "encrypted_content": "x"},
+        {"role": "user", "content": "Go on."},
+        {"type": "web_search_call", "id": "ws", "status": "completed"},
+        {"role": "assistant", "content": "It is b."},
+    ]
+    request = DIALECT.parse(json.dumps({"model": "m", "input": items}).encode())
+    losses = AnthropicMessages().check(request, Profile())
+    assert [(loss.path, loss.severity) for loss in losses if "content" in loss.path] == [
+        ("messages[0].content[0]", "refuse"),
+        ("messages[2].content[0]", "drop"),
+    ]

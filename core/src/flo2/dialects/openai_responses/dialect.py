@@ -13,6 +13,7 @@ from flo2.dialects.base import (
     Decoder,
     Encoder,
     ErrorBody,
+    Observed,
     Operation,
     Peek,
     Profile,
@@ -119,6 +120,12 @@ class OpenAIResponses:
     def encode_stream_error(self, error: RefusedCall | ProviderError) -> bytes:
         """Write an error as the last events of a stream."""
         return encode_stream_error(error)
+
+    def end_stream(self, error: RefusedCall | ProviderError, observed: Observed) -> bytes:
+        """Write an error with the number that is due, and the id and model of the answer."""
+        known = {"id": observed.response_id, "model": observed.model}
+        head = {name: value for name, value in known.items() if value is not None}
+        return encode_stream_error(error, sequence=observed.frames, head=head)
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """Read an upstream error of any shape."""

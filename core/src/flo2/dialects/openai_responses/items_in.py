@@ -24,9 +24,9 @@ _ROLES: Final[dict[Any, Role]] = {"user": "user", "system": "system", "developer
 _MESSAGE: Final = frozenset({"type", "role", "content"})
 _CALL: Final = frozenset({"type", "call_id", "name", "arguments", "input"})
 _OUTPUT: Final = frozenset({"type", "call_id", "name", "output"})
-_MADE_BY_MODEL: Final = frozenset(
-    {"compaction", "mcp_approval_request", "mcp_list_tools", "program"}
-)
+_MADE_BY_MODEL: Final = frozenset({"mcp_approval_request", "mcp_list_tools", "program"})
+"""Beside all calls. Not so `compaction`: it stands for the turns before it, and none can do without.
+"""
 
 
 def read_items(items: Any) -> list[Message]:

@@ -132,6 +132,7 @@ class StreamDecoder:
             and data[-2:] == b"\n\n"
             and data.count(b".delta\ndata: ") == data.count(b"\n\n")
         ):
+            self.observed.frames += data.count(b"\n\n")
             return Chunk(data)
         try:
             frames = self._parser.feed(data)
@@ -163,6 +164,8 @@ class StreamDecoder:
     def _frame(self, frame: Frame, events: list[Event]) -> bool:
         """Read one frame; say whether it may be passed on."""
         name, data = frame.event, frame.data
+        if data and frame.complete:
+            self.observed.frames += 1
         if not data or self._ended:
             return frame.complete
         if not self._full and name and name not in _READ:

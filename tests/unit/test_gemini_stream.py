@@ -370,6 +370,23 @@ def test_a_chunk_over_several_lines_is_read_light_too():
     assert observed.usage == METERS
 
 
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("last", ["odd", ["odd"], 3])
+def test_usage_that_is_none_makes_earlier_counts_unsound(full, last):
+    chunks = [chunk({"text": "a"}), chunk({"text": "b"}), chunk(finish="STOP", usage=last)]
+    _, observed = decode(*(frame(one) for one in chunks), full=full)
+    assert observed.usage.problem == "promptTokenCount is missing"
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_null_usage_says_nothing(full):
+    chunks = [chunk({"text": "a"}), chunk({"text": "b"}), chunk(finish="STOP")]
+    chunks[1]["usageMetadata"] = {**USAGE, "candidatesTokenCount": 3, "totalTokenCount": 7}
+    chunks[2]["usageMetadata"] = None
+    _, observed = decode(*(frame(one) for one in chunks), full=full)
+    assert observed.usage.quantities == {"input_tokens": 4, "output_tokens": 3}
+
+
 def body(value, *, full=True):
     decoder = DIALECT.body_decoder(full=full)
     data = json.dumps(value).encode()

@@ -67,8 +67,7 @@ class AnswerReader:
             return
         if not self.started:
             self._start(payload, out)
-        usage = payload.get("usageMetadata")
-        if isinstance(usage, dict):
+        if (usage := payload.get("usageMetadata")) is not None:
             self.take_usage(usage, out)
         candidates = payload.get("candidates")
         if isinstance(candidates, list):
@@ -80,8 +79,12 @@ class AnswerReader:
             self._blocked = Finish("content_filter", reason, extras={"promptFeedback": feedback})
             self.observed.finish = reason
 
-    def take_usage(self, usage: Mapping[str, Any], out: list[Event]) -> None:
-        """Keep the counts of a chunk: they are cumulative, the last ones hold."""
+    def take_usage(self, usage: Any, out: list[Event]) -> None:
+        """Keep the counts of a chunk: they are cumulative, the last ones hold.
+
+        What is no object says nothing, and earlier counts would be too low: no usage is sound then.
+        """
+        usage = usage if isinstance(usage, dict) else {}
         early = self._usage_raw is None and not self._whole and _PROMPT in usage
         self._usage_raw = usage
         if early and self._full:

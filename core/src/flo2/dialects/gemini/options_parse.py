@@ -46,7 +46,8 @@ def take_tool_config(left: Fields) -> ToolChoice | None:
     calling = message(config.get("functionCallingConfig", {}), path)
     rest = rest_of(calling, _CALLING)
     allowed = items(calling.get("allowedFunctionNames"), f"{path}.allowedFunctionNames")
-    mode = _MODES.get(calling.get("mode"))
+    word = calling.get("mode")
+    mode = _MODES.get(word) if isinstance(word, str) else None
     if mode == "required" and len(allowed) == 1:
         return ToolChoice("tool", expect(allowed[0], str, path), rest)
     if allowed:
@@ -54,7 +55,7 @@ def take_tool_config(left: Fields) -> ToolChoice | None:
     if mode is not None:
         return ToolChoice(mode, extras=rest)
     if "mode" in calling:
-        rest["mode"] = calling["mode"]  # VALIDATED: as AUTO, and calls keep to their schema
+        rest["mode"] = word  # VALIDATED: as AUTO, and calls keep to their schema
     return ToolChoice("auto", extras=rest) if rest else None
 
 
@@ -125,6 +126,8 @@ def _is_text_alone(value: Any) -> bool:
 
 def _format(config: Mapping[str, Any], left: Fields) -> ResponseFormat | None:
     media_type = config.get("responseMimeType")
+    if media_type is not None:
+        expect(media_type, str, f"{_ROOT}.responseMimeType")
     schema: Mapping[str, Any] | None = None
     if "responseJsonSchema" in config:
         at = f"{_ROOT}.responseJsonSchema"

@@ -93,7 +93,7 @@ def parse_part(raw: Any, path: str, calls: Calls) -> tuple[Part, ...]:
 
 def _signature(part: Fields, path: str) -> str | None:
     signature = part.get("thoughtSignature")
-    return None if signature is None else expect(signature, str, f"{path}.thoughtSignature")
+    return expect(signature, str, f"{path}.thoughtSignature") if signature else None
 
 
 def _text(part: Fields, path: str) -> tuple[Part, ...]:

@@ -114,7 +114,8 @@ class StreamDecoder:
         if isinstance(payload, list) and payload:
             payload = payload[0]
         if isinstance(payload, dict):
-            self._unread = None if _USAGE in data else self._unread
+            if payload.get("usageMetadata") is not None:
+                self._unread = None
             reader.take(payload, data, out)
         elif one.complete:
             what = f"the stream holds a frame that is no JSON object ({len(data)} bytes)"
@@ -130,8 +131,8 @@ class StreamDecoder:
         except ValueError:
             payload = None
         self._unread = None
-        if isinstance(payload, dict) and isinstance(payload.get("usageMetadata"), dict):
-            self._reader.take_usage(payload["usageMetadata"], out)
+        usage = payload.get("usageMetadata") if isinstance(payload, dict) else None
+        self._reader.take_usage(usage, out)
 
     def _fail(self, error: ProviderError, out: list[Event]) -> None:
         if self.observed.error is None:

@@ -25,7 +25,7 @@ _THOUGHTS: Final = "thoughtsTokenCount"
 _TOOLS: Final = "toolUsePromptTokenCount"
 _TOTAL: Final = "totalTokenCount"
 _KNOWN: Final = frozenset({_PROMPT, _CACHED, _ANSWER, _THOUGHTS, _TOOLS, _TOTAL})
-_PLAIN: Final = frozenset({"TEXT", "DOCUMENT", "MODALITY_UNSPECIFIED"})
+_UNSPECIFIED: Final = "MODALITY_UNSPECIFIED"
 _CONTEXT: Final[Mapping[str, str]] = {"serviceTier": "service_tier", "trafficType": "traffic_type"}
 _CACHE_METERS: Final[Mapping[str, str]] = {
     "AUDIO": "cache_read_audio_tokens",
@@ -149,9 +149,9 @@ def _modalities(raw: Mapping[str, Any], key: str, total: int, meters: Mapping[st
         raise _Unsound(f"{key} is {details!r}, no list of objects")
     for one in details:
         modality, count = one.get("modality"), _count(one, "tokenCount")
-        if not count or modality in _PLAIN or modality is None:
+        if not count or modality is None or modality in ("TEXT", "DOCUMENT", _UNSPECIFIED):
             continue
-        if modality not in meters:
+        if not isinstance(modality, str) or modality not in meters:
             raise _Unsound(f"{key} has {count} tokens of the modality {modality!r}")
         found[modality] = found.get(modality, 0) + count
     if sum(found.values()) > total:

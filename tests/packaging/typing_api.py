@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar, assert_type
@@ -27,6 +28,7 @@ from flo2 import (
     CostLine,
     CountsTokens,
     Credential,
+    DescribesModels,
     Embeds,
     Entry,
     Event,
@@ -41,6 +43,7 @@ from flo2 import (
     MakesImages,
     MemoryStore,
     Message,
+    ModelFacts,
     ModelInfo,
     Moderates,
     NotFound,
@@ -169,6 +172,9 @@ class Echo:
     async def models(self, credential: Credential) -> Sequence[ModelInfo]:
         return [ModelInfo("echo", "echo", owned_by=credential.id)]
 
+    def describe(self, model: str) -> ModelFacts | None:
+        return ModelFacts(model, "its author", date(2026, 11, 25), abilities=["tools"])
+
     def knows(self, model: str) -> bool:
         return model.startswith("echo")
 
@@ -293,6 +299,7 @@ def satisfied(services: Services) -> tuple[object, ...]:
     moderates: Moderates = echo
     lists: ListsModels = echo
     knows: KnowsModels = echo
+    describes: DescribesModels = echo
     profiles: Profiles = echo
     acme: Provider = Acme(Acme.Config(project="p"), services)
     strategy: Strategy = Cheapest(Cheapest.Config(), services)
@@ -300,7 +307,7 @@ def satisfied(services: Services) -> tuple[object, ...]:
     prices: PriceSource = NoPrices()
     store: Store = MemoryStore()
     return (
-        *(provider, embeds, counts, lists, knows, profiles),
+        *(provider, embeds, counts, lists, knows, describes, profiles),
         *(images, speaks, transcribes, moderates),
         *(acme, strategy, observer, prices, store),
     )

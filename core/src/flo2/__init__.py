@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     from flo2.hookspecs import Register as Register, hookimpl as hookimpl
     from flo2.http_provider import HttpProvider as HttpProvider
     from flo2.memory_store import MemoryStore as MemoryStore
+    from flo2.model_facts import ListedFacts as ListedFacts, ModelFacts as ModelFacts
     from flo2.openai_compatible import OpenAICompatible as OpenAICompatible
     from flo2.plan import (
         Candidate as Candidate,
@@ -110,6 +111,7 @@ if TYPE_CHECKING:
         Call as Call,
         CountsTokens as CountsTokens,
         Credential as Credential,
+        DescribesModels as DescribesModels,
         Embeds as Embeds,
         Facts as Facts,
         Inbound as Inbound,
@@ -182,13 +184,14 @@ _HOME = {
     "flo2.hookspecs": "Register hookimpl",
     "flo2.http_provider": "HttpProvider",
     "flo2.memory_store": "MemoryStore",
+    "flo2.model_facts": "ListedFacts ModelFacts",
     "flo2.openai_compatible": "OpenAICompatible",
     "flo2.plan": "Candidate Health Latency Plan RouteView Stage",
     "flo2.prices": "Bounds Cost CostLine PriceBook PriceRow",
     "flo2.protocols": (
-        "Call CountsTokens Credential Embeds Facts Inbound KnowsModels ListsModels "
-        "MakesImages ModelInfo Moderates Observer PriceSource Profiles Provider Reply "
-        "Speaks SpeaksPerModel Strategy Transcribes"
+        "Call CountsTokens Credential DescribesModels Embeds Facts Inbound KnowsModels "
+        "ListsModels MakesImages ModelInfo Moderates Observer PriceSource Profiles Provider "
+        "Reply Speaks SpeaksPerModel Strategy Transcribes"
     ),
     "flo2.records": "Attribution Entry Exchange Intent Pend Record Settle Void",
     "flo2.secrets": "Secret",
@@ -223,6 +226,7 @@ __all__ = [
     "CountsTokens",
     "Credential",
     "Decoder",
+    "DescribesModels",
     "Dialect",
     "Embedding",
     "EmbeddingInput",
@@ -249,12 +253,14 @@ __all__ = [
     "IssuedKey",
     "KnowsModels",
     "Latency",
+    "ListedFacts",
     "ListsModels",
     "Loss",
     "LossPolicy",
     "MakesImages",
     "MemoryStore",
     "Message",
+    "ModelFacts",
     "ModelInfo",
     "Moderates",
     "NotFound",

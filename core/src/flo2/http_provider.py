@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from functools import partial
+from datetime import UTC, datetime
+from functools import cached_property, partial
 from types import TracebackType
 from typing import ClassVar
 
@@ -18,6 +19,7 @@ from attrs import field, frozen
 from flo2.canonical import Failed
 from flo2.dialects.base import Chunk, Decoder, Observed, ReadUsage
 from flo2.dialects.multipart import form_type
+from flo2.model_facts import ListedFacts, ModelFacts, facts_of, load_facts
 from flo2.protocols import Call, Facts, Reply
 from flo2.secrets import scrub, scrub_bytes, scrub_error
 from flo2.services import Services
@@ -104,6 +106,8 @@ class HttpProvider:
     """Request headers of the client that go on to the provider, lower-case."""
     reply_headers: ClassVar[tuple[str, ...]] = ()
     """Prefixes of answer headers that may reach the client, besides the rate limits."""
+    facts_in: ClassVar[tuple[str, ...]] = ()
+    """Packages whose `models.toml` says what its models can do; the first that matches counts."""
 
     @frozen(kw_only=True)
     class Config:
@@ -211,6 +215,21 @@ class HttpProvider:
         """
         del headers
         return self.decoder(call)
+
+    # Its models -----------------------------------------------------------------------------
+
+    def describe(self, model: str) -> ModelFacts | None:
+        """Give the facts of a model's family, or None."""
+        return facts_of(model, self._families)
+
+    @cached_property
+    def _families(self) -> tuple[ModelFacts, ...]:
+        return tuple(each for package in self.facts_in for each in load_facts(package))
+
+    def as_listed(self, model: str, said: ListedFacts) -> ModelFacts | None:
+        """Give the facts of a model of which the provider's own list says something."""
+        today = datetime.fromtimestamp(self.services.now_us() / 1e6, UTC).date()
+        return said.over(self.describe(model), model, today)
 
     # The driver -----------------------------------------------------------------------------
 

@@ -15,17 +15,26 @@ Imports: nothing of flo2.
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from importlib import resources
 from typing import Any, Final
 
 import attrs
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-__all__ = ["ABILITIES", "MODALITIES", "ModelFacts", "facts_of", "load_facts", "read_facts"]
+__all__ = [
+    "ABILITIES",
+    "MODALITIES",
+    "ListedFacts",
+    "ModelFacts",
+    "facts_of",
+    "load_facts",
+    "read_facts",
+]
 
 MODALITIES: Final = frozenset({"text", "image", "audio", "video", "file", "embedding"})
 """What may go in, or come out."""
@@ -42,6 +51,10 @@ ABILITIES: Final = frozenset(
     }
 )
 """What a model's host offers for it."""
+
+
+def _words(value: Iterable[str]) -> frozenset[str]:
+    return frozenset(value)
 
 
 @frozen
@@ -63,17 +76,81 @@ class ModelFacts:
     read: date
     context_window: int | None = None
     max_output_tokens: int | None = None
-    input: frozenset[str] = field(default=frozenset({"text"}), converter=frozenset)
-    output: frozenset[str] = field(default=frozenset({"text"}), converter=frozenset)
-    abilities: frozenset[str] = field(default=frozenset(), converter=frozenset)
+    input: frozenset[str] = field(default=("text",), converter=_words)
+    output: frozenset[str] = field(default=("text",), converter=_words)
+    abilities: frozenset[str] = field(default=(), converter=_words)
+    _pattern: re.Pattern[str] = field(init=False, repr=False, eq=False)
+
+    @_pattern.default
+    def _compiled(self) -> re.Pattern[str]:
+        return re.compile(translate(self.match))
+
+    def fits(self, model: str) -> bool:
+        """Say whether a model is of this family."""
+        return self._pattern.match(model) is not None
 
 
-_FIELDS: Final = frozenset(each.name for each in attrs.fields(ModelFacts))
+def _tokens(value: object) -> int | None:
+    """Take a number of tokens; a list that says 0, or something else, says nothing."""
+    if type(value) is float and value.is_integer():  # JSON has one kind of number
+        value = int(value)
+    return value if type(value) is int and value > 0 else None
+
+
+def _modalities(value: Iterable[object] | None) -> frozenset[str]:
+    """Take the modalities that are known; none of them: nothing is said."""
+    return MODALITIES.intersection(each for each in value or () if isinstance(each, str))
+
+
+@frozen(kw_only=True)
+class ListedFacts:
+    """What a provider's own list says of one model; a strange value counts as not said.
+
+    Attributes:
+        context_window, max_output_tokens: As in `ModelFacts`, or None.
+        input, output: As in `ModelFacts`; empty when it does not say.
+        abilities: Name → whether the model has it, of those that the list tells about.
+    """
+
+    context_window: int | None = field(default=None, converter=_tokens)
+    max_output_tokens: int | None = field(default=None, converter=_tokens)
+    input: frozenset[str] = field(default=(), converter=_modalities)
+    output: frozenset[str] = field(default=(), converter=_modalities)
+    abilities: Mapping[str, bool] = field(factory=dict)
+
+    def over(self, known: ModelFacts | None, model: str, read: date) -> ModelFacts | None:
+        """Put what the list says over what was known before.
+
+        Args:
+            known: The facts of the model's family, which stay where the list says nothing.
+            model: The model.
+            read: Today.
+        """
+        if self == ListedFacts():
+            return known
+        source = "the provider's own list"
+        if known is None:
+            base = ModelFacts(model, source, read)
+        else:
+            rest = f"{known.source}, read {known.read.isoformat()}"
+            base = evolve(known, source=f"{source}; for what it leaves out, {rest}", read=read)
+        said = self.abilities
+        return evolve(
+            base,
+            context_window=self.context_window or base.context_window,
+            max_output_tokens=self.max_output_tokens or base.max_output_tokens,
+            input=self.input or base.input,
+            output=self.output or base.output,
+            abilities={name for name in ABILITIES if said.get(name, name in base.abilities)},
+        )
+
+
+_FIELDS: Final = frozenset(each.name for each in attrs.fields(ModelFacts) if each.init)
 
 
 def facts_of(model: str, families: Sequence[ModelFacts]) -> ModelFacts | None:
     """Find the family of a model: the first whose pattern matches its name."""
-    return next((each for each in families if fnmatchcase(model, each.match)), None)
+    return next((each for each in families if each.fits(model)), None)
 
 
 def load_facts(package: str) -> tuple[ModelFacts, ...]:

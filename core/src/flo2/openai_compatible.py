@@ -28,6 +28,8 @@ from flo2.dialects.openai_speech import OpenAISpeech
 from flo2.dialects.openai_transcriptions import OpenAITranscriptions, OpenAITranslations
 from flo2.errors import ProviderError
 from flo2.http_provider import HttpProvider
+from flo2.model_facts import ListedFacts
+from flo2.model_lists import read_listed
 from flo2.protocols import Call, CancelSemantics, Credential, Facts, ModelInfo, Reply
 from flo2.services import Services
 
@@ -231,6 +233,21 @@ class OpenAICompatible(HttpProvider):
         """Open one attempt at a moderation."""
         return self.chat(call)
 
+    def listed(self, item: Mapping[str, Any]) -> ModelInfo:
+        """Read one entry of the host's own list of models."""
+        name = str(item["id"])
+        return ModelInfo(
+            name,
+            self.kind,
+            int(item.get("created") or 0),
+            owned_by=item.get("owned_by"),
+            facts=self.as_listed(name, self.said_of(item)),
+        )
+
+    def said_of(self, item: Mapping[str, Any]) -> ListedFacts:
+        """Read what the list says that the model can do."""
+        return read_listed(item)
+
     async def models(self, credential: Credential) -> Sequence[ModelInfo]:
         """Ask the host for its models."""
         headers = {"accept": "application/json", **self.config.headers}
@@ -252,16 +269,8 @@ class OpenAICompatible(HttpProvider):
             # One host gives the bare list (https://docs.together.ai/reference/models, read
             # 2026-11-25).
             data = listed if isinstance(listed, list) else listed["data"]
-            return [
-                ModelInfo(
-                    str(item["id"]),
-                    self.kind,
-                    int(item.get("created") or 0),
-                    owned_by=item.get("owned_by"),
-                )
-                for item in data
-            ]
-        except (msgspec.DecodeError, KeyError, TypeError, ValueError) as exc:
+            return [self.listed(item) for item in data]
+        except (msgspec.DecodeError, AttributeError, KeyError, TypeError, ValueError) as exc:
             msg = f"provider {self.kind!r} answered its model list with something else"
             raise ProviderError(msg, provider=self.kind, status=200) from exc
 

@@ -20,6 +20,7 @@ from flo2.errors import Flo2Error
 from flo2.gateway.directory import Tenant
 from flo2.gateway.resolve import Bound
 from flo2.keys import allows_model
+from flo2.model_facts import ModelFacts
 from flo2.money import text
 from flo2.prices import PriceBook, PricingContext
 from flo2.protocols import Credential, DescribesModels, ListsModels, ModelInfo
@@ -77,6 +78,7 @@ class Catalogue:
         self._clock = clock
         self._prices: dict[tuple[str, str], Mapping[str, str]] = {}
         self._prices_hour = 0
+        self._broken: set[str] = set()  # whose descriptions are not asked for any more
         # (account, provider, credential id) → until when it is kept, and the list or None.
         self._lists: dict[tuple[str, str, str], tuple[float, tuple[ModelInfo, ...] | None]] = {}
 
@@ -171,7 +173,7 @@ class Catalogue:
         return [ModelInfo(name, bound.name) for name in sorted(bound.listed)]
 
     def _described(self, bound: Bound, info: ModelInfo) -> ModelInfo:
-        provider, now_us = bound.provider, self._now_us()
+        now_us = self._now_us()
         hour = now_us // 3_600_000_000
         if hour != self._prices_hour:
             self._prices, self._prices_hour = {}, hour
@@ -185,6 +187,16 @@ class Catalogue:
             id=f"{bound.name}/{info.id}",
             provider=bound.name,
             owned_by=info.owned_by or bound.name,
-            facts=provider.describe(info.id) if isinstance(provider, DescribesModels) else None,
-            prices=prices,
+            facts=info.facts or self._facts(bound, info.id),
+            prices=prices or info.prices,
         )
+
+    def _facts(self, bound: Bound, model: str) -> ModelFacts | None:
+        if bound.name in self._broken or not isinstance(bound.provider, DescribesModels):
+            return None
+        try:
+            return bound.provider.describe(model)
+        except Exception:  # noqa: BLE001  # border: a plugin's own code and data
+            _log.exception("provider %r raised when asked about model %r", bound.name, model)
+            self._broken.add(bound.name)
+            return None

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from flo2.canonical import fold
 from flo2.dialects.anthropic_messages import AnthropicMessages
+from flo2.dialects.base import EndsStreams
 from flo2.dialects.gemini import Gemini
 from flo2.dialects.openai_chat import OpenAIChat
 from flo2.dialects.openai_completions import OpenAICompletions
@@ -71,17 +72,23 @@ def test_any_failure_in_mid_stream_becomes_a_right_stream(name, data, include_us
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_stream_cut_at_any_byte_ends_in_an_error_that_can_be_read(name, end):
     dialect, body = DIALECTS[name], written(STREAMS[name], end)
-    untold = []
+    begun = dialect.encode_stream_error(InvalidRequest("no"))
+    assert read(name, begun, stream=True).error == "no"
+    untold, wrong = [], []
     for size in range(len(body)):
         decoder = dialect.decoder(full=False, hide_usage=False)
         raw = decoder.feed(body[:size]).raw + decoder.close().raw
         error = decoder.observed.error
-        if error is not None:
+        if error is not None and isinstance(dialect, EndsStreams):
+            raw += dialect.end_stream(error, decoder.observed)
+        elif error is not None:
             raw += dialect.encode_stream_error(error)
         said = read(name, raw, stream=True)
         if (said.error is None) != decoder.observed.complete:
             untold.append(size)
-    assert untold == []
+        if error is not None and size > len(body) // 2 and VALIDATORS[name].stream(raw):
+            wrong.append(size)
+    assert (untold, wrong) == ([], [])
 
 
 KINDS = (

@@ -22,6 +22,7 @@ __all__ = [
     "Decoder",
     "Dialect",
     "Encoder",
+    "EndsStreams",
     "ErrorBody",
     "Observed",
     "Operation",
@@ -124,6 +125,7 @@ class Observed:
         complete: The answer ended as its dialect says it must.
         error: Set when it did not.
         has_content: Some content (text, reasoning, a tool call) has arrived.
+        frames: How many events of a stream have arrived, where the dialect numbers them.
     """
 
     usage: Usage | None = None
@@ -133,6 +135,7 @@ class Observed:
     complete: bool = False
     error: ProviderError | None = None
     has_content: bool = False
+    frames: int = 0
 
 
 class Decoder(Protocol):
@@ -279,6 +282,18 @@ class ChecksBody(Protocol):
 
         Raises:
             InvalidRequest: it is no JSON object.
+        """
+        ...
+
+
+@runtime_checkable
+class EndsStreams(Protocol):
+    """A dialect whose error in mid-stream speaks of what the stream has said before."""
+
+    def end_stream(self, error: RefusedCall | ProviderError, observed: Observed) -> bytes:
+        """Write an error as the last frames of a stream that passed through so far.
+
+        Used in place of `Dialect.encode_stream_error`, which knows nothing of the stream.
         """
         ...
 

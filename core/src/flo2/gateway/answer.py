@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import TYPE_CHECKING
 
 from flo2.canonical import Event, Failed, Loss, PartDelta, PartStart, Response, Text, fold
-from flo2.dialects.base import Dialect, Encoder
+from flo2.dialects.base import Dialect, Encoder, EndsStreams
 from flo2.records import Outcome
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class Answer:
             # It knows what the stream has said: open blocks, numbers of events, the answer's id.
             yield encoder.feed(failed)
         elif failed is not None and not sent_raw:
-            yield dialect.encode_stream_error(failed.error)
+            yield _ending(dialect, failed, attempt)
         # A model that does not stream may have answered the wish for a stream with a plain file.
         if self._exchange.caller.trailer and self.content_type.startswith("text/event-stream"):
             yield b": flo2 " + self._exchange.summary() + b"\n\n"
@@ -197,6 +197,13 @@ def _told_type(attempt: Attempt) -> str:
     """Give the type that the provider says, for a dialect that leaves it to the provider."""
     told = {} if attempt.reply is None else attempt.reply.headers
     return told.get("content-type", "application/octet-stream")
+
+
+def _ending(dialect: Dialect, failed: Failed, attempt: Attempt) -> bytes:
+    """Write the failure of a stream that passed through."""
+    if attempt.observed is not None and isinstance(dialect, EndsStreams):
+        return dialect.end_stream(failed.error, attempt.observed)
+    return dialect.encode_stream_error(failed.error)
 
 
 def _failure(events: Iterable[Event]) -> Failed | None:

@@ -16,6 +16,7 @@ from flo2.testing.conformance.meaning import (
     joined,
     objects_of,
 )
+from flo2.testing.conformance.partial_args import PartialArgs
 
 __all__ = ["READERS", "read"]
 
@@ -182,7 +183,7 @@ def _responses(objects: _Objects) -> Meaning:
 
 
 def _gemini(objects: _Objects) -> Meaning:
-    text, calls = "", []
+    text, calls, streamed = "", [], PartialArgs()
     finish = usage = None
     for value in objects:
         usage = value.get("usageMetadata") or usage
@@ -194,8 +195,14 @@ def _gemini(objects: _Objects) -> Meaning:
             finish = candidate.get("finishReason") or finish
             for part in (candidate.get("content") or {}).get("parts") or ():
                 text += "" if part.get("thought") else part.get("text") or ""
-                if call := part.get("functionCall"):
-                    calls.append((call.get("name"), call.get("args") or {}))
+                if (call := part.get("functionCall")) is None:
+                    continue
+                if "name" in call:
+                    streamed = PartialArgs()
+                    streamed.value |= call.get("args") or {}
+                    calls.append((call["name"], streamed.value))
+                for piece in call.get("partialArgs") or ():
+                    streamed.add(piece)
     end = None if finish is None else _GEMINI_FINISH.get(finish, "stop")
     counted = None
     if usage:
@@ -212,6 +219,11 @@ def _gemini(objects: _Objects) -> Meaning:
     return Meaning(text, tuple(calls), _by_calls(end, calls), counted, _error_of(objects))
 
 
+def _gemini_vectors(objects: _Objects) -> Meaning:
+    vectors = [each["values"] for value in objects for each in value.get("embeddings") or ()]
+    return Meaning("", (("vectors", vectors),), "stop", None, _error_of(objects))
+
+
 def _embeddings(objects: _Objects) -> Meaning:
     vectors = [entry["embedding"] for value in objects for entry in value.get("data") or ()]
     usage = objects[0].get("usage") if objects else None
@@ -226,5 +238,6 @@ READERS: Final = {
     "anthropic.messages": _anthropic,
     "gemini": _gemini,
     "openai.embeddings": _embeddings,
+    "gemini.embeddings": _gemini_vectors,
 }
 """By name of the dialect."""

@@ -22,6 +22,7 @@ _ENDINGS: Final[Mapping[str, str]] = {
     ":generateContent": "gemini",
     ":streamGenerateContent": "gemini",
     "/embeddings": "openai.embeddings",
+    ":batchEmbedContents": "gemini.embeddings",
 }
 _GOLDEN: Final[Mapping[str, str]] = {
     "openai.chat": "openai_chat",
@@ -29,7 +30,8 @@ _GOLDEN: Final[Mapping[str, str]] = {
     "anthropic.messages": "anthropic_messages",
     "gemini": "gemini",
 }
-_NO_ANSWER: Final = ("count_tokens",)
+_GEMINI_VECTORS: Final = {"embeddings": [{"values": [0.5, -1]}, {"values": [0.5, 1]}]}
+_NO_ANSWER: Final = ("count_tokens", ":countTokens")
 # The server that replays frames the body itself.
 _FRAMING: Final = frozenset(
     {"connection", "content-encoding", "content-length", "transfer-encoding"}
@@ -75,8 +77,9 @@ def dialect_of(received: Received) -> str | None:
 def traces_of(dialect: str) -> tuple[Trace, ...]:
     """Give what a provider of a dialect may answer: two small samples, then the golden traces."""
     samples: list[Trace] = []
-    if dialect in ANSWERS:
-        samples.append(_sample("sample", json.dumps(ANSWERS[dialect]).encode(), stream=False))
+    answers = {**ANSWERS, "gemini.embeddings": _GEMINI_VECTORS}
+    if dialect in answers:
+        samples.append(_sample("sample", json.dumps(answers[dialect]).encode(), stream=False))
     if dialect in STREAMS:
         samples.append(_sample("sample_stream", written(STREAMS[dialect]), stream=True))
     golden = golden_traces(_GOLDEN.get(dialect, "none"))

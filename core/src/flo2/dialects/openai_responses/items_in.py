@@ -25,7 +25,7 @@ _MESSAGE: Final = frozenset({"type", "role", "content"})
 _CALL: Final = frozenset({"type", "call_id", "name", "arguments", "input"})
 _OUTPUT: Final = frozenset({"type", "call_id", "name", "output"})
 _MADE_BY_MODEL: Final = frozenset({"mcp_approval_request", "mcp_list_tools", "program"})
-"""Beside all calls. A `compaction` is none: it stands for earlier turns, which all dialects need."""
+"""Beside all calls. A `compaction` is none: it stands for turns that every dialect needs."""
 
 
 def read_items(items: Any) -> list[Message]:

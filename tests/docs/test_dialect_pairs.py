@@ -13,6 +13,7 @@ PAGES = dict(pages())
 
 REASONS = {
     "`input` as text": "the same message in fewer words",
+    "`encoding_format`": "the answer is written as it was asked for",
     "`include`": "asks for what a translated answer holds anyway",
     "`reasoning.summary`": "what can be read of the reasoning is always shown",
     "`includeThoughts`": "what can be read of the reasoning is always shown",

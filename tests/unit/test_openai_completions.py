@@ -8,6 +8,7 @@ import pytest
 from openai.types import Completion
 
 from flo2.canonical import (
+    Annotation,
     Choice,
     Failed,
     Finish,
@@ -314,6 +315,8 @@ A_CHAT = [
     PartStart(1, Text("")),
     LogprobsDelta(CHAT_LOGPROBS),
     PartDelta(1, "Hey"),
+    Annotation(1, {"url": "u"}),
+    Annotation(1, {"url": "v"}),
     PartStop(1),
     LogprobsDelta({"refusal": []}),
     PartStart(2, Refusal(" no")),
@@ -339,6 +342,7 @@ def test_a_chats_answer_is_written_as_text():
     }
     assert [(loss.path, loss.severity) for loss in rendered.losses] == [
         ("choices[0].parts[0]", "drop"),
+        ("choices[0].parts[1].citations", "drop"),
         ("choices[0].parts[3]", "drop"),
         ("stop_sequence", "note"),
     ]
@@ -362,6 +366,7 @@ def test_a_chats_stream_is_written_as_text(asks):
     ]
     assert [loss.path for loss in encoder.losses] == [
         "choices[0].parts[0]",
+        "choices[0].parts[1].citations",
         "choices[0].logprobs",
         "choices[0].parts[3]",
         "stop_sequence",

@@ -21,16 +21,22 @@ from flo2.canonical import Loss, Request, fold
 from flo2.dialects.anthropic_messages import AnthropicMessages
 from flo2.dialects.base import Dialect, Profile
 from flo2.dialects.gemini import Gemini
+from flo2.dialects.gemini_embed import GeminiBatchEmbed
 from flo2.dialects.openai_chat import OpenAIChat
+from flo2.dialects.openai_completions import OpenAICompletions
+from flo2.dialects.openai_embeddings import OpenAIEmbeddings
 from flo2.dialects.openai_responses import OpenAIResponses
 from flo2.errors import UnsupportedCall
 from flo2.testing.features import Feature, Features
 from flo2.testing.features.anthropic_messages import ANTHROPIC_MESSAGES
 from flo2.testing.features.gemini import GEMINI
+from flo2.testing.features.gemini_embed import GEMINI_EMBED
 from flo2.testing.features.openai_chat import OPENAI_CHAT
+from flo2.testing.features.openai_completions import OPENAI_COMPLETIONS
+from flo2.testing.features.openai_embeddings import OPENAI_EMBEDDINGS
 from flo2.testing.features.openai_responses import OPENAI_RESPONSES
 
-__all__ = ["SILENT", "SPOKEN", "page", "pages"]
+__all__ = ["EMBEDDING", "SILENT", "SPOKEN", "page", "pages"]
 
 SPOKEN: Final[Sequence[tuple[Dialect, Features]]] = (
     (OpenAIChat(), OPENAI_CHAT),
@@ -38,6 +44,11 @@ SPOKEN: Final[Sequence[tuple[Dialect, Features]]] = (
     (AnthropicMessages(), ANTHROPIC_MESSAGES),
     (Gemini(), GEMINI),
 )
+EMBEDDING: Final[Sequence[tuple[Dialect, Features]]] = (
+    (OpenAIEmbeddings(), OPENAI_EMBEDDINGS),
+    (GeminiBatchEmbed(), GEMINI_EMBED),
+)
+_TEXTS: Final[tuple[Dialect, Features]] = (OpenAICompletions(), OPENAI_COMPLETIONS)
 SILENT: Final = "as without it"
 """What stands in a row where nothing differs and nothing is named."""
 _NOTHING: Final = Profile()
@@ -54,10 +65,18 @@ class _Row:
 
 def pages() -> Iterator[tuple[str, str]]:
     """Give each pair's file name and text."""
-    for client, asks in SPOKEN:
-        for provider, tells in SPOKEN:
-            if client is not provider:
-                yield f"{client.name}-to-{provider.name}.md", page(client, asks, provider, tells)
+    for client, asks, provider, tells in _pairs():
+        yield f"{client.name}-to-{provider.name}.md", page(client, asks, provider, tells)
+
+
+def _pairs() -> Iterator[tuple[Dialect, Features, Dialect, Features]]:
+    for group in (SPOKEN, EMBEDDING):
+        for client, asks in group:
+            for provider, tells in group:
+                if client is not provider:
+                    yield client, asks, provider, tells
+    for provider, tells in SPOKEN:
+        yield *_TEXTS, provider, tells
 
 
 def page(client: Dialect, asks: Features, provider: Dialect, tells: Features) -> str:

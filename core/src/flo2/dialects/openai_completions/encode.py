@@ -9,6 +9,7 @@ import msgspec
 from attrs import mutable
 
 from flo2.canonical import (
+    Annotation,
     Choice,
     Event,
     Failed,
@@ -48,6 +49,13 @@ def _lost(part: Part, path: str, losses: list[Loss]) -> None:
     losses.append(Loss(path, f"{kind!r} has no form in a text completion"))
 
 
+def _lost_notes(path: str, losses: list[Loss]) -> None:
+    """Name citations, once a part: a text has no place for them."""
+    loss = Loss(f"{path}.citations", "citations have no form in a text completion")
+    if loss not in losses:
+        losses.append(loss)
+
+
 def _logprobs(
     data: Mapping[str, Any] | None, offset: int, path: str, losses: list[Loss]
 ) -> dict[str, Any] | None:
@@ -82,10 +90,13 @@ def _choice(number: int, choice: Choice, losses: list[Loss]) -> dict[str, Any]:
     path = f"choices[{number}]"
     texts: list[str] = []
     for index, part in enumerate(choice.parts):
-        if isinstance(part, Text | Refusal):
-            texts.append(part.text)
-        else:
-            _lost(part, f"{path}.parts[{index}]", losses)
+        at = f"{path}.parts[{index}]"
+        if not isinstance(part, Text | Refusal):
+            _lost(part, at, losses)
+            continue
+        texts.append(part.text)
+        if isinstance(part, Text) and part.citations:
+            _lost_notes(at, losses)
     reason = choice.finish
     word = (
         None
@@ -98,6 +109,10 @@ def _choice(number: int, choice: Choice, losses: list[Loss]) -> dict[str, Any]:
         "logprobs": _logprobs(join_logprobs(choice.logprobs), 0, path, losses),
         "finish_reason": word,
     }
+
+
+def _path(event: PartStart | Annotation) -> str:
+    return f"choices[{event.choice}].parts[{event.index}]"
 
 
 @mutable
@@ -142,13 +157,10 @@ class StreamEncoder:
         match event:
             case PartDelta():
                 return self._text(event.choice, event.index, event.text)
-            case PartStart(part=Text(text=text) | Refusal(text=text)):
-                return self._text(event.choice, event.index, text)
             case PartStart():
-                path = f"choices[{event.choice}].parts[{event.index}]"
-                _lost(event.part, path, self._losses)
-                state = self._state(event.choice)
-                state.lost |= {event.index}
+                return self._part(event)
+            case Annotation():
+                _lost_notes(_path(event), self._losses)
             case LogprobsDelta():
                 # Goes with the text it is about, which comes next.
                 state = self._state(event.choice)
@@ -182,6 +194,16 @@ class StreamEncoder:
         if found is None:
             found = self._states[number] = _State()
         return found
+
+    def _part(self, event: PartStart) -> bytes:
+        part = event.part
+        if not isinstance(part, Text | Refusal):
+            _lost(part, _path(event), self._losses)
+            self._state(event.choice).lost |= {event.index}
+            return b""
+        if isinstance(part, Text) and part.citations:
+            _lost_notes(_path(event), self._losses)
+        return self._text(event.choice, event.index, part.text)
 
     def _text(self, number: int, index: int, text: str) -> bytes:
         return self._chunk(number, text) if text and index not in self._state(number).lost else b""

@@ -8,7 +8,7 @@ is informational and no meter. Pure. Imports: canonical, base.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from flo2.canonical import Event, Failed, Response, Start, Usage, UsageUpdate
 from flo2.dialects.base import Chunk, Observed, ReadUsage
@@ -18,11 +18,14 @@ from flo2.errors import ProviderError
 __all__ = ["CountDecoder", "count_of", "read_count"]
 
 
-def read_count(raw: Mapping[str, Any], dialect: str) -> Usage:
-    """Read a count."""
-    count = raw.get("input_tokens")
+_INPUT_TOKENS: Final = "input_tokens"
+
+
+def read_count(raw: Mapping[str, Any], dialect: str, *, name: str = _INPUT_TOKENS) -> Usage:
+    """Read a count, out of the field of this name."""
+    count = raw.get(name)
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        return Usage({}, raw=raw, dialect=dialect, problem=f"input_tokens is {count!r}")
+        return Usage({}, raw=raw, dialect=dialect, problem=f"{name} is {count!r}")
     return Usage({}, {"input_tokens": count}, raw, dialect)
 
 
@@ -39,6 +42,7 @@ class CountDecoder:
         dialect: Its name.
         read_usage: Reads the count.
         error_of: Reads an error that came in its place, from the object and from its bytes.
+        name: The field that holds the count.
     """
 
     def __init__(
@@ -46,11 +50,14 @@ class CountDecoder:
         dialect: str,
         read_usage: ReadUsage,
         error_of: Callable[[Mapping[str, Any], bytes], ProviderError],
+        *,
+        name: str = _INPUT_TOKENS,
     ) -> None:
         self.observed: Observed = Observed()
         self._dialect = dialect
         self._read_usage = read_usage
         self._error_of = error_of
+        self._name = name
         self._body = bytearray()
 
     def feed(self, data: bytes) -> Chunk:
@@ -68,7 +75,7 @@ class CountDecoder:
             value = loads(raw)
         except ValueError:
             value = None
-        if isinstance(value, dict) and "input_tokens" in value:
+        if isinstance(value, dict) and self._name in value:
             self.observed.usage = self._read_usage(value)
             self.observed.complete = True
             return (Start("", "", origin=self._dialect), UsageUpdate(self.observed.usage))

@@ -11,22 +11,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from flo2.canonical import Event, Failed, Loss, Request, Response, Start, Usage, UsageUpdate
+from flo2.canonical import Loss, Request, Response, Usage
 from flo2.dialects.anthropic_messages.request_parse import load_object
-from flo2.dialects.base import Chunk, Observed, Profile, ReadUsage, Rendered
+from flo2.dialects.base import Profile, ReadUsage, Rendered
+from flo2.dialects.counting import CountDecoder, count_of, read_count
 from flo2.dialects.gemini.errors import stream_error
 from flo2.dialects.gemini.request_parse import read_request
 from flo2.dialects.gemini.request_render import render_request
 from flo2.dialects.gemini.spelling import message
-from flo2.dialects.jsonio import dumps, loads
-from flo2.errors import ProviderError
+from flo2.dialects.jsonio import dumps
 
 __all__ = [
     "COUNT_NAME",
-    "CountDecoder",
+    "count_decoder",
     "encode_count",
     "parse_count",
-    "read_count",
+    "read_total",
     "render_count",
     "splice_count",
 ]
@@ -78,12 +78,14 @@ def _full(model: str) -> str:
     return model if "/" in model else f"models/{model}"
 
 
-def read_count(raw: Mapping[str, Any]) -> Usage:
+def read_total(raw: Mapping[str, Any]) -> Usage:
     """Read a count."""
-    count = raw.get(_TOTAL)
-    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        return Usage({}, raw=raw, dialect=COUNT_NAME, problem=f"{_TOTAL} is {count!r}")
-    return Usage({}, {"input_tokens": count}, raw, COUNT_NAME)
+    return read_count(raw, COUNT_NAME, name=_TOTAL)
+
+
+def count_decoder(read_usage: ReadUsage) -> CountDecoder:
+    """Make a decoder of counts."""
+    return CountDecoder(COUNT_NAME, read_usage, lambda _, raw: stream_error(raw), name=_TOTAL)
 
 
 def encode_count(response: Response) -> Rendered:
@@ -91,42 +93,4 @@ def encode_count(response: Response) -> Rendered:
     usage = response.usage
     if usage is not None and usage.dialect == COUNT_NAME:
         return Rendered(dumps(dict(usage.raw)))
-    count = 0 if usage is None else usage.informational.get("input_tokens", usage.input_total)
-    return Rendered(dumps({_TOTAL: count}))
-
-
-class CountDecoder:
-    """Gather a count and decode it at its end."""
-
-    def __init__(self, read_usage: ReadUsage) -> None:
-        self.observed: Observed = Observed()
-        self._read_usage = read_usage
-        self._body = bytearray()
-
-    def feed(self, data: bytes) -> Chunk:
-        """Keep the bytes."""
-        self._body += data
-        return Chunk(b"")
-
-    def close(self) -> Chunk:
-        """Give the count."""
-        raw = bytes(self._body)
-        return Chunk(raw, self._events(raw))
-
-    def _events(self, raw: bytes) -> tuple[Event, ...]:
-        try:
-            value = loads(raw)
-        except ValueError:
-            value = None
-        if isinstance(value, dict) and _TOTAL in value:
-            self.observed.usage = self._read_usage(value)
-            self.observed.complete = True
-            return (Start("", "", origin=COUNT_NAME), UsageUpdate(self.observed.usage))
-        if isinstance(value, dict) and "error" in value:
-            error = stream_error(raw)
-        else:
-            error = ProviderError(
-                f"the answer is no token count ({len(raw)} bytes)", status=200, retryable=True
-            )
-        self.observed.error = error
-        return (Failed(error),)
+    return Rendered(dumps({_TOTAL: count_of(response)}))

@@ -23,10 +23,10 @@ from flo2.dialects.base import (
 )
 from flo2.dialects.gemini.count_tokens import (
     COUNT_NAME,
-    CountDecoder,
+    count_decoder,
     encode_count,
     parse_count,
-    read_count,
+    read_total,
     render_count,
     splice_count,
 )
@@ -208,7 +208,7 @@ class GeminiCountTokens(Gemini):
         self, *, full: bool, read_usage: ReadUsage | None = None
     ) -> Decoder:  # nothing to leave out
         """Decode a count."""
-        return CountDecoder(read_usage or self.read_usage)
+        return count_decoder(read_usage or self.read_usage)
 
     def encode_response(self, response: Response) -> Rendered:
         """Encode a count."""
@@ -216,4 +216,4 @@ class GeminiCountTokens(Gemini):
 
     def read_usage(self, raw: Mapping[str, Any]) -> Usage:
         """Read a count; it has no meters because counting is free."""
-        return read_count(raw)
+        return read_total(raw)

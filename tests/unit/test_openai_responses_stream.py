@@ -880,3 +880,15 @@ def test_reasoning_of_nobody_is_shown_and_goes_nowhere():
     assert DIALECT.check(request, Profile()) == (
         Loss("messages[0].content[0]", "reasoning of nobody cannot be handed to another provider"),
     )
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_the_error_behind_a_stream_that_passed_through_goes_on_with_its_numbers(full):
+    delta = {"type": "response.output_text.delta", "output_index": 0, "content_index": 0}
+    _, observed = decode(CREATED, *([delta | {"delta": "a"}] * 3), full=full)
+    raw = DIALECT.end_stream(observed.error, observed)
+    error, failed = (
+        json.loads(frame.split("\n")[1][6:]) for frame in raw.decode().split("\n\n")[:2]
+    )
+    assert (error["sequence_number"], failed["sequence_number"]) == (4, 5)
+    assert (failed["response"]["id"], failed["response"]["model"]) == ("resp_1", "gpt")

@@ -14,6 +14,7 @@ from anthropic.resources.messages import AsyncMessages as AnthropicMessages
 from attrs import evolve
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.resources.chat.completions import AsyncCompletions
+from openai.resources.responses import AsyncResponses
 
 from flo2 import hookimpl
 from flo2.testing.replay import Stage, staged
@@ -133,6 +134,47 @@ def helped(request) -> bool:
     )
 
 
+class ResponsesSDK(SDK):
+    """The same client, asking for Responses."""
+
+    surface = "openai"
+
+    def __init__(self, base_url, key, **options):
+        super().__init__()
+        self.client = openai.AsyncOpenAI(
+            base_url=base_url + "/v1", api_key=key, http_client=self.http, **options
+        )
+        self.create = self.client.responses.create
+
+    async def raw(self, request):
+        create = self.client.responses.with_streaming_response.create
+        return await self.read(create(**arguments(AsyncResponses.create, request)))
+
+    async def result(self, request):
+        """Give what the SDK makes of an answer: the whole response, or the error it raises."""
+        try:
+            if not request.get("stream"):
+                given = arguments(AsyncResponses.create, request)
+                return dumped(await self.client.responses.create(**given))
+            asked = {key: value for key, value in request.items() if key != "stream"}
+            given = arguments(AsyncResponses.stream, asked)
+            async with self.client.responses.stream(**given) as events:
+                return dumped(await events.get_final_response())
+        except (openai.OpenAIError, RuntimeError) as error:
+            return told(error)
+
+    async def events(self, request):
+        """Give every event of a stream, and the exception where it ends with one."""
+        seen = []
+        given = arguments(AsyncResponses.create, request)
+        try:
+            async for event in await self.client.responses.create(**given):
+                seen.append(dumped(event))
+        except openai.OpenAIError as error:
+            return seen, told(error)
+        return seen, None
+
+
 class AnthropicSDK(SDK):
     surface = "anthropic"
 
@@ -204,18 +246,47 @@ async def stage(anyio_backend):
 
 
 @pytest.fixture(scope="module")
-async def sdks(stage: Stage):
-    """Make clients of the gateway, closed with the module."""
+async def wide_stage(anyio_backend):
+    """A gateway of every dialect: OpenAI with all it has, and one host that has chats alone."""
+
+    def providers(url):
+        return {
+            "openai": {"kind": "openai", "base_url": f"{url}/v1"},
+            "anthropic": {"kind": "anthropic", "base_url": url},
+            "google": {"kind": "google", "base_url": f"{url}/v1beta"},
+            "mistral": {"kind": "mistral", "base_url": f"{url}/v1"},
+            "groq": {"kind": "groq", "base_url": f"{url}/openai/v1"},
+        }
+
+    async with staged(providers) as made:
+        yield made
+
+
+KINDS = {"openai": OpenAISDK, "anthropic": AnthropicSDK, "responses": ResponsesSDK}
+
+
+@pytest.fixture(scope="module")
+async def clients():
+    """Make clients of any address, closed with the module."""
     made = []
 
-    def make(kind, base_url=stage.url, key=stage.key, **options):
-        kinds = {"openai": OpenAISDK, "anthropic": AnthropicSDK}
-        made.append(kinds[kind](base_url, key, **options))
+    def make(kind, base_url, key, **options):
+        made.append(KINDS[kind](base_url, key, **options))
         return made[-1]
 
     yield make
     for sdk in made:
         await sdk.aclose()
+
+
+@pytest.fixture(scope="module")
+async def sdks(stage: Stage, clients):
+    """Make clients of the gateway."""
+
+    def make(kind, base_url=stage.url, key=stage.key, **options):
+        return clients(kind, base_url, key, **options)
+
+    return make
 
 
 @pytest.fixture(scope="module")

@@ -81,6 +81,15 @@ async def test_a_real_model_behind_the_gateway_is_asked_and_its_answers_are_chec
     }
 
 
+async def test_a_provider_that_speaks_no_dialect_is_heard_on_every_surface():
+    async with staged(lambda _: {"sandbox": {"kind": "sandbox"}}) as stage:
+        found = await run(stage.url, stage.key, ["sandbox/sandbox-small"])
+    assert of(found, "fail") == {}
+    assert of(found, "skip").keys() == {
+        ("openai.embeddings", "sandbox/sandbox-small", "a plain answer")
+    }
+
+
 async def test_a_gateway_that_asks_for_no_key_and_gives_away_its_clients_is_found():
     upstream = RehearsedUpstream()
     async with upstream.serving() as url:  # no gateway at all: the client speaks to the provider

@@ -90,7 +90,8 @@ class Answer:
         else:
             events = [event for chunk in chunks for event in chunk.events]
             asked = self._exchange.inbound.request
-            whole = fold(events, origin=attempt.call.dialect.name, asked=asked)
+            # The events say themselves whose they are: a provider may speak no dialect at all.
+            whole = fold(events, asked=asked)
             rendered = self._dialect.encode_response(whole)
             self.body, self._losses = rendered.body, rendered.losses
         attempt.finish(outcome, beside=self._exchange.served)
@@ -190,7 +191,7 @@ class Answer:
     async def response(self) -> Response:
         """Take the whole answer in its canonical form; for callers without HTTP."""
         events = [event async for event in self.events()]
-        return fold(events, origin=self._attempt.call.dialect.name)
+        return fold(events)
 
 
 def _told_type(attempt: Attempt) -> str:

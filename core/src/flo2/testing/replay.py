@@ -120,7 +120,7 @@ async def staged(
 
     Args:
         providers: Gives the `[providers]` table for the upstream's address; the account gets a
-            credential for each.
+            credential for each but the sandbox, which takes none.
         upstream: What answers; None: one that is told by `Stage.play`.
         plugins: Plugins in Python, by name.
         config: Further tables, as in `flo2.toml`.
@@ -129,7 +129,8 @@ async def staged(
     async with upstream.serving() as upstream_url:
         table = providers(upstream_url)
         given = {**config, "providers": table}
-        async with running(given, credentials=list(table), plugins=plugins) as house:
+        keyed = [name for name, each in table.items() if each["kind"] != "sandbox"]
+        async with running(given, credentials=keyed, plugins=plugins) as house:
             ready = anyio.Event()
             sock = listen("127.0.0.1", 0)
             url = f"http://127.0.0.1:{sock.getsockname()[1]}"

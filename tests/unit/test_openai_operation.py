@@ -127,6 +127,14 @@ def test_what_is_missing_is_named(dialect, body, param):
     assert caught.value.param == param
 
 
+@pytest.mark.parametrize("dialect", [OpenAISpeech(), OpenAIModerations()])
+def test_a_form_is_no_json(dialect):
+    for read_it in (dialect.peek, dialect.parse):
+        with pytest.raises(InvalidRequest) as caught:
+            read_it(FORM.replace(b"\xff", b""))
+        assert caught.value.code == "invalid_json"
+
+
 def test_moderation_has_a_model_of_its_own_where_none_is_named():
     dialect = OpenAIModerations()
     for body in (b'{"input":"a"}', b'{"input":"a","model":null}'):

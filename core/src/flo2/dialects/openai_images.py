@@ -16,7 +16,7 @@ import msgspec
 
 from flo2.canonical import Event, SubUsage, Usage
 from flo2.dialects.base import Decoder, Operation, Peek, ReadUsage
-from flo2.dialects.multipart import is_form, read_form
+from flo2.dialects.multipart import Form, is_form, read_form
 from flo2.dialects.openai_chat.counts import Unsound, count_of, details_of, non_zero, refuse_unknown
 from flo2.dialects.openai_chat.peek import decode_body
 from flo2.dialects.openai_operation import AnswerDecoder, EventDecoder, OpenAIOperation
@@ -107,7 +107,7 @@ class OpenAIImages(OpenAIOperation):
     def peek(self, body: bytes) -> Peek:
         """Read model, number and stream, and check that there is a prompt."""
         if is_form(body):
-            return self._peek_form(body)
+            return self.peek_form(read_form(body))
         fields: _Fields = decode_body(body, _decode)
         needed("model", fields.model)
         needed("prompt", fields.prompt)
@@ -118,8 +118,8 @@ class OpenAIImages(OpenAIOperation):
             end_user=end_user(fields.user),
         )
 
-    def _peek_form(self, body: bytes) -> Peek:
-        form = read_form(body)
+    def peek_form(self, form: Form) -> Peek:
+        """Read the same of a form."""
         model = form.text("model")
         needed("model", model)
         needed("prompt", form.text("prompt"))

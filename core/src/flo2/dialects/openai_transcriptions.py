@@ -18,7 +18,7 @@ from attrs import evolve
 
 from flo2.canonical import Usage
 from flo2.dialects.base import Decoder, Operation, Peek, ReadUsage
-from flo2.dialects.multipart import is_form, read_form
+from flo2.dialects.multipart import Form, is_form, read_form
 from flo2.dialects.openai_chat.counts import Unsound, count_of, details_of, non_zero, refuse_unknown
 from flo2.dialects.openai_chat.usage import read_usage as read_chat
 from flo2.dialects.openai_operation import AnswerDecoder, EventDecoder, OpenAIOperation
@@ -78,7 +78,10 @@ class OpenAITranscriptions(OpenAIOperation):
                 "send multipart/form-data",
                 code="invalid_multipart",
             )
-        form = read_form(body)
+        return self.peek_form(read_form(body))
+
+    def peek_form(self, form: Form) -> Peek:
+        """Read model and stream of a form."""
         model = form.text("model")
         needed("model", model)
         return Peek(model or "", stream=flag(form.text("stream")))

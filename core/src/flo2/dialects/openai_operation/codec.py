@@ -85,12 +85,25 @@ class OpenAIOperation(ABC):
     def read_usage(self, raw: Mapping[str, Any]) -> Usage:
         """Normalise a usage object; never raises."""
 
+    def peek_form(self, form: Form) -> Peek:
+        """Read the same of a form, where the API takes one.
+
+        Raises:
+            InvalidRequest: it takes none, or a field is missing.
+        """
+        del form
+        raise InvalidRequest(
+            f"a request of {self.name} is JSON; send one JSON object", code="invalid_json"
+        )
+
     def parse(self, body: bytes) -> Request:
         """Keep all fields, or the whole form, for a rendering of the same dialect."""
-        peek = self.peek(body)
+        extras: dict[str, Any]
         if is_form(body):
-            extras: dict[str, Any] = {_FORM: read_form(body)}
+            form = read_form(body)
+            peek, extras = self.peek_form(form), {_FORM: form}
         else:
+            peek = self.peek(body)
             extras = {key: each for key, each in read_json(body).items() if key != "model"}
         return Request(
             peek.model,
@@ -138,9 +151,9 @@ class OpenAIOperation(ABC):
         del hide_usage
         return self.body_decoder(full=full, read_usage=read_usage)
 
-    def encoder(self, *, include_usage: bool) -> Encoder:
+    def encoder(self, *, include_usage: bool, asked: Request | None = None) -> Encoder:
         """Encode a stream of this same dialect, event by event."""
-        del include_usage
+        del include_usage, asked
         return EventEncoder()
 
     def encode_response(self, response: Response) -> Rendered:

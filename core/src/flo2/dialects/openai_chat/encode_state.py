@@ -36,7 +36,7 @@ class ChoiceState:
         self.notes: int = 0  # annotations so far
         self.starts: dict[int, int] = {}
         self.logprobs: Mapping[str, Any] | None = None
-        self.turns = CallTurns()
+        self.turns: CallTurns = CallTurns()
 
 
 def is_constant(value: Any) -> bool:

@@ -21,14 +21,17 @@ from flo2.canonical import (
     ToolCall,
     ToolResult,
     Usage,
+    UsageUpdate,
     fold,
 )
 from flo2.dialects.anthropic_messages import AnthropicMessages
 from flo2.dialects.base import Profile
 from flo2.dialects.gemini import Gemini
 from flo2.dialects.openai_chat import OpenAIChat
+from flo2.errors import InvalidRequest
 from flo2.testing.canonical_strategies import Capabilities, answers, json_objects, requests
 from flo2.testing.hops import same_form, without
+from flo2.testing.traces import golden_traces
 from flo2.testing.validators import VALIDATORS
 
 GEMINI, OPENAI, ANTHROPIC = Gemini(), OpenAIChat(), AnthropicMessages()
@@ -245,6 +248,66 @@ def test_gemini_to_another_and_back_is_the_request_minus_the_named_losses(reques
         there, _ = hop(request, target, Profile())
         if there.messages:
             hop(there, GEMINI, LEVELS)
+
+
+# Bad input ----------------------------------------------------------------------------------------
+
+GOLDEN = [trace for trace in golden_traces("gemini") if trace.status == 200]
+ODD = (
+    st.sampled_from([None, True, -1, 0.5, 10**30, "", "STOP", [], {}, [None], [[1]], {"a": 1}])
+    | st.sampled_from([{"text": "x"}, [{"text": ""}], "\ud83d", {"parts": {}}])
+    | json_objects()
+)
+
+
+def places(value):
+    """Every place of a JSON value, as its holder and its key there."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, each in list(pairs):
+        yield value, key
+        if isinstance(each, dict | list):
+            yield from places(each)
+
+
+def spoil(value, at, odd):
+    holder, key = list(places(value))[int(at * (sum(1 for _ in places(value)) - 1))]
+    holder[key] = odd
+
+
+@given(trace=st.sampled_from(GOLDEN), at=st.floats(0, 1), odd=ODD)
+def test_a_spoilt_request_is_read_or_refused(trace, at, odd):
+    request = json.loads(trace.request_body)
+    spoil(request, at, odd)
+    body = json.dumps(request).encode()
+    try:
+        GEMINI.peek(body)
+        found = GEMINI.parse(body)
+        render(found)
+    except InvalidRequest as refused:
+        assert refused.message  # noqa: PT017  # either way is fine, in words
+        return
+    assert GEMINI.check(found, Profile()) == ()
+
+
+@given(trace=st.sampled_from(GOLDEN), at=st.floats(0, 1), odd=ODD)
+def test_a_spoilt_answer_is_read_and_shown(trace, at, odd):
+    if trace.stream:
+        frames = [line[6:] for line in trace.body.splitlines() if line.startswith(b"data: {")]
+        chunks = [json.loads(one) for one in frames if one.endswith(b"}")]
+        spoil(chunks, at, odd)
+        body = b"".join(b"data: " + json.dumps(one).encode() + b"\r\n\r\n" for one in chunks)
+        decoders = [GEMINI.decoder(full=full, hide_usage=False) for full in (True, False)]
+    else:
+        answer = json.loads(trace.body)
+        spoil(answer, at, odd)
+        body = json.dumps(answer).encode()
+        decoders = [GEMINI.body_decoder(full=full) for full in (True, False)]
+    full, light = ([*one.feed(body).events, *one.close().events] for one in decoders)
+    assert decoders[0].observed.complete == decoders[1].observed.complete
+    assert decoders[0].observed.complete or decoders[0].observed.error is not None
+    assert bool(full) == bool(light)
+    encode(GEMINI, full)
+    GEMINI.encode_response(fold(full))
 
 
 # Answers ------------------------------------------------------------------------------------------
@@ -472,9 +535,8 @@ def test_a_foreign_answer_means_the_same_to_a_gemini_client(can, words, data):
 
 @given(events=own_answers())
 def test_a_gemini_answer_means_the_same_to_foreign_clients(events):
-    answer = fold(
-        [evolve(event, usage=FOREIGN) if hasattr(event, "usage") else event for event in events]
-    )
+    told_by = [event for event in events if not isinstance(event, UsageUpdate)]
+    answer = fold([*told_by, UsageUpdate(FOREIGN)])
     for dialect in (OPENAI, ANTHROPIC):
         decoder = dialect.body_decoder(full=True)
         decoder.feed(dialect.encode_response(answer).body)
@@ -482,7 +544,7 @@ def test_a_gemini_answer_means_the_same_to_foreign_clients(events):
         assert told(there)[2] == told(answer)[2]
 
 
-@given(thought=st.text(min_size=1), sealed=st.text(min_size=1))
+@given(thought=st.text(min_size=1), sealed=st.text(min_size=1).map("seal-".__add__))
 def test_reasoning_of_another_vendor_comes_back_through_a_gemini_client(thought, sealed):
     reasoning = Reasoning(thought, sealed, origin="anthropic.messages")
     whole = [Start("i", "m", origin="anthropic.messages"), PartStart(0, reasoning)]
@@ -495,7 +557,7 @@ def test_reasoning_of_another_vendor_comes_back_through_a_gemini_client(thought,
         sent = json.dumps({"contents": [{"role": "model", "parts": parts}]}).encode()
         assert GEMINI.peek(sent).needs_render
         assert GEMINI.parse(sent).messages[0].content[0] == reasoning
-        assert sealed not in render(GEMINI.parse(sent)).body.decode()
+        assert b"seal-" not in render(GEMINI.parse(sent)).body
 
 
 def test_tools_are_never_lost() -> None:

@@ -107,7 +107,7 @@ class AnswerReader:
 
     def _candidate(self, candidate: Mapping[str, Any], out: list[Event]) -> None:
         number = candidate.get("index")
-        number = number if isinstance(number, int) else 0
+        number = number if type(number) is int else 0
         reader = self._candidates.get(number)
         if reader is None:
             seed = self.observed.response_id or ""

@@ -49,12 +49,13 @@ __all__ = ["StreamEncoder", "encode_response"]
 class _Growing:
     """A part that is sent, or carried, when it is complete."""
 
-    __slots__ = ("part", "signature", "text")
+    __slots__ = ("encrypted", "part", "signature", "text")
 
     def __init__(self, part: Part) -> None:
         self.part = part
         self.text: list[str] = []
         self.signature: list[str] = []
+        self.encrypted: list[str] = []
 
 
 class _Candidate:
@@ -147,10 +148,12 @@ class StreamEncoder:
             case Reasoning() if part.origin == NAME:
                 return self._pieces(found, part, event.index, event.choice)
             case Reasoning():
-                growing = found.growing[event.index] = _Growing(
-                    evolve(part, text="", signature=None)
+                bare = evolve(part, text="", signature=None, encrypted=None)
+                growing = found.growing[event.index] = _Growing(bare)
+                seal = PartDelta(
+                    event.index, part.text, part.signature or "", encrypted=part.encrypted or ""
                 )
-                return self._thought(growing, part.text, part.signature or "", event.choice)
+                return self._thought(growing, seal, event.choice)
             case ToolCall():
                 growing = found.growing[event.index] = _Growing(evolve(part, arguments=""))
                 growing.text.append(part.arguments)
@@ -173,7 +176,7 @@ class StreamEncoder:
                 return self._pieces(found, more, event.index, event.choice)
             case Reasoning():
                 growing = found.growing.get(event.index) or _Growing(part)
-                return self._thought(growing, event.text, event.signature, event.choice)
+                return self._thought(growing, event, event.choice)
             case Audio():
                 if not event.data:
                     if event.text:
@@ -189,10 +192,11 @@ class StreamEncoder:
             case _:
                 return b""
 
-    def _thought(self, growing: _Growing, text: str, signature: str, choice: int) -> bytes:
-        growing.text.append(text)
-        growing.signature.append(signature)
-        return self._chunk(choice, [{"text": text, "thought": True}]) if text else b""
+    def _thought(self, growing: _Growing, more: PartDelta, choice: int) -> bytes:
+        growing.text.append(more.text)
+        growing.signature.append(more.signature)
+        growing.encrypted.append(more.encrypted)
+        return self._chunk(choice, [{"text": more.text, "thought": True}]) if more.text else b""
 
     def _complete(self, found: _Candidate, index: int, choice: int) -> bytes:
         growing = found.growing.pop(index, None)
@@ -201,9 +205,11 @@ class StreamEncoder:
         part, text = growing.part, "".join(growing.text)
         if isinstance(part, ToolCall):
             return self._pieces(found, evolve(part, arguments=text), index, choice)
-        signature = "".join(growing.signature)
-        if isinstance(part, Reasoning) and (signature or part.encrypted):
-            sealed = evolve(part, text=text, signature=signature or None)
+        signature, encrypted = "".join(growing.signature), "".join(growing.encrypted)
+        if isinstance(part, Reasoning) and (signature or encrypted):
+            sealed = evolve(
+                part, text=text, signature=signature or None, encrypted=encrypted or None
+            )
             pieces = found.writer.pieces(sealed, f"parts[{index}]")
             # The text has gone out already; only what carries it is left to say.
             return self._chunk(choice, [{**piece, "text": ""} for piece in pieces])

@@ -25,7 +25,10 @@ _NOTHING: Final = Chunk(b"")
 # A quote inside of JSON text is escaped, so each of these is a key (or a whole string, which is
 # then looked at for nothing).
 _TELLING: Final = (b'"finishReason"', b'"groundingMetadata"', b'"promptFeedback"', b'"error"')
-_BLANK: Final = (b"\r\n\r\n", b"\n\n")
+_CANDIDATES: Final = b'"candidates"'
+_INDEX: Final = b'"index"'
+_FIRST: Final = b'"index":0'
+_FIRST_SPACED: Final = b'"index": 0'
 _USAGE: Final = b'"usageMetadata"'
 
 
@@ -55,8 +58,7 @@ class StreamDecoder:
             not self._full
             and self._reader.is_warm
             and self._parser.idle
-            and data.endswith(_BLANK)
-            and not any(key in data for key in _TELLING)
+            and _is_plain(data, _frames_in(data))
         ):
             if _USAGE in data:
                 self._unread = data
@@ -103,7 +105,7 @@ class StreamDecoder:
             data = one.raw.strip()
             if data[:1] not in {b"{", b"["} or b'"error"' not in data:
                 return
-        elif not self._full and reader.is_warm and not any(key in data for key in _TELLING):
+        elif not self._full and reader.is_warm and _is_plain(data, 1):
             if _USAGE in data:
                 self._unread = one.raw
             return
@@ -138,6 +140,22 @@ class StreamDecoder:
         if self.observed.error is None:
             self._catch_up(out)
             self._reader.fail(error, out)
+
+
+def _is_plain(data: bytes, frames: int) -> bool:
+    """Tell from the bytes alone that chunks hold content of the first candidate and usage alone."""
+    if data.count(_CANDIDATES) != frames or any(key in data for key in _TELLING):
+        return False
+    numbers = data.count(_INDEX)
+    return not numbers or numbers == data.count(_FIRST) + data.count(_FIRST_SPACED)
+
+
+def _frames_in(data: bytes) -> int:
+    """Count whole frames; -1 where the last one has not ended."""
+    for blank in (b"\r\n\r\n", b"\n\n"):
+        if data.endswith(blank):
+            return data.count(blank)
+    return -1
 
 
 def _last_usage(raw: bytes) -> bytes:

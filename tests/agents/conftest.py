@@ -75,7 +75,7 @@ class ScriptedModel(FakeUpstream):
         self._number += 1
         if answered:
             return DONE
-        for name, kind in tools:
+        for name, kind in sorted(tools, key=lambda tool: tool[0] != "apply_patch"):
             arguments = self._arguments(name, kind)
             if arguments is not None:
                 self.calls.append(name)
@@ -86,9 +86,11 @@ class ScriptedModel(FakeUpstream):
         shell = f"printf %s '{self.text}' > '{self.file}'"
         if name == "Write":
             return {"file_path": str(self.file), "content": self.text}
-        if name == "apply_patch" and kind == "custom":
+        if name == "apply_patch":
             lines = ("*** Begin Patch", f"*** Add File: {self.file.name}", f"+{self.text}")
-            return "\n".join([*lines, "*** End Patch"])
+            patch = "\n".join([*lines, "*** End Patch"])
+            # A provider without tools of free text is offered a function with one text.
+            return patch if kind == "custom" else {"input": patch}
         if name == "exec_command":
             return {"cmd": shell}
         if name == "shell_command":

@@ -239,8 +239,13 @@ class Dialect(Protocol):
         """Decode a plain answer: `feed` buffers, `close` gives the one chunk."""
         ...
 
-    def encoder(self, *, include_usage: bool) -> Encoder:
-        """Encode a stream for a client."""
+    def encoder(self, *, include_usage: bool, asked: Request | None = None) -> Encoder:
+        """Encode a stream for a client.
+
+        Args:
+            include_usage: The client asked for usage, where the dialect has a choice.
+            asked: The request that is answered, where that bears on how it is written.
+        """
         ...
 
     def encode_response(self, response: Response) -> Rendered:

@@ -117,7 +117,8 @@ class Answer:
                     self._note_told()
                     yield chunk.raw
         else:
-            encoder = dialect.encoder(include_usage=self._exchange.inbound.peek.wants_usage)
+            inbound = self._exchange.inbound
+            encoder = dialect.encoder(include_usage=inbound.peek.wants_usage, asked=inbound.request)
             async for chunk in attempt.chunks():
                 failed = None if self._settle() else _failure(chunk.events)
                 data = b"".join(

@@ -82,8 +82,9 @@ class OpenAIChat:
         """Decode a plain answer."""
         return BodyDecoder(full=full, read_usage=read_usage or self.read_usage)
 
-    def encoder(self, *, include_usage: bool) -> Encoder:
+    def encoder(self, *, include_usage: bool, asked: Request | None = None) -> Encoder:
         """Encode a stream for a client."""
+        del asked
         return StreamEncoder(include_usage=include_usage)
 
     def encode_response(self, response: Response) -> Rendered:

@@ -81,8 +81,9 @@ class OpenAICompletions:
         """Decode a plain answer."""
         return TextBodyDecoder(full=full, read_usage=read_usage or self.read_usage)
 
-    def encoder(self, *, include_usage: bool) -> Encoder:
+    def encoder(self, *, include_usage: bool, asked: Request | None = None) -> Encoder:
         """Encode a stream for a client."""
+        del asked
         return StreamEncoder(include_usage=include_usage)
 
     def encode_response(self, response: Response) -> Rendered:

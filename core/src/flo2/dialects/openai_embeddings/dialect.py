@@ -82,9 +82,9 @@ class OpenAIEmbeddings:
         """Decode an answer; the light form builds no vector."""
         return BodyDecoder(read_usage or self.read_usage, full=full)
 
-    def encoder(self, *, include_usage: bool) -> Encoder:
+    def encoder(self, *, include_usage: bool, asked: Request | None = None) -> Encoder:
         """Refuse: embeddings do not stream."""
-        del include_usage
+        del include_usage, asked
         _refuse((Loss("stream", f"a stream has no form in {NAME}", "refuse"),))
 
     def encode_response(self, response: Response) -> Rendered:

@@ -91,8 +91,9 @@ class BedrockConverse:
         """Decode a plain answer."""
         return BodyDecoder(full=full, read_usage=read_usage or self.read_usage)
 
-    def encoder(self, *, include_usage: bool) -> Encoder:  # it always is
+    def encoder(self, *, include_usage: bool, asked: Request | None = None) -> Encoder:
         """Encode a stream."""
+        del include_usage, asked  # it always is, and it writes every answer alike
         return StreamEncoder()
 
     def encode_response(self, response: Response) -> Rendered:

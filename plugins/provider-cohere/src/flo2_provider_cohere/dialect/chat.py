@@ -73,9 +73,9 @@ class CohereChat:
         """Decode a plain answer."""
         return BodyDecoder(full=full, read_usage=read_usage or self.read_usage)
 
-    def encoder(self, *, include_usage: bool) -> Encoder:
+    def encoder(self, *, include_usage: bool, asked: Request | None = None) -> Encoder:
         """Encode a stream for a client; usage always stands at its end."""
-        del include_usage
+        del include_usage, asked
         return StreamEncoder()
 
     def encode_response(self, response: Response) -> Rendered:

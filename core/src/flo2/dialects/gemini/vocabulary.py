@@ -14,7 +14,6 @@ from typing import Final
 from flo2.canonical import FinishReason
 
 __all__ = [
-    "FILTERED",
     "FINISH_OF",
     "MEDIA_IN_RESULTS",
     "NAME",
@@ -70,5 +69,3 @@ WORD_OF: Final[Mapping[FinishReason, str]] = {
     "pause": "STOP",
     "other": "OTHER",
 }
-
-FILTERED: Final = "SAFETY"

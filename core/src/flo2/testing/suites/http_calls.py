@@ -20,6 +20,7 @@ from flo2.errors import Flo2Error
 from flo2.protocols import Call, Credential, Inbound, Profiles, Provider, Reply
 from flo2.secrets import Secret
 from flo2.services import Services
+from flo2.testing.suites.gemini_samples import GEMINI_SAMPLES
 from flo2.testing.suites.samples import SAMPLES, Sample
 from flo2.testing.upstream import Ending, FakeUpstream, Piece, Received
 from flo2.wire import Wire
@@ -85,7 +86,7 @@ class HttpCalls:
 
     def sample_of(self, name: str) -> Sample:
         """Give the sample of a dialect."""
-        found = {**SAMPLES, **self.samples}.get(name)
+        found = {**SAMPLES, **GEMINI_SAMPLES, **self.samples}.get(name)
         assert found is not None, f"no sample of dialect {name!r}: set `samples` in the suite"
         return found
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flo2 import Gateway, MemoryStore
-from flo2.config.load import structure
+from flo2.config.load import load, structure
 from flo2.config.model import Config
 from flo2.errors import ConfigError, PluginError
 
@@ -82,3 +82,15 @@ def test_a_plugin_that_is_named_and_not_there_stops_the_gateway() -> None:
     config = {"plugins": {"only": ["provider-sandbx"]}}
     with pytest.raises(PluginError, match="no plugin of this name is installed; "):
         Gateway.build(config, store=MemoryStore(), environ={})
+
+
+@pytest.mark.parametrize("name", ["FLO2_SERVER__PORT", "FLO2_SERVER_PORT"])
+def test_a_variable_with_too_few_underscores_is_not_passed_over(name: str) -> None:
+    others = {"FLO2__SERVER__HOTS": "x", "FLO2_DATA_DIR": "/d", "FLO2_KEY": "k"}
+    with pytest.raises(ConfigError) as raised:
+        load(None, {name: "9000", **others})
+    assert raised.value.problems[0] == (
+        f"{name} is not read; did you mean FLO2__SERVER__PORT? @ environment"
+    )
+    assert "config.server" in raised.value.problems[1]
+    assert len(raised.value.problems) == 2

@@ -31,6 +31,7 @@ __all__ = ["load", "structure", "structure_table"]
 
 T = TypeVar("T")
 _PREFIX = "FLO2__"
+_TABLES = frozenset(each.name for each in attrs.fields(Config))
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -52,10 +53,29 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
             raise ConfigError([f"there is no file {str(path)!r}; make one: {make}"]) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
             raise ConfigError([f"{path} is not valid TOML: {exc}"]) from exc
+    problems: list[str] = []
     for name, text in sorted(environ.items()):
         if name.startswith(_PREFIX):
             _put(data, name.removeprefix(_PREFIX).lower().split("__"), _value(text))
-    return structure(data, Config, "config")
+        elif (meant := _meant(name)) is not None:
+            problems.append(f"{name} is not read; did you mean {meant}? @ environment")
+    try:
+        config = structure(data, Config, "config")
+    except ConfigError as exc:
+        raise ConfigError([*problems, *exc.problems]) from None
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def _meant(name: str) -> str | None:
+    """Say what a variable was meant to be that names a table with too few underscores."""
+    if not name.startswith("FLO2_"):
+        return None
+    table, _, rest = name.removeprefix("FLO2_").partition("_")
+    if rest.strip("_") and table.lower() in _TABLES:
+        return f"{_PREFIX}{table}__{rest.strip('_')}"
+    return None
 
 
 def structure(data: object, to: type[T], where: str) -> T:

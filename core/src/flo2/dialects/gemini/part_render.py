@@ -55,7 +55,7 @@ class PartWriter:
         self, origin: str, profile: Profile, essential: frozenset[str] = frozenset()
     ) -> None:
         self.own: bool = origin == NAME
-        self.essential = essential
+        self.essential: frozenset[str] = essential
         self.losses: list[Loss] = []
         self._names: dict[str, str] = {}
         self._media_beside = not self.own and MEDIA_IN_RESULTS in profile.drops

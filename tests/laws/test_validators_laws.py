@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flo2.canonical import fold
+from flo2.canonical import Failed, PartStart, Start, ToolCall, fold
 from flo2.dialects.anthropic_messages import AnthropicMessages
 from flo2.dialects.base import EndsStreams
 from flo2.dialects.gemini import Gemini
@@ -66,6 +66,19 @@ def test_any_failure_in_mid_stream_becomes_a_right_stream(name, data, include_us
     events = data.draw(wild_events(origins(name), choices=3, fails=True))
     body = encoded(name, events, include_usage=include_usage)
     assert VALIDATORS[name].stream(body) == []
+
+
+@each_dialect
+def test_calls_that_are_open_when_the_answer_breaks_are_not_said_to_be_whole(name):
+    events = [
+        Start("answer_1", "model-1", 7, origin=ELSEWHERE),
+        PartStart(0, ToolCall("call_0", "look", '{"a')),
+        PartStart(1, ToolCall("call_1", "look", "{}")),
+        Failed(ProviderError("it broke off", status=200)),
+    ]
+    body = encoded(name, events, include_usage=True)
+    assert VALIDATORS[name].stream(body) == []
+    assert read(name, body, stream=True).error == "it broke off"
 
 
 @each_dialect

@@ -157,7 +157,7 @@ class StreamEncoder:
 
     def _fail(self, event: Failed) -> bytes:
         self._ended = True
-        out = self._parts.end("incomplete")
+        out = self._parts.end("incomplete", broke=True)
         head = self._response("failed", None)
         return out + encode_stream_error(event.error, sequence=self._frames.sequence, head=head)
 

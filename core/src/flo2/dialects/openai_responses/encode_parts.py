@@ -130,14 +130,19 @@ class PartWriter:
             return self._close(*call, "completed")
         return b""
 
-    def end(self, status: str) -> bytes:
-        """End all items; in an answer that was cut, the last one is incomplete."""
+    def end(self, status: str, *, broke: bool = False) -> bytes:
+        """End all items.
+
+        Args:
+            status: Of the last one, which a limit may have cut; those before it are complete.
+            broke: The answer broke off, and any item that is still open is as incomplete.
+        """
         open_items: list[tuple[int, Item]] = [*self._calls.values()]
         open_items += [self._message] if self._message is not None else []
         open_items += [self._reasoning[1:]] if self._reasoning is not None else []
         self._calls, self._message, self._reasoning, self._text = {}, None, None, None
         return b"".join(
-            self._close(number, item, status if number == self._count - 1 else "completed")
+            self._close(number, item, status if broke or number == self._count - 1 else "completed")
             for number, item in sorted(open_items, key=itemgetter(0))
         )
 

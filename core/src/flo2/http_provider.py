@@ -141,7 +141,10 @@ class HttpProvider:
         self._passed = tuple(
             prefix.encode() for prefix in ("retry-after", "x-ratelimit-", *self.reply_headers)
         )
-        self._kept_back: set[bytes] = set()  # names of headers that are not passed on; bounded
+        # Names of an answer's headers as they have been met: those that are not passed on, and
+        # those that are; bounded.
+        self._kept_back: set[bytes] = set()
+        self._names: dict[bytes, str] = {}
         timeouts = Timeouts(
             connect_s=config.connect_s,
             first_byte_s=config.first_byte_s,
@@ -244,16 +247,25 @@ class HttpProvider:
 
     def passed_on(self, response: WireResponse) -> dict[str, str]:
         """Pick the answer headers that may reach the client."""
-        fields = dict(response.headers.raw)
+        fields = dict(response.raw_headers)
         passed: dict[str, str] = {}
         # Most of an answer's headers are the same ones in each, and stay here: one set operation.
         for name in sorted(fields.keys() - self._kept_back):
-            lower = name.lower()
-            if lower.startswith(self._passed):
-                passed[lower.decode("latin-1")] = fields[name].decode("latin-1")
-            elif len(self._kept_back) < _REMEMBERED:
-                self._kept_back.add(name)
+            text = self._names.get(name) or self._told_as(name)
+            if text:
+                passed[text] = fields[name].decode("latin-1")
         return passed
+
+    def _told_as(self, name: bytes) -> str:
+        """Give the name under which a header of an answer is passed on, "" where it is not."""
+        lower = name.lower()
+        passes = lower.startswith(self._passed)
+        if len(self._kept_back) + len(self._names) < _REMEMBERED:
+            if passes:
+                self._names[name] = lower.decode("latin-1")
+            else:
+                self._kept_back.add(name)
+        return lower.decode("latin-1") if passes else ""
 
 
 def _without(secrets: Sequence[str], headers: dict[str, str]) -> dict[str, str]:

@@ -31,8 +31,8 @@ def is_final(observed: Observed) -> bool:
 
 
 def outcome(
-    *,
     status: int | None,
+    *,
     sent: bool,
     final: bool = False,
     cost: Cost | None = None,

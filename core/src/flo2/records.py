@@ -56,7 +56,7 @@ Outcome = Literal["answered", "lost", "disconnected", "broken", "refused", "unre
 no · never reached it · flo2 died (told by the open intent afterwards)."""
 
 
-class Attribution(Struct, frozen=True, gc=False):
+class Attribution(Struct, frozen=True, gc=False, omit_defaults=True):
     """Whom a call is for. Team comes from the key, never from a header."""
 
     team: str | None = None
@@ -66,7 +66,7 @@ class Attribution(Struct, frozen=True, gc=False):
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-class Intent(Struct, frozen=True, gc=False):
+class Intent(Struct, frozen=True, gc=False, omit_defaults=True):
     """Written, durably, before a provider sees a byte of the attempt.
 
     Attributes:
@@ -108,7 +108,7 @@ class Intent(Struct, frozen=True, gc=False):
     losses: tuple[str, ...] = ()
 
 
-class Settle(Struct, frozen=True, gc=False):
+class Settle(Struct, frozen=True, gc=False, omit_defaults=True):
     """The attempt's usage is known.
 
     Attributes:
@@ -188,7 +188,7 @@ class Adjust(Struct, frozen=True, gc=False):
     source: str
 
 
-class Exchange(Struct, frozen=True, gc=False):
+class Exchange(Struct, frozen=True, gc=False, omit_defaults=True):
     """One authenticated client request and how it was answered.
 
     Attributes:

@@ -19,12 +19,13 @@ from flo2.errors import InvalidRequest
 
 __all__ = ["reshape", "splice"]
 
-_KEY: Final = re.compile(rb'"model"')
 _MODEL: Final = re.compile(rb'"model"[ \t\n\r]*:[ \t\n\r]*("(?:[^"\\]|\\.)*")')
 # A key may hide behind escapes ("mod\u0065l"): every letter of our keys escapes as \u006x, \u007x
 # or \u005f. Few bodies hold one of these, so their absence lets us trust a plain byte search.
 _HIDDEN: Final = re.compile(rb"\\u00(?:[67]|5[fF])")
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
+_KEY: Final = b'"model":'
+_BACKSLASH: Final = 0x5C
 _encode: Final = msgspec.json.Encoder().encode
 _decode_text: Final = msgspec.json.Decoder(str).decode
 # Numbers stay text: nothing is computed from them, and a long one must not be refused.
@@ -47,13 +48,27 @@ def splice(body: bytes, *, old: str, new: str, ask_usage: bool = False) -> bytes
     Raises:
         InvalidRequest: the body is no JSON object that can be walked (never so after `peek`).
     """
+    quoted = _encode(old)
+    start = body.find(_KEY)
+    end = start + len(_KEY)
+    # Written as JSON libraries write it, there once, without escapes: nearly every body.
+    end += 1 if body[end : end + 1] == b" " else 0
+    if (
+        start > 0
+        and body.startswith(quoted, end)
+        and not ask_usage
+        and body[start - 1] != _BACKSLASH
+        and not (b"\\" in body and b"\\u00" in body)
+        and body.rfind(b'"model"') == start
+    ):
+        return body if old == new else body[:end] + _encode(new) + body[end + len(quoted) :]
     value = _only_value(body)
     if value is None or (ask_usage and b'"stream_options"' in body):
         return _splice_walk(body, new, ask_usage=ask_usage)
     if old == new and not ask_usage:
         return body
     start, end = value
-    if body[start:end] != _encode(old) and _text(body[start:end]) != old:
+    if _text(body[start:end]) != old:
         return _splice_walk(body, new, ask_usage=ask_usage)
     written = _encode(new)
     if ask_usage:
@@ -66,12 +81,12 @@ def _only_value(body: bytes) -> tuple[int, int] | None:
 
     A host might follow the second one, which was not checked.
     """
-    # One byte is found at memchr speed, a longer text is not (2 against 8 µs in 18 kB), and a
-    # pattern in between, where it begins with a fixed text (6 µs).
+    # One byte is found at memchr speed, a longer text is not (2 against 8 µs in 18 kB), and from
+    # the end it is found in half the time of from the beginning (6 against 10).
     if b"\\" in body and b"\\u00" in body and _HIDDEN.search(body):
         return None
     start = body.find(b'"model"')
-    if start < 0 or _KEY.search(body, start + 7):
+    if start < 0 or body.rfind(b'"model"') != start:
         return None
     # The top-level key exists (peek), no form of it is escaped, and the text `"model"` occurs once:
     # so this is it, whatever its depth looks like.

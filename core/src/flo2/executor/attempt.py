@@ -116,7 +116,8 @@ class Attempt:
             context = self._opener(self.call)
             self.reply = reply = await context.__aenter__()
             self._context = context
-            whole = None if self.call.stream else getattr(reply, "whole", None)
+            stream = self.call.inbound.peek.stream
+            whole = None if stream else getattr(reply, "whole", None)
             if whole is not None:  # the quicker way, where the provider has it
                 failed = self._keep(await whole()) or reply.observed.error
                 self.exhausted = True
@@ -135,7 +136,7 @@ class Attempt:
             self.finish(self.abandoned or "disconnected")
             await self.shut()
             raise
-        if self.call.stream:
+        if stream:
             self._note_content(reply.observed)
 
     def _note_content(self, observed: Observed) -> None:

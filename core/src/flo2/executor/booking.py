@@ -5,6 +5,7 @@ Pure but for the price book. Imports: meter, records, protocols.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -30,6 +31,9 @@ _BYTES_A_TOKEN: Final = 4
 _USUAL_PROMPT: Final = 1000
 _USUAL_ANSWER: Final = 500
 _NOTHING: Final = Observed()
+_UNSTATED: Final[Mapping[str, str]] = {}
+_ANY_TIME: Final = instant(0)
+"""Where prices do not change with time, one instant is as good as another."""
 
 
 class Booking:
@@ -41,13 +45,17 @@ class Booking:
 
     def bounds(self, provider_kind: str, model: str, at_us: int, call: Inbound) -> Bounds:
         """Bound what a call may cost before it runs."""
-        resolved = self.meter.book.resolve(provider_kind, model, {}, _UNDECIDED)
-        answer = output_bound(call)
+        resolved = self.meter.book.resolve(provider_kind, model, _UNSTATED, _UNDECIDED)
+        peek = call.peek
         # The prompt is searched last, and only where that can make a bound.
-        if resolved.problem is None and answer is not None:
-            prompt = input_bound(call)
-            if prompt is not None:
-                return ceiling(resolved, instant(at_us), prompt, answer)
+        if (
+            resolved.problem is None
+            and peek.max_output_tokens is not None
+            and (prompt := input_bound(call)) is not None
+        ):
+            answer = peek.max_output_tokens * max(peek.n, 1)
+            at = _ANY_TIME if not resolved.instants else instant(at_us)
+            return ceiling(resolved, at, prompt, answer)
         return Bounds(ZERO, None, resolved.currency)
 
     def expected(
@@ -106,10 +114,10 @@ class Booking:
                 instant(intent.started_us),
                 {} if usage is None else usage.context,
             )
-            final = is_final(seen)
+            final = seen.complete or is_final(seen)
             cost = self.meter.cost(usage, context) if final else None
             if failure is None:
-                status = told(status=http_status, sent=True, final=final, cost=cost)
+                status = told(http_status, sent=True, final=final, cost=cost)
             else:
                 status = _status(failure, http_status, facts, final=final, cost=cost)
             if status == "void":

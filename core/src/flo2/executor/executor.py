@@ -67,7 +67,8 @@ class Executor:
         Args:
             plan: What to try.
             make: Makes the attempts.
-            may_be_gone: The caller may be cancelled already; then nothing is begun.
+            may_be_gone: The caller may be cancelled already, or while it waits: it asks for a
+                stream. If it is already, nothing is begun.
 
         Returns:
             The winning attempt, open at its first content (a stream) or read whole. The caller
@@ -82,9 +83,21 @@ class Executor:
             await checkpoint_if_cancelled()
         first = plan.stages[0]
         if len(plan.stages) == 1 and first.retries == 0 and len(first.candidates) == 1:
+            # A plan of one attempt is what most calls are; as `_Course.tries` would run it.
             only = first.candidates[0]
-            if not make.outlives(only):
-                return await _sole(make, only)
+            if not (may_be_gone and make.outlives(only)):
+                failure: Failure
+                try:
+                    attempt = make(only, role="primary")
+                    await attempt.open(hold=False)
+                except SecretError as exc:
+                    failure = _unusable(only, exc)
+                except (ProviderError, WireError) as exc:
+                    failure = exc
+                else:
+                    return attempt
+                # Out here: the gateway raises the failure from it, so it is no cause of its own.
+                raise AllAttemptsFailed([failure])
         course = _Course(make, self._sleep)
         for number, stage in enumerate(plan.stages):
             only = stage.candidates[0]
@@ -181,22 +194,6 @@ class _Course:
             else:
                 return attempt
         return None
-
-
-async def _sole(make: MakeAttempt, only: Candidate) -> Attempt:
-    """Run a plan of one attempt: what most calls are, and as `_Course.tries` would do it."""
-    failure: Failure
-    try:
-        attempt = make(only, role="primary")
-        await attempt.open(hold=False)
-    except SecretError as exc:
-        failure = _unusable(only, exc)
-    except (ProviderError, WireError) as exc:
-        failure = exc
-    else:
-        return attempt
-    # Out here, so that it is no context of its own cause: the gateway raises the failure from it.
-    raise AllAttemptsFailed([failure])
 
 
 def _unusable(candidate: Candidate, exc: SecretError) -> ProviderError:

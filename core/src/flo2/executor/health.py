@@ -73,7 +73,8 @@ class HealthModel:
         if first_s is not None:
             track.first_s = _smooth(track.first_s, first_s)
         if total_s is not None:
-            track.total_s = _smooth(track.total_s, total_s)
+            old = track.total_s  # as `_smooth`: one frame less at every call
+            track.total_s = total_s if old is None else old + _SMOOTHING * (total_s - old)
 
     def failed(self, candidate: str, error: ProviderError | WireError) -> None:
         """Take note of a failure; an error that is the caller's own counts for nothing."""

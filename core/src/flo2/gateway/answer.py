@@ -27,6 +27,7 @@ class Answer:
         headers: Headers for the client: what happened (`x-flo2-…`) and the provider's rate limits.
         content_type: Of the body.
         is_stream: Whether the client asked for a stream.
+        losses: What could not be carried into the client's dialect, so far.
         told: Whether the client was handed the whole answer.
         closed: Whether the provider's connection was let go of.
     """
@@ -35,12 +36,12 @@ class Answer:
         "_attempt",
         "_dialect",
         "_exchange",
-        "_losses",
         "body",
         "closed",
         "content_type",
         "headers",
         "is_stream",
+        "losses",
         "status",
         "told",
     )
@@ -50,7 +51,7 @@ class Answer:
         self._exchange = exchange
         self._attempt = attempt
         self._dialect = dialect
-        self._losses: tuple[Loss, ...] = ()
+        self.losses: tuple[Loss, ...] = ()
         self.is_stream: bool = exchange.inbound.peek.stream
         self.status: int = 200
         self.headers: dict[str, str] = {}
@@ -71,31 +72,29 @@ class Answer:
         """The id under which `GET /api/calls/{id}` gives the receipt."""
         return self._exchange.exchange_id
 
-    @property
-    def losses(self) -> tuple[Loss, ...]:
-        """What could not be carried into the client's dialect, so far."""
-        return self._losses
-
     async def read(self) -> None:
         """Take a plain answer whole into `body`, and settle it."""
         attempt = self._attempt
         chunks = attempt.taken()
         if chunks is None:
             chunks = [chunk async for chunk in attempt.chunks()]
-        observed = attempt.observed
-        outcome: Outcome = "broken" if observed is not None and observed.error else "answered"
+        reply = attempt.reply
+        broken = reply is not None and reply.observed.error is not None
+        outcome: Outcome = "broken" if broken else "answered"
         if attempt.call.passthrough:
             one = len(chunks) == 1
             self.body = chunks[0].raw if one else b"".join([chunk.raw for chunk in chunks])
         else:
             events = [event for chunk in chunks for event in chunk.events]
             asked = self._exchange.inbound.request
-            # The events say themselves whose they are: a provider may speak no dialect at all.
-            whole = fold(events, asked=asked)
+            whole = fold(events, origin=attempt.call.dialect.name, asked=asked)
             rendered = self._dialect.encode_response(whole)
-            self.body, self._losses = rendered.body, rendered.losses
+            self.body, self.losses = rendered.body, rendered.losses
         attempt.finish(outcome, beside=self._exchange.served)
-        await attempt.close()
+        if attempt.runner is None:
+            await attempt.shut()
+        else:
+            await attempt.close()
         self.told = self.closed = True
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
@@ -132,7 +131,7 @@ class Answer:
                 attempt.finish("answered")
                 self._note_told()
                 yield encoder.close()
-            self._losses = encoder.losses
+            self.losses = encoder.losses
         attempt.finish("broken" if failed is not None else "answered")
         await attempt.close()
         if failed is not None and encoder is not None:

@@ -31,7 +31,7 @@ from flo2.gateway.lanes import Planned
 from flo2.gateway.planning import make_plan
 from flo2.money import add, text
 from flo2.plan import Candidate
-from flo2.protocols import Call, Inbound
+from flo2.protocols import Call, Credential, Inbound
 from flo2.records import Exchange, Intent, Pend, Role, Settle, Void
 from flo2.secrets import redact
 
@@ -44,6 +44,8 @@ ClientEnd = Literal["served", "disconnected", "refused", "failed"]
 
 _ERROR_CHARS = 2000
 """How much of an error is kept; a provider's may be a whole page."""
+
+_NO_KEY = Credential(None)
 
 _CLIENT_CLOSED = 499
 """What nginx logs for a client that left; nobody sees it as an answer."""
@@ -107,7 +109,11 @@ class OpenExchange:
             )
             self._planned = planned = make_plan(runtime, self.caller, inbound, home)
             attempt = await runtime.executor.run(planned.plan, self, may_be_gone=peek.stream)
-            self._waited_us = runtime.services.now_us() - self.attempts[0].intent.started_us
+            # A plain answer was complete when its first byte was noted; a stream has just begun.
+            known_us = None if peek.stream else attempt.first_byte_us
+            self._waited_us = (known_us or runtime.services.now_us()) - self.attempts[
+                0
+            ].intent.started_us
             self._answer = answer = Answer(self, attempt, inbound.dialect)
             if not peek.stream and not self.canonical:
                 await answer.read()
@@ -168,7 +174,8 @@ class OpenExchange:
         passthrough = lane.same and not inbound.rewritten
         number = len(self.attempts) + 1
         entry_id = f"{self.exchange_id}.{number}"
-        credential = runtime.credential(target)
+        sealed = target.credential
+        credential = _NO_KEY if sealed is None else runtime.opened(bound, sealed)
         call = Call(
             inbound,
             dialect,
@@ -236,7 +243,7 @@ class OpenExchange:
         headers["x-flo2-provider"] = intent.provider
         headers["x-flo2-model"] = model or intent.model
         headers["x-flo2-attempts"] = str(len(self.attempts))
-        headers["x-flo2-cost-status"] = _status(end)
+        headers["x-flo2-cost-status"] = end.status if type(end) is Settle else _status(end)
         headers["x-flo2-cache"] = "off"
         headers["x-flo2-overhead-ms"] = f"{overhead / 1000:.3f}"
         if end is not None and (total := self._total()) is not None:

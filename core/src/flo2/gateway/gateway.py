@@ -31,7 +31,7 @@ from flo2.config import Config, load, structure
 from flo2.dialects.base import Dialect
 from flo2.errors import NotFound, StoreError, Unavailable
 from flo2.executor import DrainGroup, DrainLimits, Executor, HealthModel
-from flo2.gateway.caller import caller_of, without_keys
+from flo2.gateway.caller import ClientHeaders, caller_of, without_keys
 from flo2.gateway.catalogue import Catalogue
 from flo2.gateway.chat import Chat
 from flo2.gateway.directory import Snapshot, keep_fresh, read_snapshot
@@ -223,7 +223,7 @@ class Gateway:
             plugins=self.plugins,
             providers=self.providers,
             strategies=self.strategies,
-            meter=Meter(lambda: self.book),
+            meter=Meter(partial(getattr, self, "book")),  # a lambda would be a frame a call
             health=health,
             ledger=ledger,
             vault=vault,
@@ -305,7 +305,7 @@ class Gateway:
         """
         if self._runtime is None or self._authenticator is None:
             return None
-        return self._authenticator.recognise(presented, self.services.now_us())
+        return self._authenticator.recognise(presented)
 
     async def authenticate(self, presented: str) -> IssuedKey:
         """Find the issued key that was presented.
@@ -357,7 +357,9 @@ class Gateway:
         Raises:
             InvalidRequest: the body is no request of the dialect, or a key is in the query.
         """
-        given = without_keys({} if headers is None else headers, query)
+        given: Mapping[str, str] = {} if headers is None else headers
+        if query or type(given) is not ClientHeaders:
+            given = without_keys(given, query)
         peek = dialect.peek(body)
         if model is not None:
             peek = replace(peek, model=model, stream=stream)

@@ -48,8 +48,10 @@ def make_plan(
         )
         raise Unavailable(msg, code="ledger_unavailable", retry_after_s=1)
     model = caller.route or inbound.peek.model
-    check_access(caller.key, model)
-    tenant = runtime.snapshot.tenant(caller.key.account)
+    key = caller.key
+    if key.models:
+        check_access(key, model)
+    tenant = runtime.snapshot.tenant(key.account)
     resolved = resolve(model, tenant, runtime.providers)
     lanes = lanes_for(resolved, inbound.dialect)
     if home is not None:

@@ -31,16 +31,17 @@ class Bound:
 
     Attributes:
         listed: Models the price book names for its kind, for bare names.
+        priced_as: The provider whose price rows apply.
     """
 
     name: str
     provider: Provider
     host: str = ""
     listed: frozenset[str] = frozenset()
+    priced_as: str = field(init=False)
 
-    @property
-    def priced_as(self) -> str:
-        """The provider whose price rows apply."""
+    @priced_as.default
+    def _priced_as(self) -> str:
         return self.name if self.provider.facts.priced_by_name else self.provider.kind
 
     def knows(self, model: str) -> bool:

@@ -43,25 +43,27 @@ _ATTRIBUTION: Final = msgspec.json.Decoder(Attribution)
 _plain: Final = msgspec.json.Encoder().encode
 _SORTED: Final = msgspec.json.Encoder(order="sorted")
 _SORTED_MAPS: Final = msgspec.json.Encoder(order="deterministic")
+_ALWAYS_SAID: Final = object()
+"""Stands where a field has no default: no value is the same, so none is left out."""
 _name: Final = attrgetter("name")
 
 
 class _Form:
-    """Writes the fields of a flat class as JSON in order of name, some left out.
+    """Writes the fields of a record as JSON in order of name, one left out, and no defaults.
 
     Copying them into a struct whose fields are in that order takes half the time of having the
     encoder sort them for each record, and of cutting the attribution out afterwards.
     """
 
-    def __init__(self, cls: type[Any], *, without: str = "", omit_empty: bool = False) -> None:
+    def __init__(self, cls: type[Any], *, without: str = "") -> None:
         kept = sorted((each for each in fields(cls) if each.name != without), key=_name)
         columns: list[tuple[str, Any, Any]] = []
         for each in kept:
-            is_map = each.default_factory is dict
-            columns.append(
-                (each.name, Any, msgspec.field(default_factory=dict) if is_map else None)
-            )
-        struct = msgspec.defstruct(f"_{cls.__name__}", columns, omit_defaults=omit_empty, gc=False)
+            default = _ALWAYS_SAID if each.required else each.default
+            if each.default_factory is not msgspec.NODEFAULT:
+                default = msgspec.field(default_factory=each.default_factory)
+            columns.append((each.name, Any, default))
+        struct = msgspec.defstruct(f"_{cls.__name__}", columns, omit_defaults=True, gc=False)
         self._struct: Callable[..., msgspec.Struct] = struct
         self._values = attrgetter(*map(_name, kept))
 
@@ -76,7 +78,7 @@ class _Form:
 _FLAT: Final[Mapping[type, _Form]] = {
     cls: _Form(cls, without="attribution") for cls in (Intent, Exchange)
 }
-_SAID: Final = _Form(Attribution, omit_empty=True)
+_SAID: Final = _Form(Attribution)
 
 
 def kind_of(record: Record) -> str:

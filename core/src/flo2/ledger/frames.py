@@ -81,18 +81,22 @@ class Segment:
 
 
 _begin: Final = _BEGIN.pack
-_encode: Final = codec.encode
+_encode: Final = msgspec.json.Encoder().encode
+"""What `codec.encode` does where no text is odd."""
 _HEADER_DECODER: Final = msgspec.json.Decoder(Header)
 
 
 def frames(records: Iterable[Record]) -> bytes:
-    """Lay records into frames, one after the other; each is copied once."""
-    parts: list[bytes] = []
+    """Lay records, one or a few, into frames, one after the other."""
+    laid = b""
     for record in records:
         mark, begun = _MARKS[type(record)]
-        content = _encode(record)
-        parts += _begin(len(content) + 1, crc32(content, begun), mark), content
-    return b"".join(parts)
+        try:
+            content = _encode(record)
+        except UnicodeEncodeError:
+            content = codec.encode(record)
+        laid += _begin(len(content) + 1, crc32(content, begun), mark) + content
+    return laid
 
 
 def header_frame(header: Header) -> bytes:

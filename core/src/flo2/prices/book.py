@@ -180,7 +180,8 @@ class PriceBook:
                 amount = add(amount, line.amount)
         except (ArithmeticError, ValueError) as exc:
             return self.no_cost("pending", context, f"a meter is not within 60 digits: {exc!r}")
-        return Cost(tuple(lines), "settled", amount, self.currency(context.provider), self.version)
+        currency = self._currencies.get(context.provider, "USD")
+        return Cost(tuple(lines), "settled", amount, currency, self.version)
 
     def no_cost(
         self, status: Literal["unpriced", "pending"], context: PricingContext, reason: str
@@ -198,7 +199,11 @@ class PriceBook:
         label: str,
     ) -> tuple[Literal["unpriced", "pending"], PricingContext, str] | None:
         """Append a line per meter; give the problem instead when there is one."""
-        resolved = self.resolve(context.provider, model, context.context)
+        said = context.context
+        stated = frozenset(said.items()) if said else _NOTHING
+        resolved = self._memo.get((context.provider, model, stated, _NOTHING)) or self.resolve(
+            context.provider, model, said
+        )
         if resolved.problem is not None:
             return "unpriced", context, resolved.problem
         span = resolved.span(context.at) if resolved.instants else resolved.spans[0]

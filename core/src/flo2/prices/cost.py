@@ -16,7 +16,7 @@ CostStatus = Literal["settled", "unpriced", "pending"]
 """`settled`: exact. `unpriced`: used, but the book has no row. `pending`: usage is not known."""
 
 
-class CostLine(Struct, frozen=True, gc=False):
+class CostLine(Struct, frozen=True, gc=False, omit_defaults=True):
     """One meter's money.
 
     Attributes:

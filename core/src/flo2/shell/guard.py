@@ -119,7 +119,15 @@ class Guard:
                 f"request target and headers have {size} bytes; send at most "
                 f"{self._max_header_bytes}",
             )
-        if not self._is_usual(headers):
+        fields = dict(headers)
+        length = fields.get(b"content-length", b"0")
+        if (  # framing is beyond doubt: a host seen before, no header twice, no big body
+            len(fields) != len(headers)
+            or fields.get(b"host") not in self._hosts
+            or b"transfer-encoding" in fields
+            or len(length) >= self._digits
+            or not length.isdigit()
+        ):
             refusal = self._framing([pair for pair in headers if pair[0] in _WATCHED])
             if refusal is not None:
                 return refusal
@@ -130,18 +138,6 @@ class Guard:
         if path.startswith(self._strict):
             return _strict_path(path, raw_path)
         return None
-
-    def _is_usual(self, headers: Sequence[tuple[bytes, bytes]]) -> bool:
-        """Say whether framing is beyond doubt: a host seen before, no header twice, no big body."""
-        fields = dict(headers)
-        length = fields.get(b"content-length", b"0")
-        return (
-            len(fields) == len(headers)
-            and fields.get(b"host") in self._hosts
-            and b"transfer-encoding" not in fields
-            and length.isdigit()
-            and len(length) < self._digits  # so it is below the limit
-        )
 
     def _framing(self, watched: Sequence[tuple[bytes, bytes]]) -> Refusal | None:
         """Judge Host, Content-Length and Transfer-Encoding: one meaning, or a refusal."""

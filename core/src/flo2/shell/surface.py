@@ -21,7 +21,7 @@ from flo2.keys import presented
 from flo2.shell.body import CLIENT_LEFT, ClientDisconnected, read_body
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
     from flo2.gateway import Gateway, OpenExchange
 
@@ -43,6 +43,7 @@ _NOT_PASSED = frozenset(
         "www-authenticate",
     }
 )
+_VISIBLE = bytes(range(0x20, 0x7F))
 _log = logging.getLogger("flo2.shell")
 
 
@@ -90,9 +91,11 @@ class Surface:
                 await self._stream(call, scope, receive, send)
             else:
                 async with call as answer:
-                    await _send(
-                        send, answer.status, answer.content_type, answer.headers, answer.body
+                    start, rest = _messages(
+                        answer.status, answer.content_type, answer.headers, answer.body
                     )
+                    await send(start)
+                    await send(rest)
         except ClientDisconnected:
             return
         except (RefusedCall, ProviderError) as exc:
@@ -146,7 +149,8 @@ class Surface:
             headers.setdefault("retry-after", f"{error.retry_after_s:g}")
         if told.status == 413:  # the rest of the body was not read
             headers["connection"] = "close"
-        await _send(send, told.status, self._error_type, headers, told.body)
+        for message in _messages(told.status, self._error_type, headers, told.body):
+            await send(message)
 
 
 def _should_retry(error: RefusedCall | ProviderError) -> str:
@@ -175,23 +179,28 @@ async def _send_stream(call: OpenExchange, send: Send) -> None:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _send(
-    send: Send, status: int, content_type: str, headers: Mapping[str, str], body: bytes
-) -> None:
+def _messages(
+    status: int, content_type: str, headers: Mapping[str, str], body: bytes
+) -> tuple[Message, Message]:
+    """Make the two ASGI messages of an answer that is whole."""
     pairs = _fields(headers, content_type)
-    pairs.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": pairs})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    pairs.append((b"content-length", b"%d" % len(body)))
+    return (
+        {"type": "http.response.start", "status": status, "headers": pairs},
+        {"type": "http.response.body", "body": body, "more_body": False},
+    )
 
 
 def _fields(headers: Mapping[str, str], content_type: str) -> list[tuple[bytes, bytes]]:
     if not _NOT_PASSED.isdisjoint(headers):
         headers = {name: value for name, value in headers.items() if name not in _NOT_PASSED}
-    names, values = headers.keys(), headers.values()
-    # All of them are looked at together: nearly always there is nothing to mend.
-    seen = "".join(chain(names, values))
-    field = str.encode if seen.isascii() and seen.isprintable() else _field
-    pairs = list(zip(map(field, names), map(field, values), strict=True))
+    number = len(headers)
+    # All of them are looked at, and encoded, together: nearly always there is nothing to mend.
+    line = "`".join(chain(headers, headers.values())).encode("utf-8", "replace")
+    parts = line.split(b"`")
+    if len(parts) != 2 * number or line.translate(None, _VISIBLE):
+        parts = [_field(text) for text in chain(headers, headers.values())]
+    pairs = list(zip(parts[:number], parts[number:], strict=True))
     pairs.append((b"content-type", content_type.encode()))
     return pairs
 

@@ -33,6 +33,7 @@ _OURS = frozenset(
     }
 )
 _REMEMBERED = 512
+_VISIBLE = bytes(range(0x20, 0x7F))
 
 
 class HeaderCheck:
@@ -62,7 +63,7 @@ class HeaderCheck:
             if (
                 self._usual.issuperset(names)
                 and line.isascii()
-                and line.isprintable()
+                and not line.encode().translate(None, _VISIBLE)
                 and "| " not in line
                 and " |" not in line
             ):

@@ -13,7 +13,7 @@ from flo2.wire.decoding import decoder_for
 from flo2.wire.types import Headers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from flo2.wire.flight import Flight
     from flo2.wire.types import RawResponse
@@ -30,7 +30,7 @@ class WireResponse:
 
     Attributes:
         status: The final HTTP status; redirects are answers like any other.
-        headers: As received; see `Headers` about those that describe the encoded body.
+        raw_headers: The header fields as bytes, names in the upstream's case.
         sent_at: When the request began to be written, in clock seconds.
         first_byte_at: When the head was complete, in clock seconds.
         finished: The whole body came.
@@ -48,10 +48,11 @@ class WireResponse:
         max_body_bytes: int,
     ) -> None:
         self.status: int = raw.status
-        self.headers: Headers = Headers(raw.raw_headers)
+        self.raw_headers: Sequence[tuple[bytes, bytes]] = raw.raw_headers
         self.sent_at = sent_at
         self.first_byte_at = first_byte_at
         self.resends = resends
+        self._headers: Headers | None = None
         self._raw = raw
         self._flight = flight
         self._max_body_bytes = max_body_bytes
@@ -59,6 +60,13 @@ class WireResponse:
         self._size = 0
         self.finished: bool = False
         self._closed = False
+
+    @property
+    def headers(self) -> Headers:
+        """The header fields as received; see `Headers` about those that describe the body."""
+        if self._headers is None:
+            self._headers = Headers(self.raw_headers)
+        return self._headers
 
     def __repr__(self) -> str:
         state = "finished" if self.finished else "closed" if self._closed else "open"

@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from attrs import evolve
 
 from flo2.canonical import Usage
 from flo2.dialects.base import Observed, ReadUsage
+from flo2.dialects.openai_chat.usage import read_usage as read_own
 
 __all__ = ["glance"]
 
@@ -58,9 +60,13 @@ def glance(raw: bytes, observed: Observed, read_usage: ReadUsage) -> Usage | Non
     message = first.message
     if not (message.content or message.tool_calls):
         return None
-    usage = read_usage(answer.usage)
-    if answer.service_tier is not None:
-        usage = _at_tier(usage, answer.service_tier)
+    tier = answer.service_tier
+    if read_usage is read_own:
+        usage = read_own(answer.usage, tier)
+    else:
+        usage = read_usage(answer.usage)
+        if tier is not None:
+            usage = evolve(usage, context={"service_tier": tier, **usage.context})
     observed.response_id = answer.id
     observed.model = answer.model
     observed.finish = first.finish_reason
@@ -68,16 +74,3 @@ def glance(raw: bytes, observed: Observed, read_usage: ReadUsage) -> Usage | Non
     observed.has_content = True
     observed.complete = True
     return usage
-
-
-def _at_tier(usage: Usage, tier: str) -> Usage:
-    """Add the tier to what the answer said; every field named, as `evolve` would take 3 µs."""
-    return Usage(
-        usage.quantities,
-        usage.informational,
-        usage.raw,
-        usage.dialect,
-        {"service_tier": tier, **usage.context},
-        usage.problem,
-        usage.subcalls,
-    )

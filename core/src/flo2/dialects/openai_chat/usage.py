@@ -101,15 +101,21 @@ def _written(raw: Mapping[str, Any], details: Mapping[str, Any]) -> int:
     return inner or outer
 
 
-def read_usage(raw: Mapping[str, Any]) -> Usage:
-    """Normalise a usage object; never raises: what does not add up is named in `problem`."""
+def read_usage(raw: Mapping[str, Any], tier: str | None = None) -> Usage:
+    """Normalise a usage object; never raises: what does not add up is named in `problem`.
+
+    Args:
+        raw: The object.
+        tier: The service tier that the answer names beside it, where it is at hand already.
+    """
+    context = {} if tier is None else {"service_tier": tier}
     if (plain := _plain(raw)) is not None:
-        return Usage(plain, raw=raw, dialect=DIALECT)
+        return Usage(plain, {}, raw, DIALECT, context)
     try:
         quantities, informational = _read(raw)
     except Unsound as exc:
-        return Usage(_rough(raw), raw=raw, dialect=DIALECT, problem=str(exc))
-    return Usage(quantities, informational, raw=raw, dialect=DIALECT)
+        return Usage(_rough(raw), {}, raw, DIALECT, context, str(exc))
+    return Usage(quantities, informational, raw, DIALECT, context)
 
 
 def _rough(raw: Mapping[str, Any]) -> dict[str, int]:

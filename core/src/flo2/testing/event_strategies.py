@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 
 from flo2.canonical import (
     Annotation,
+    Audio,
     Event,
     Failed,
     Finish,
     FinishReason,
+    LogprobsDelta,
     Opaque,
     Part,
     PartDelta,
@@ -65,7 +67,9 @@ def _pieces(text: str, cuts: Sequence[int]) -> list[str]:
 def _part(draw: st.DrawFn, origins: Sequence[str], number: str) -> tuple[Part, str, str]:
     """Give a part as it begins, the text that follows, and its signature."""
     origin = draw(st.sampled_from(origins))
-    kind = draw(st.sampled_from(["text", "reasoning", "refusal", "call", "custom", "opaque"]))
+    kind = draw(
+        st.sampled_from(["text", "reasoning", "refusal", "call", "custom", "speech", "opaque"])
+    )
     match kind:
         case "text":
             return Text(draw(texts())), draw(texts()), ""
@@ -79,6 +83,8 @@ def _part(draw: st.DrawFn, origins: Sequence[str], number: str) -> tuple[Part, s
             return ToolCall(f"call_{number}", "look", whole[:at]), whole[at:], ""
         case "custom":
             return ToolCall(f"call_{number}", "shell", "", "custom"), draw(texts(1)), ""
+        case "speech":
+            return Audio("AAAA", "wav"), draw(texts()), ""
         case _:
             return Opaque(origin, {"type": "something_new"}), "", ""
 
@@ -95,6 +101,8 @@ def _parts(
         called |= isinstance(part, ToolCall)
         refused |= isinstance(part, Refusal)
         row: list[Event] = [PartStart(index, part, choice)]
+        if isinstance(part, Text) and draw(st.booleans()):
+            row.append(LogprobsDelta({"something_told": [0.5]}, choice))
         cuts = draw(st.lists(st.integers(1, 12), max_size=3))
         row += [PartDelta(index, piece, choice=choice) for piece in _pieces(text, cuts)]
         if isinstance(part, Text) and draw(st.booleans()):

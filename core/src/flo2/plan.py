@@ -54,6 +54,23 @@ class Candidate:
     data_terms: tuple[str, ...] = ()
     expected: Decimal | None = None
 
+    def of_call(
+        self, bounds: Bounds, losses: tuple[Loss, ...], expected: Decimal | None
+    ) -> Candidate:
+        """Give the candidate as it stands for one call."""
+        # Every field named: `evolve` takes 4 µs.
+        return Candidate(
+            self.id,
+            self.provider,
+            self.model,
+            self.credential_id,
+            self.weight,
+            bounds,
+            losses,
+            self.data_terms,
+            expected,
+        )
+
 
 @frozen
 class Stage:

@@ -15,7 +15,7 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 from attrs import evolve, field, frozen
 
 from flo2.canonical import Request
-from flo2.dialects.base import Chunk, Dialect, Observed, Peek, Profile
+from flo2.dialects.base import Chunk, Dialect, Observed, Peek, Profile, Rendered
 from flo2.model_facts import ModelFacts
 from flo2.plan import Candidate, Plan, RouteView
 from flo2.prices.rows import PriceRow
@@ -84,7 +84,16 @@ class Inbound:
         rewritten: Whether something changed the request, so that it must be rendered anew.
     """
 
-    __slots__ = ("_request", "body", "dialect", "headers", "peek", "query", "rewritten")
+    __slots__ = (
+        "_rendered",
+        "_request",
+        "body",
+        "dialect",
+        "headers",
+        "peek",
+        "query",
+        "rewritten",
+    )
 
     def __init__(
         self,
@@ -104,6 +113,7 @@ class Inbound:
         self.query: str = query
         self.rewritten: bool = request is not None or peek.needs_render
         self._request = request
+        self._rendered: tuple[Dialect, str, Profile, Request, Rendered] | None = None
 
     @property
     def request(self) -> Request:
@@ -118,6 +128,25 @@ class Inbound:
                 request = evolve(request, model=peek.model, stream=peek.stream)
             self._request = request
         return self._request
+
+    def rendered(self, dialect: Dialect, model: str, profile: Profile) -> Rendered:
+        """Write it in another dialect; the last one is kept: what was checked is what is sent.
+
+        Raises:
+            RefusedCall: as `Dialect.render`.
+        """
+        request, known = self.request, self._rendered
+        if (
+            known is not None
+            and known[0] is dialect
+            and known[1] == model
+            and known[2] is profile
+            and known[3] is request
+        ):
+            return known[4]
+        rendered = dialect.render(request, model=model, profile=profile)
+        self._rendered = (dialect, model, profile, request, rendered)
+        return rendered
 
 
 @frozen(slots=False)  # as Credential
@@ -155,8 +184,7 @@ class Call:
         inbound = self.inbound
         if self.passthrough:
             return self.dialect.splice(inbound.body, inbound.peek, model=self.model)
-        rendered = self.dialect.render(inbound.request, model=self.model, profile=self.profile)
-        return rendered.body
+        return inbound.rendered(self.dialect, self.model, self.profile).body
 
 
 class Reply(Protocol):

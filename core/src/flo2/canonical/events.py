@@ -45,7 +45,7 @@ FinishReason = Literal[
 ]
 
 
-@frozen
+@frozen(slots=False)
 class Start:
     """The answer begins.
 
@@ -62,7 +62,7 @@ class Start:
     origin: str = ""
 
 
-@frozen
+@frozen(slots=False)
 class PartStart:
     """A part begins.
 
@@ -75,7 +75,7 @@ class PartStart:
     choice: int = 0
 
 
-@frozen
+@frozen(slots=False)
 class PartDelta:
     """More of a part.
 
@@ -96,7 +96,7 @@ class PartDelta:
     encrypted: str = ""
 
 
-@frozen
+@frozen(slots=False)
 class Annotation:
     """A citation or grounding note on a Text part: the dialect's own JSON object."""
 
@@ -105,7 +105,7 @@ class Annotation:
     choice: int = 0
 
 
-@frozen
+@frozen(slots=False)
 class PartStop:
     """A part is complete. Dialects that do not say so need not send it."""
 
@@ -113,7 +113,7 @@ class PartStop:
     choice: int = 0
 
 
-@frozen
+@frozen(slots=False)
 class LogprobsDelta:
     """Log probabilities of the newest tokens: the dialect's own JSON object."""
 
@@ -121,7 +121,7 @@ class LogprobsDelta:
     choice: int = 0
 
 
-@frozen
+@frozen(slots=False)
 class Vector:
     """One input has become a vector.
 
@@ -142,7 +142,7 @@ class UsageUpdate(Struct, frozen=True, gc=False):
     final: bool = True
 
 
-@frozen
+@frozen(slots=False)
 class Finish:
     """A choice ends.
 
@@ -159,7 +159,7 @@ class Finish:
     extras: Extras = field(factory=dict)
 
 
-@frozen
+@frozen(slots=False)
 class Failed:
     """The answer broke off: an error event, a garbled frame, an end without its terminator."""
 

@@ -31,7 +31,7 @@ Extras = Mapping[str, Any]
 """Unmodelled JSON fields of the dialect a value came from, as parsed."""
 
 
-@frozen
+@frozen(slots=False)
 class CacheHint:
     """Ask the provider to cache the prompt up to here.
 
@@ -43,7 +43,7 @@ class CacheHint:
     extras: Extras = field(factory=dict)
 
 
-@frozen
+@frozen(slots=False)
 class Text:
     """Plain text. `citations` are the dialect's own JSON objects, kept as they came."""
 
@@ -53,7 +53,7 @@ class Text:
     extras: Extras = field(factory=dict)
 
 
-@frozen
+@frozen(slots=False)
 class Image:
     """An image by value (`data`: base64 text) or by address (`url`), or by a provider's `file_id`.
 
@@ -69,7 +69,7 @@ class Image:
     extras: Extras = field(factory=dict)
 
 
-@frozen
+@frozen(slots=False)
 class Audio:
     """Audio by value: base64 `data` and its `format` (`wav`, `mp3`, …), or an `audio_id`."""
 
@@ -80,7 +80,7 @@ class Audio:
     extras: Extras = field(factory=dict)
 
 
-@frozen
+@frozen(slots=False)
 class File:
     """A document: base64 `data`, `url`, provider `file_id`, or literal `text`.
 
@@ -100,7 +100,7 @@ class File:
     extras: Extras = field(factory=dict)
 
 
-@frozen
+@frozen(slots=False)
 class ToolCall:
     """The model asks for a tool.
 
@@ -117,7 +117,7 @@ class ToolCall:
     extras: Extras = field(factory=dict)
 
 
-@frozen
+@frozen(slots=False)
 class ToolResult:
     """What a tool answered.
 
@@ -136,7 +136,7 @@ class ToolResult:
     extras: Extras = field(factory=dict)
 
 
-@frozen
+@frozen(slots=False)
 class Reasoning:
     """The model's thinking.
 
@@ -156,7 +156,7 @@ class Reasoning:
     extras: Extras = field(factory=dict)
 
 
-@frozen
+@frozen(slots=False)
 class Refusal:
     """The model declines, in words."""
 
@@ -164,7 +164,7 @@ class Refusal:
     extras: Extras = field(factory=dict)
 
 
-@frozen
+@frozen(slots=False)
 class Opaque:
     """Content of one dialect that flo2 does not model; goes out to that dialect only, untouched.
 

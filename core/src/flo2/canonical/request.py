@@ -28,7 +28,7 @@ __all__ = [
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 
-@frozen
+@frozen(slots=False)
 class Message:
     """One turn.
 
@@ -47,7 +47,7 @@ class Message:
     extras: Extras = field(factory=dict)
 
 
-@frozen
+@frozen(slots=False)
 class Tool:
     """A function the model may call; `parameters` is its JSON Schema as the client wrote it."""
 
@@ -60,7 +60,7 @@ class Tool:
     extras: Extras = field(factory=dict)
 
 
-@frozen
+@frozen(slots=False)
 class OpaqueTool:
     """A tool of one dialect (server tools, hosted search …): its JSON object, untouched."""
 
@@ -68,7 +68,7 @@ class OpaqueTool:
     data: Mapping[str, Any]
 
 
-@frozen
+@frozen(slots=False)
 class ToolChoice:
     """`auto`, `none`, `required`, or the one named tool."""
 
@@ -77,7 +77,7 @@ class ToolChoice:
     extras: Extras = field(factory=dict)
 
 
-@frozen
+@frozen(slots=False)
 class ResponseFormat:
     """`text`, `json_object`, or `json_schema` with a schema."""
 
@@ -89,7 +89,7 @@ class ResponseFormat:
     extras: Extras = field(factory=dict)
 
 
-@frozen
+@frozen(slots=False)
 class Sampling:
     """How to draw the answer. None means: the client did not say.
 
@@ -118,7 +118,7 @@ class Sampling:
     top_logprobs: int | None = None
 
 
-@frozen
+@frozen(slots=False)
 class ReasoningOptions:
     """How much to think.
 
@@ -136,7 +136,7 @@ class ReasoningOptions:
     extras: Extras = field(factory=dict)
 
 
-@frozen
+@frozen(slots=False)
 class Request:
     """One request: a conversation, or what is to be embedded.
 

@@ -33,7 +33,7 @@ from flo2.errors import ProviderError
 __all__ = ["Choice", "Response", "fold"]
 
 
-@frozen
+@frozen(slots=False)
 class Choice:
     """One of the answers."""
 
@@ -45,7 +45,7 @@ class Choice:
     extras: Extras = field(factory=dict)
 
 
-@frozen
+@frozen(slots=False)
 class Response:
     """A whole answer.
 

@@ -86,6 +86,8 @@ class Usage:
     @property
     def as_told(self) -> Usage:
         """The totals as the provider tells them, for a client: subcalls inside are added back."""
+        if not self.subcalls:
+            return self
         quantities = dict(self.quantities)
         for sub in self.subcalls:
             if sub.inside:

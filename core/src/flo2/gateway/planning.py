@@ -6,13 +6,12 @@ Imports: lanes, resolve, caller, runtime.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
-
-from attrs import evolve
 
 from flo2.canonical import Loss, LossPolicy
 from flo2.dialects.base import unsupported
-from flo2.errors import Flo2Error, PluginError, Unavailable, UnsupportedCall
+from flo2.errors import Flo2Error, PluginError, RefusedCall, Unavailable, UnsupportedCall
 from flo2.gateway.caller import Caller, check_access
 from flo2.gateway.homes import Home, lanes_at
 from flo2.gateway.lanes import Lane, Lanes, Planned, lanes_for
@@ -84,8 +83,10 @@ def _candidates(
                 refused += bad
                 continue
         bounds = runtime.bounds(lane.target, inbound)
-        expected = runtime.expected(lane.target, lane.dialect, inbound)
-        candidates.append(evolve(lane.candidate, bounds=bounds, losses=losses, expected=expected))
+        expected = None  # to compare targets by, where there are some to compare
+        if len(lanes.by_id) > 1:
+            expected = runtime.expected(lane.target, lane.dialect, inbound)
+        candidates.append(lane.candidate.of_call(bounds, losses, expected))
         by_id[lane.candidate.id] = lane
     if not candidates:
         raise UnsupportedCall(unsupported(refused), losses=[str(loss) for loss in refused])
@@ -101,7 +102,7 @@ def _least_lossy(
         if lane.same and not inbound.rewritten and lane.check_body is not None:
             losses = lane.check_body(inbound.body, lane.target.profile)
         else:
-            losses = lane.dialect.check(inbound.request, lane.target.profile)
+            losses = _check(lane, inbound)
         weight = (
             len(policy.refused(losses)),
             sum(1 for loss in losses if loss.severity != "note"),
@@ -112,6 +113,15 @@ def _least_lossy(
             break
     assert best is not None  # noqa: S101  # narrowing: the first lane is always looked at
     return best[1], best[2]
+
+
+def _check(lane: Lane, inbound: Inbound) -> tuple[Loss, ...]:
+    """Say what a translation loses, by making it: it is the one that will be sent."""
+    target = lane.target
+    if not lane.same:
+        with suppress(RefusedCall):  # a loss for `check` can be too much for `render`
+            return inbound.rendered(lane.dialect, target.model, target.profile).losses
+    return lane.dialect.check(inbound.request, target.profile)
 
 
 def _ask(

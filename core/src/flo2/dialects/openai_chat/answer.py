@@ -25,6 +25,7 @@ from flo2.dialects.openai_chat.choice import ChoiceReader
 from flo2.dialects.openai_chat.errors import error_from_frame
 from flo2.dialects.openai_chat.fields import residue
 from flo2.dialects.openai_chat.usage import DIALECT
+from flo2.dialects.openai_chat.usage import read_usage as read_own
 from flo2.errors import ProviderError
 
 __all__ = ["AnswerReader"]
@@ -177,8 +178,9 @@ class AnswerReader:
         if raw == self._usage_raw and self._usage_final == self.finished:
             return
         self._usage_raw, self._usage_final = raw, self.finished
-        usage = self._read_usage(raw)
-        if self._tier is not None:
+        read = self._read_usage
+        usage = read_own(raw, self._tier) if read is read_own else read(raw)
+        if self._tier is not None and "service_tier" not in usage.context:
             usage = evolve(usage, context={"service_tier": self._tier, **usage.context})
         self.observed.usage = usage
         out.append(UsageUpdate(usage, final=self.finished))

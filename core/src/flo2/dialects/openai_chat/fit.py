@@ -62,7 +62,11 @@ def fit(body: Mapping[str, Any], profile: Profile, lose: Lose) -> _JSON:
         if not isinstance(kind, str) or kind not in host.formats:
             del fitted["response_format"]
             lose("response_format", f"the model's host does not take {kind!r}", "refuse")
-    if isinstance(messages := fitted.get("messages"), list) and host != ANY_HOST:
+    if (
+        isinstance(messages := fitted.get("messages"), list)
+        and host is not ANY_HOST
+        and host != ANY_HOST
+    ):
         thinking = fitted.get("thinking")
         if isinstance(thinking, Mapping) and thinking.get("type") == "disabled":
             host = evolve(host, calls_reason=False)

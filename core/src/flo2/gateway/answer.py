@@ -87,7 +87,8 @@ class Answer:
         else:
             events = [event for chunk in chunks for event in chunk.events]
             asked = self._exchange.inbound.request
-            whole = fold(events, origin=attempt.call.dialect.name, asked=asked)
+            # The events say themselves whose they are: a provider may speak no dialect at all.
+            whole = fold(events, asked=asked)
             rendered = self._dialect.encode_response(whole)
             self.body, self.losses = rendered.body, rendered.losses
         attempt.finish(outcome, beside=self._exchange.served)

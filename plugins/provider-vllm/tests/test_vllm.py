@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import anyio
 import pytest
+from attrs import evolve
 
 from flo2 import Call, Credential, Gateway, Inbound, MemoryStore, ModelInfo, Secret, Services, Wire
 from flo2.canonical import Usage
@@ -129,4 +130,6 @@ def test_the_model_list():
             found.extend(await make(wire).models(Credential(None)))
 
     anyio.run(test)
-    assert found == [ModelInfo("Qwen/Qwen3-8B", "vllm", 5, owned_by="vllm")]
+    (info,) = found
+    assert info.facts.context_window == 40960
+    assert evolve(info, facts=None) == ModelInfo("Qwen/Qwen3-8B", "vllm", 5, owned_by="vllm")

@@ -125,9 +125,12 @@ class ListedFacts:
             known: The facts of the model's family, which stay where the list says nothing.
             model: The model.
             read: Today.
+
+        Returns:
+            None when the list says nothing: what was known stays as it is.
         """
         if self == ListedFacts():
-            return known
+            return None
         source = "the provider's own list"
         if known is None:
             base = ModelFacts(model, source, read)

@@ -14,6 +14,7 @@ from flo2 import (
     Credential,
     Facts,
     HttpProvider,
+    ListedFacts,
     ModelInfo,
     Profile,
     ProviderError,
@@ -34,6 +35,10 @@ _PAGES: Final = 20
 # (https://learn.microsoft.com/en-us/microsoft-cloud/dev/dev-proxy/concepts/anthropic-529-overloaded-error,
 # read 2026-11-25).
 _NO_MONEY: Final = "enforced_spend_limit_reached"
+
+# flo2's names → those of `capabilities` in the list of models.
+_TAKES: Final = {"image": "image_input", "file": "pdf_input"}
+_CAN: Final = {"json_schema": "structured_outputs", "reasoning": "thinking"}
 
 
 class Anthropic(HttpProvider):
@@ -58,6 +63,7 @@ class Anthropic(HttpProvider):
             "publishes none of its own, looked for 2026-11-25)"
         ),
     )
+    facts_in: ClassVar[tuple[str, ...]] = ("flo2.dialects.anthropic_messages",)
     paths: ClassVar[Mapping[str, str]] = {
         MESSAGES.name: "/v1/messages",
         COUNT_TOKENS.name: "/v1/messages/count_tokens",
@@ -107,13 +113,36 @@ class Anthropic(HttpProvider):
         for _ in range(_PAGES):
             page = await self._page(f"/v1/models?{query}", credential)
             try:
-                found += [_model(item) for item in page["data"]]
+                found += [self._model(item) for item in page["data"]]
                 if not page.get("has_more"):
                     return found
                 query = f"limit=1000&after_id={quote(page['data'][-1]['id'], safe='')}"
             except (AttributeError, IndexError, KeyError, TypeError, ValueError) as exc:
                 raise _odd() from exc
         return found
+
+    def _model(self, item: Mapping[str, Any]) -> ModelInfo:
+        """Read one entry (recordings/anthropic/ellmer-vcr-anthropic-list-models-…)."""
+        name, created = str(item["id"]), item.get("created_at")
+        can = {
+            word: bool(told.get("supported"))
+            for word, told in (item.get("capabilities") or {}).items()
+        }
+        takes = ["text", *(each for each, word in _TAKES.items() if can.get(word))]
+        said = ListedFacts(
+            context_window=item.get("max_input_tokens"),
+            max_output_tokens=item.get("max_tokens"),
+            input=takes if can else (),
+            abilities={each: can[word] for each, word in _CAN.items() if word in can},
+        )
+        return ModelInfo(
+            name,
+            self.kind,
+            int(datetime.fromisoformat(created).timestamp()) if created else 0,
+            display_name=item.get("display_name"),
+            owned_by=self.kind,
+            facts=self.as_listed(name, said),
+        )
 
     async def _page(self, path: str, credential: Credential) -> Any:
         headers = {
@@ -143,15 +172,4 @@ def _odd() -> ProviderError:
         "provider 'anthropic' answered its model list with something else",
         provider=Anthropic.kind,
         status=200,
-    )
-
-
-def _model(item: Mapping[str, Any]) -> ModelInfo:
-    created = item.get("created_at")
-    return ModelInfo(
-        str(item["id"]),
-        Anthropic.kind,
-        int(datetime.fromisoformat(created).timestamp()) if created else 0,
-        display_name=item.get("display_name"),
-        owned_by=Anthropic.kind,
     )

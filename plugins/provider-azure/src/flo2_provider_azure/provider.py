@@ -13,6 +13,7 @@ from flo2 import (
     Call,
     Credential,
     Facts,
+    ModelFacts,
     ModelInfo,
     OpenAICompatible,
     ReadUsage,
@@ -74,6 +75,7 @@ class Azure(OpenAICompatible):
         # MicrosoftDocs/azure-docs b06500e, read 2026-11-25).
         billed_errors=frozenset({"content_filter"}),
     )
+    facts_in: ClassVar[tuple[str, ...]] = ("flo2.dialects.openai_chat",)
     # Base models of the resource, not deployments: those only the management API lists.
     models_path: ClassVar[str] = "/openai/v1/models"
     reply_headers: ClassVar[tuple[str, ...]] = ("apim-request-id", "x-ms-region", "x-request-id")
@@ -90,6 +92,8 @@ class Azure(OpenAICompatible):
                 (list prices hold), `data_zone`, `regional` or `provisioned`. Empty: not known, and
                 so unpriced.
             deployments: The same by the name of the deployment; these are also listed as models.
+            base_models: Which model stands behind a deployment, by the deployment's name; what it
+                can do is known by that. One not named here is looked up by its own name.
         """
 
         base_url: str
@@ -97,6 +101,7 @@ class Azure(OpenAICompatible):
         auth: Literal["key", "token"] = "key"
         deployment_type: Literal["", DeploymentType] = ""
         deployments: Mapping[str, DeploymentType] = field(factory=dict)
+        base_models: Mapping[str, str] = field(factory=dict)
 
     config: Config
 
@@ -145,13 +150,22 @@ class Azure(OpenAICompatible):
 
         return read_usage
 
+    @property
+    def _named(self) -> list[str]:
+        """The deployments that the configuration names, in its order."""
+        return [*{**self.config.deployments, **self.config.base_models}]
+
+    def describe(self, model: str) -> ModelFacts | None:
+        """Give the facts of the model behind a deployment."""
+        return super().describe(self.config.base_models.get(model, model))
+
     def knows(self, model: str) -> bool:
         """Say whether a bare model name is a deployment that the configuration names."""
-        return model in self.config.deployments
+        return model in self._named
 
     async def models(self, credential: Credential) -> Sequence[ModelInfo]:
         """Ask the resource; where the configuration names deployments, those are its models."""
         listed = await super().models(credential)
-        if not self.config.deployments:
+        if not self._named:
             return listed
-        return [ModelInfo(name, self.kind, owned_by="azure") for name in self.config.deployments]
+        return [ModelInfo(name, self.kind, owned_by="azure") for name in self._named]

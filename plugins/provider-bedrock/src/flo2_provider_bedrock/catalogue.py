@@ -13,8 +13,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from flo2 import ModelInfo, ProviderError
+from flo2 import ListedFacts, ModelInfo, ProviderError
 from flo2.dialects.jsonio import loads
+from flo2.model_lists import modalities
 from flo2.secrets import scrub_bytes
 from flo2_provider_bedrock.errors import read_error
 
@@ -28,13 +29,14 @@ _LIMIT: Final = 8 << 20
 _PAGES: Final = 20
 _PROFILES: Final = "/inference-profiles?maxResults=1000"
 
+Listed = tuple[ModelInfo, ListedFacts]
 Headers = Callable[[str], list[tuple[str, str]]]
 
 
 async def list_models(
     endpoint: Endpoint, headers: Headers, hidden: Sequence[str]
-) -> Sequence[ModelInfo]:
-    """List what can be called on demand: models, and profiles over several regions.
+) -> Sequence[Listed]:
+    """List what can be called on demand, models and profiles over several regions; what is said.
 
     Args:
         endpoint: The region's control host.
@@ -85,16 +87,22 @@ def _on_demand(item: Mapping[str, Any]) -> bool:
     return "ON_DEMAND" in item.get("inferenceTypesSupported", ())
 
 
-def _model(item: Mapping[str, Any]) -> ModelInfo:
+def _model(item: Mapping[str, Any]) -> Listed:
     name, owner = item.get("modelName"), item.get("providerName")
-    return ModelInfo(str(item["modelId"]), _KIND, display_name=name, owned_by=owner)
+    info = ModelInfo(str(item["modelId"]), _KIND, display_name=name, owned_by=owner)
+    said = ListedFacts(
+        input=modalities(item.get("inputModalities")),
+        output=modalities(item.get("outputModalities")),
+    )
+    return info, said
 
 
-def _profile(item: Mapping[str, Any]) -> ModelInfo:
+def _profile(item: Mapping[str, Any]) -> Listed:
     created = item.get("createdAt")
     seconds = int(datetime.fromisoformat(created).timestamp()) if created else 0
     name = item.get("inferenceProfileName")
-    return ModelInfo(str(item["inferenceProfileId"]), _KIND, seconds, display_name=name)
+    info = ModelInfo(str(item["inferenceProfileId"]), _KIND, seconds, display_name=name)
+    return info, ListedFacts()
 
 
 def _odd() -> ProviderError:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from flo2 import InvalidRequest, Profile
 from flo2.dialects.anthropic_messages.families import profile_of
 
-__all__ = ["billed_as", "counted_as", "in_path", "is_claude", "is_known", "profile"]
+__all__ = ["billed_as", "counted_as", "family_of", "in_path", "is_claude", "is_known", "profile"]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,2047}")
 _DOTS: Final = re.compile(r"(?:^|/)\.*(?:/|$)")
@@ -79,6 +79,12 @@ def counted_as(model: str) -> str:
     2026-11-25).
     """
     return _PROFILE.sub("", billed_as(model))
+
+
+def family_of(model: str) -> str:
+    """Give the name that a model's facts go by: without geography, and Claude's as Anthropic's."""
+    found = _CLAUDE.search(model)
+    return found[1] if found else counted_as(model)
 
 
 def profile(model: str) -> Profile:

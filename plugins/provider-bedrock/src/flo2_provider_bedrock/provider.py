@@ -19,6 +19,7 @@ from flo2 import (
     Dialect,
     Facts,
     HttpProvider,
+    ModelFacts,
     ModelInfo,
     Observed,
     Profile,
@@ -37,6 +38,7 @@ from flo2_provider_bedrock.invoke import BedrockMessages, dressed
 from flo2_provider_bedrock.models import (
     billed_as,
     counted_as,
+    family_of,
     in_path,
     is_claude,
     is_known,
@@ -97,6 +99,10 @@ class Bedrock(HttpProvider):
             "an error status before any answer is not billed (flo2's default rule; AWS publishes "
             "none of its own for Bedrock, looked for 2026-11-25)"
         ),
+    )
+    facts_in: ClassVar[tuple[str, ...]] = (
+        "flo2_provider_bedrock",
+        "flo2.dialects.anthropic_messages",
     )
     paths: ClassVar[Mapping[str, str]] = {
         CONVERSE.name: "converse",
@@ -251,6 +257,10 @@ class Bedrock(HttpProvider):
         """Give the facts of a model's family."""
         return profile(model)
 
+    def describe(self, model: str) -> ModelFacts | None:
+        """Give the facts of a model's family, whatever profile leads to it."""
+        return super().describe(family_of(model))
+
     async def models(self, credential: Credential) -> Sequence[ModelInfo]:
         """Ask for the region's models and inference profiles."""
         host = self.control.address.origin.partition("://")[2]
@@ -264,7 +274,8 @@ class Bedrock(HttpProvider):
 
         secret = credential.secret
         hidden = () if secret is None else parts_of(secret.reveal())
-        return await list_models(self.control, headers, hidden)
+        found = await list_models(self.control, headers, hidden)
+        return [evolve(info, facts=self.as_listed(info.id, said)) for info, said in found]
 
 
 class _Billed:

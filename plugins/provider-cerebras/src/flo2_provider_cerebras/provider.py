@@ -25,6 +25,7 @@ class Cerebras(OpenAICompatible):
             "publishes none of its own, looked for 2026-11-25)"
         ),
     )
+    facts_in: ClassVar[tuple[str, ...]] = ("flo2_provider_cerebras",)
     # `logit_bias` is "accepted and validated, never applied" (measured 2026-08-20,
     # pydantic/pydantic-ai#7653); "property 'body.store' is unsupported"
     # (Gitlawb/openclaude#740, read 2026-11-25).

@@ -15,6 +15,7 @@ from flo2 import (
     Decoder,
     Facts,
     HttpProvider,
+    ListedFacts,
     ModelInfo,
     Profile,
     ProviderError,
@@ -59,6 +60,7 @@ class Cohere(HttpProvider):
             "publishes none of its own, looked for 2026-11-25)"
         ),
     )
+    facts_in: ClassVar[tuple[str, ...]] = ("flo2_provider_cohere",)
     paths: ClassVar[Mapping[str, str]] = {CHAT.name: "/v2/chat", EMBED.name: "/v2/embed"}
     # A trial key's calls of the month, and warnings about what is going away.
     reply_headers: ClassVar[tuple[str, ...]] = ("x-api-warning", "x-trial-endpoint-call-")
@@ -92,7 +94,7 @@ class Cohere(HttpProvider):
             page = await self._page(f"/v1/models?page_size=1000{query}", credential)
             try:
                 found += [
-                    ModelInfo(str(item["name"]), self.kind, owned_by=self.kind)
+                    self._model(item)
                     for item in page["models"]
                     if {"chat", "embed"} & set(item.get("endpoints") or ())
                 ]
@@ -102,6 +104,12 @@ class Cohere(HttpProvider):
             if not token:
                 break
         return found
+
+    def _model(self, item: Mapping[str, Any]) -> ModelInfo:
+        """Read one entry (https://docs.cohere.com/reference/get-model, read 2026-11-25)."""
+        name = str(item["name"])
+        said = ListedFacts(context_window=item.get("context_length"))
+        return ModelInfo(name, self.kind, owned_by=self.kind, facts=self.as_listed(name, said))
 
     async def _page(self, path: str, credential: Credential) -> Any:
         headers = {"accept": "application/json", **self.config.headers}

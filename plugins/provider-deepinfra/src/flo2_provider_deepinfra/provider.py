@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from attrs import evolve
 
-from flo2 import ChatHost, Facts, OpenAICompatible
+from flo2 import ChatHost, Facts, ListedFacts, OpenAICompatible
 from flo2.openai_compatible import COMPLETIONS, IMAGES, SPEECH, TRANSCRIPTIONS, TRANSLATIONS
 
 __all__ = ["DeepInfra"]
@@ -44,9 +44,22 @@ class DeepInfra(OpenAICompatible):
             "publishes none of its own, looked for 2026-11-25)"
         ),
     )
+    facts_in: ClassVar[tuple[str, ...]] = ("flo2_provider_deepinfra",)
     # Only `max_tokens` is documented (https://docs.deepinfra.com/chat/overview, max output tokens,
     # read 2026-11-25), and a bound that nobody keeps is a bill without one.
     rename: ClassVar[Mapping[str, str]] = {"max_completion_tokens": "max_tokens"}
     # "Input should be 'system', 'user', 'assistant', or 'tool'" (422, earendil-works/pi#1578, read
     # 2026-11-25).
     chat_host: ClassVar[ChatHost] = ChatHost(developer=False)
+
+    def said_of(self, item: Mapping[str, Any]) -> ListedFacts:
+        """Read `metadata`: its `context_length` and `max_tokens`.
+
+        Source: src/api/providers/fetchers/deepinfra.ts of RooCodeInc/Roo-Code, read 2026-11-25.
+        """
+        told = item.get("metadata")
+        if not isinstance(told, dict):
+            return ListedFacts()
+        return ListedFacts(
+            context_window=told.get("context_length"), max_output_tokens=told.get("max_tokens")
+        )

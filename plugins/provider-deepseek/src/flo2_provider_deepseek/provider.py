@@ -45,6 +45,7 @@ class DeepSeek(OpenAICompatible):
             "looked for 2026-11-25)"
         ),
     )
+    facts_in: ClassVar[tuple[str, ...]] = ("flo2_provider_deepseek",)
     # `max_completion_tokens` is ignored in silence, `max_tokens` is kept (measured 2026-08-12,
     # earendil-works/pi#8018).
     rename: ClassVar[Mapping[str, str]] = {"max_completion_tokens": "max_tokens"}

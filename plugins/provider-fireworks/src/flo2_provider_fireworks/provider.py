@@ -7,11 +7,12 @@ from typing import Any, ClassVar, Final
 
 from attrs import evolve
 
-from flo2 import Call, Decoder, Facts, OpenAICompatible, Usage
+from flo2 import Call, Decoder, Facts, ModelFacts, OpenAICompatible, Usage
 from flo2.openai_compatible import CHAT, COMPLETIONS
 
 __all__ = ["Fireworks"]
 
+_OWN: Final = "accounts/fireworks/models/"
 _CACHED: Final = "fireworks-cached-prompt-tokens"
 
 
@@ -37,6 +38,7 @@ class Fireworks(OpenAICompatible):
             "publishes none of its own, looked for 2026-11-25)"
         ),
     )
+    facts_in: ClassVar[tuple[str, ...]] = ("flo2_provider_fireworks",)
     # "US Only Serverless" (https://docs.fireworks.ai/tools-sdks/anthropic-compatibility, read
     # 2026-11-25); whether it costs the same is not said there.
     regions: ClassVar[Mapping[str, str]] = {"us.api.fireworks.ai": "us"}
@@ -59,6 +61,10 @@ class Fireworks(OpenAICompatible):
             return evolve(usage, raw={**raw, _CACHED: cached})
 
         return self.decoder(call, self.regional(read_usage))
+
+    def describe(self, model: str) -> ModelFacts | None:
+        """Give the facts of a model that Fireworks itself serves."""
+        return super().describe(model.removeprefix(_OWN))
 
     def knows(self, model: str) -> bool:
         """Say whether a bare model name is Fireworks'."""

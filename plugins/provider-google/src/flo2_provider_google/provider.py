@@ -14,6 +14,7 @@ from flo2 import (
     Credential,
     Facts,
     HttpProvider,
+    ListedFacts,
     ModelInfo,
     Profile,
     ProviderError,
@@ -59,6 +60,7 @@ class Google(HttpProvider):
             'used" (https://ai.google.dev/gemini-api/docs/billing, read 2026-11-25)'
         ),
     )
+    facts_in: ClassVar[tuple[str, ...]] = ("flo2.dialects.gemini",)
     paths: ClassVar[Mapping[str, str]] = {
         CONTENT.name: "generateContent",
         COUNT_TOKENS.name: "countTokens",
@@ -110,13 +112,33 @@ class Google(HttpProvider):
         for _ in range(_PAGES):
             page = await self._page(f"/models?{urlencode(query)}", credential)
             try:
-                found += [_model(item) for item in page.get("models", ())]
+                found += [self._model(item) for item in page.get("models", ())]
                 if not (token := page.get("nextPageToken")):
                     return found
             except (AttributeError, KeyError, TypeError) as exc:
                 raise _odd() from exc
             query["pageToken"] = str(token)
         return found
+
+    def _model(self, item: Mapping[str, Any]) -> ModelInfo:
+        """Read one entry (https://ai.google.dev/api/models, read 2026-11-25)."""
+        name = str(item["name"]).removeprefix("models/")
+        shown = item.get("displayName")
+        embeds = "generateContent" not in item.get("supportedGenerationMethods", ())
+        thinking = item.get("thinking")
+        said = ListedFacts(
+            context_window=item.get("inputTokenLimit"),
+            # An embedding model "writes" one token (recordings/google/rig-gemini-list-models-…).
+            max_output_tokens=None if embeds else item.get("outputTokenLimit"),
+            abilities={"reasoning": thinking} if isinstance(thinking, bool) else {},
+        )
+        return ModelInfo(
+            name,
+            self.kind,
+            display_name=shown if isinstance(shown, str) else None,
+            owned_by=self.kind,
+            facts=self.as_listed(name, said),
+        )
 
     async def _page(self, path: str, credential: Credential) -> Any:
         headers = {
@@ -152,14 +174,4 @@ def _odd() -> ProviderError:
         "provider 'google' answered its model list with something else",
         provider=Google.kind,
         status=200,
-    )
-
-
-def _model(item: Mapping[str, Any]) -> ModelInfo:
-    name = item.get("displayName")
-    return ModelInfo(
-        str(item["name"]).removeprefix("models/"),
-        Google.kind,
-        display_name=name if isinstance(name, str) else None,
-        owned_by=Google.kind,
     )

@@ -42,6 +42,7 @@ class Groq(OpenAICompatible):
         ),
         billed_errors=_FAILED_WRITING,
     )
+    facts_in: ClassVar[tuple[str, ...]] = ("flo2_provider_groq",)
     # Answered with 400 (https://console.groq.com/docs/openai, currently unsupported features, where
     # a turn's `name` stands as well; `store`: fanenr/chatbot#21; read 2026-11-25).
     drop: ClassVar[frozenset[str]] = frozenset({"logit_bias", "logprobs", "store", "top_logprobs"})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from attrs import evolve
 
-from flo2 import Call, ChatHost, Facts, OpenAICompatible, ReadUsage
+from flo2 import Call, ChatHost, Facts, ListedFacts, OpenAICompatible, ReadUsage
 from flo2.openai_compatible import CHAT, MODERATIONS, SPEECH, TRANSCRIPTIONS
 from flo2_provider_mistral.parts import audio_part, file_part
 from flo2_provider_mistral.usage import read_transcript, read_usage
@@ -19,6 +19,9 @@ _MODEL: Final = re.compile(
     r"(?:open-)?(?:codestral|devstral|magistral|ministral|mistral|mixtral|pixtral|voxtral)"
     r"-(?!.*(?:instruct|[0-9]b-v0))|ft:(?:open-)?(?:codestral|ministral|mistral|pixtral)-|labs-"
 )
+
+_CAPABILITIES: Final = {"tools": "function_calling", "reasoning": "reasoning"}
+"""flo2's name of an ability → its name in the list of models."""
 
 
 class Mistral(OpenAICompatible):
@@ -45,6 +48,7 @@ class Mistral(OpenAICompatible):
             "publishes none of its own, looked for 2026-11-25)"
         ),
     )
+    facts_in: ClassVar[tuple[str, ...]] = ("flo2_provider_mistral",)
     # The last one is of embeddings (models/embeddingrequest.py of the same client).
     rename: ClassVar[Mapping[str, str]] = {
         "max_completion_tokens": "max_tokens",
@@ -94,6 +98,25 @@ class Mistral(OpenAICompatible):
         """Give Mistral's own readers for chats and transcripts."""
         own = {CHAT.name: read_usage, TRANSCRIPTIONS.name: read_transcript}
         return self.regional(own.get(call.dialect.name, call.dialect.read_usage))
+
+    def said_of(self, item: Mapping[str, Any]) -> ListedFacts:
+        """Read the list's `max_context_length` and `capabilities`.
+
+        Source: recordings/mistral/rig-response-identity-edge-verify-succeeds-….
+        """
+        told = item.get("capabilities")
+        if not isinstance(told, dict):
+            return ListedFacts(context_window=item.get("max_context_length"))
+        heard = {"audio_transcription", "audio_transcription_realtime"}
+        given = {"image": "vision", "audio": "audio"}
+        modalities = ["text", *(name for name, word in given.items() if told.get(word))]
+        return ListedFacts(
+            context_window=item.get("max_context_length"),
+            input=["audio"] if any(told.get(word) for word in heard) else modalities,
+            abilities={
+                name: bool(told[word]) for name, word in _CAPABILITIES.items() if word in told
+            },
+        )
 
     def knows(self, model: str) -> bool:
         """Say whether a bare model name is Mistral's."""

@@ -8,7 +8,17 @@ from typing import Any, ClassVar, Final
 
 from attrs import evolve
 
-from flo2 import Call, Dialect, Facts, OpenAICompatible, Profile, ProviderError, ReadUsage, Usage
+from flo2 import (
+    Call,
+    Dialect,
+    Facts,
+    ModelFacts,
+    OpenAICompatible,
+    Profile,
+    ProviderError,
+    ReadUsage,
+    Usage,
+)
 from flo2.openai_compatible import (
     CHAT,
     COMPLETIONS,
@@ -103,6 +113,7 @@ class OpenAI(OpenAICompatible):
             "publishes none of its own, looked for 2026-11-25)"
         ),
     )
+    facts_in: ClassVar[tuple[str, ...]] = ("flo2.dialects.openai_chat",)
     # Besides the API's own: what Codex says of its sessions (codex 0.169, seen 2026-11).
     forward_headers: ClassVar[frozenset[str]] = frozenset(
         {
@@ -181,6 +192,10 @@ class OpenAI(OpenAICompatible):
     def knows(self, model: str) -> bool:
         """Say whether a bare model name is OpenAI's."""
         return _MODEL.match(model) is not None
+
+    def describe(self, model: str) -> ModelFacts | None:
+        """Give the facts of a model's family; a fine-tuned model is of its base's."""
+        return super().describe(model.removeprefix("ft:"))
 
     def profile(self, model: str) -> Profile:
         """Give what a model does not take; matters only where a call is translated or rewritten."""

@@ -39,6 +39,7 @@ class Together(OpenAICompatible):
             "publishes none of its own, looked for 2026-11-25)"
         ),
     )
+    facts_in: ClassVar[tuple[str, ...]] = ("flo2_provider_together",)
     # Only `max_tokens` is documented (https://docs.together.ai/reference/chat-completions-1, read
     # 2026-11-25), and a bound that nobody keeps is a bill without one.
     rename: ClassVar[Mapping[str, str]] = {"max_completion_tokens": "max_tokens"}

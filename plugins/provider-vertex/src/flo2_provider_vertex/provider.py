@@ -66,6 +66,10 @@ class Vertex(HttpProvider):
             "Google's own for Vertex AI was found, looked for 2026-11-25)"
         ),
     )
+    facts_in: ClassVar[tuple[str, ...]] = (
+        "flo2.dialects.gemini",
+        "flo2.dialects.anthropic_messages",
+    )
     paths: ClassVar[Mapping[str, str]] = {
         GEMINI.name: "generateContent",
         GEMINI_COUNT.name: "countTokens",

@@ -54,6 +54,7 @@ class XAI(OpenAICompatible):
         ),
         billed_errors=frozenset({_VIOLATION_CODE}),
     )
+    facts_in: ClassVar[tuple[str, ...]] = ("flo2_provider_xai",)
     reply_headers: ClassVar[tuple[str, ...]] = ("x-request-id", "x-zero-data-retention")
 
     def error(self, call: Call, status: int, headers: Mapping[str, str], body: bytes) -> Exception:

@@ -10,6 +10,7 @@ runs the others. Imports: protocols, dialects, testing.suites.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -24,11 +25,13 @@ from flo2.dialects.base import Peek, Profile
 from flo2.dialects.openai_chat import OpenAIChat
 from flo2.errors import ReadFailed
 from flo2.http_provider import HttpProvider
+from flo2.model_facts import ModelFacts, facts_of, load_facts
 from flo2.plugins import Plugins
 from flo2.protocols import (
     Call,
     CountsTokens,
     Credential,
+    DescribesModels,
     Embeds,
     Facts,
     Inbound,
@@ -55,6 +58,7 @@ _ABILITIES: Mapping[str, type] = {
     "count_tokens": CountsTokens,
     "models": ListsModels,
     "knows": KnowsModels,
+    "describe": DescribesModels,
     "profile": Profiles,
 }
 
@@ -137,6 +141,22 @@ class ProviderSuite(AnswerTests, RequestTests, PluginSuite):
     def test_it_can_tell_any_name(self) -> None:
         """Whether a bare name is its own is a yes or a no."""
         self._for_any_name(lambda provider, name: provider.knows(name) in {True, False})
+
+    @needs("describe")
+    def test_any_name_has_facts_or_none(self) -> None:
+        """What a model can do is told with its source, or not at all; never an error."""
+        self._for_any_name(lambda provider, name: _has_source(provider.describe(name)))
+
+    @needs("http")
+    def test_each_family_of_its_models_can_be_reached(self) -> None:
+        """A pattern that an earlier one hides says nothing to anybody."""
+        for package in self.provider.facts_in:
+            families = load_facts(package)
+            assert families
+            for family in families:
+                sample = re.sub(r"\[(.)[^]]*\]", r"\1", family.match).replace("*", "")
+                spread = re.sub(r"\[(.)[^]]*\]", r"\1", family.match).replace("*", "-x")
+                assert family in {facts_of(sample, families), facts_of(spread, families)}
 
     def _for_any_name(self, law: Callable[[Any, str], bool]) -> None:
         provider = self.make()
@@ -230,6 +250,10 @@ class ProviderSuite(AnswerTests, RequestTests, PluginSuite):
                 assert model.provider == provider.kind
 
         run(test)
+
+
+def _has_source(value: object) -> bool:
+    return value is None or (isinstance(value, ModelFacts) and bool(value.source))
 
 
 def _is_profile(value: object) -> bool:

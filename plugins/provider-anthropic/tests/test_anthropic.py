@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import anyio
 import pytest
+from attrs import evolve
 
 from flo2 import (
     Call,
@@ -240,3 +241,49 @@ def test_a_model_list_without_an_end_ends():
 def test_an_odd_model_list_is_an_error(page):
     with pytest.raises(ProviderError, match="answered its model list with something else"):
         list_models(page)
+
+
+def test_its_list_tells_what_a_model_can_do():
+    yes, no = {"supported": True}, {"supported": False}
+    item = {
+        "id": "claude-opus-5",
+        "max_input_tokens": 1_000_000,
+        "max_tokens": 64_000,
+        "capabilities": {
+            "image_input": yes,
+            "pdf_input": no,
+            "structured_outputs": no,
+            "thinking": yes | {"types": {"adaptive": yes}},
+        },
+    }
+    _, (found,) = list_models({"data": [item], "has_more": False})
+    known = make().describe("claude-opus-5")
+    assert found.facts == evolve(
+        known,
+        source="the provider's own list; for what it leaves out, "
+        f"{known.source}, read {known.read.isoformat()}",
+        read=found.facts.read,
+        max_output_tokens=64_000,
+        input=["text", "image"],
+        abilities=known.abilities - {"json_schema"},
+    )
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "claude-fable-5",
+        "claude-opus-4-8",
+        "claude-sonnet-4-5-20250929",
+        "claude-haiku-4-5@20251001",
+        "claude-opus-4-1-20250805",
+        "claude-opus-4-20250514",
+        "claude-sonnet-4@20250514",
+        "claude-3-7-sonnet-20250219",
+        "claude-3-5-haiku-20241022",
+        "claude-3-opus-20240229",
+    ],
+)
+def test_the_table_and_the_profile_know_the_same_longest_answer(model):
+    known = make().describe(model)
+    assert known.max_output_tokens == make().profile(model).max_output_tokens

@@ -206,19 +206,25 @@ def test_answer_headers_come_back():
 
 
 @pytest.mark.parametrize(
-    ("deployments", "models"),
+    ("named", "models"),
     [
         ({}, [ModelInfo("gpt-4o-2024-11-20", "azure")]),
-        ({"gpt-4o": "global"}, [ModelInfo("gpt-4o", "azure", owned_by="azure")]),
+        (
+            {"deployments": {"gpt-4o": "global"}, "base_models": {"mine": "gpt-4o"}},
+            [
+                ModelInfo("gpt-4o", "azure", owned_by="azure"),
+                ModelInfo("mine", "azure", owned_by="azure"),
+            ],
+        ),
     ],
 )
-def test_the_model_list_is_of_deployments_where_they_are_named(deployments, models):
+def test_the_model_list_is_of_deployments_where_they_are_named(named, models):
     upstream = answering({"data": [{"id": "gpt-4o-2024-11-20", "status": "succeeded"}]})
     found = []
 
     async def test():
         async with Wire(transport=upstream.transport()) as wire:
-            item = make(wire, deployments=deployments)
+            item = make(wire, **named)
             found.extend(await item.models(Credential("c", Secret("sk-azure"))))
 
     anyio.run(test)
@@ -229,3 +235,12 @@ def test_the_model_list_is_of_deployments_where_they_are_named(deployments, mode
 def test_a_deployment_is_known_by_its_bare_name():
     item = make(deployments={"gpt-4o": "global"})
     assert (item.knows("gpt-4o"), item.knows("gpt-4o-mini")) == (True, False)
+
+
+def test_what_a_deployment_can_do_is_known_by_the_model_behind_it():
+    item = make(base_models={"mine": "gpt-4o"})
+    assert item.describe("mine") == item.describe("gpt-4o")
+    assert item.describe("mine").context_window == 128_000
+    assert item.describe("yours") is None
+    assert item.knows("mine")
+    assert not item.knows("gpt-4o")

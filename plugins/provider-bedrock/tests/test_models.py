@@ -151,3 +151,38 @@ def test_models_and_inference_profiles_are_listed():
 def test_an_odd_model_list_is_an_error(pages):
     with pytest.raises(ProviderError, match="answered its model list with something else"):
         list_models(*pages)
+
+
+@pytest.mark.parametrize(
+    ("model", "window", "output"),
+    [
+        ("amazon.nova-pro-v1:0", 300_000, 10_000),
+        ("eu.amazon.nova-pro-v1:0", 300_000, 10_000),
+        ("global.anthropic.claude-opus-4-6-v1", 1_000_000, 128_000),
+        ("anthropic.claude-3-haiku-20240307-v1:0", 200_000, 4096),
+        (
+            "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.amazon.nova-lite-v1:0",
+            300_000,
+            10_000,
+        ),
+    ],
+)
+def test_what_its_models_can_do_is_known(model, window, output):
+    facts = make().describe(model)
+    assert (facts.context_window, facts.max_output_tokens) == (window, output)
+
+
+def test_its_list_tells_modalities():
+    model = {
+        "modelId": "acme.embed-v1",
+        "inferenceTypesSupported": ["ON_DEMAND"],
+        "inputModalities": ["TEXT", "IMAGE"],
+        "outputModalities": ["EMBEDDING"],
+    }
+    _, (found,) = list_models({"modelSummaries": [model]}, {"inferenceProfileSummaries": []})
+    facts = found.facts
+    assert (facts.source, facts.input, facts.output) == (
+        "the provider's own list",
+        {"text", "image"},
+        {"embedding"},
+    )

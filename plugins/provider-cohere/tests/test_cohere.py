@@ -151,3 +151,13 @@ def test_its_models_are_known_by_their_names(name, own, thinks):
     provider = Cohere(Cohere.Config(), Services(wire=Wire()))
     assert provider.knows(name) is own
     assert ("thinking" not in provider.profile(name).drops) is thinks
+
+
+def test_its_list_tells_the_window_and_the_table_the_rest():
+    upstream = FakeUpstream()
+    item = {"name": "command-a-03-2025", "endpoints": ["chat"], "context_length": 288_000.0}
+    upstream.reply(200, json={"models": [item]})
+    (found,) = over(upstream, lambda provider: provider.models(Credential("c", Secret("key"))))
+    facts = found.facts
+    assert (facts.context_window, facts.max_output_tokens) == (288_000, 8000)
+    assert facts.source.startswith("the provider's own list; for what it leaves out, ")

@@ -6,7 +6,7 @@ import json
 
 import anyio
 
-from flo2 import Call, Credential, Inbound, Secret, Services, Usage, Wire
+from flo2 import Call, Credential, Inbound, ListedFacts, Secret, Services, Usage, Wire
 from flo2.openai_compatible import CHAT
 from flo2.testing import FakeUpstream
 from flo2_provider_deepinfra import DeepInfra
@@ -79,4 +79,18 @@ def test_its_estimate_is_evidence_and_no_bill():
     _, reply = ask(usage=usage)
     assert reply.observed.usage == Usage(
         {"input_tokens": 5, "cache_read_tokens": 4, "output_tokens": 2}, {}, usage, "openai.chat"
+    )
+
+
+def test_its_list_tells_limits_among_metadata():
+    item = {"id": "acme/m", "metadata": {"context_length": 262_144, "max_tokens": 16_384}}
+    assert make().said_of(item) == ListedFacts(context_window=262_144, max_output_tokens=16_384)
+    assert make().said_of({"id": "acme/m", "metadata": None}) == ListedFacts()
+
+
+def test_what_its_models_can_do_is_known():
+    facts = make().describe("openai/gpt-oss-120b-Turbo")
+    assert (facts.context_window, sorted(facts.abilities)) == (
+        131_072,
+        ["json_schema", "reasoning", "tools"],
     )

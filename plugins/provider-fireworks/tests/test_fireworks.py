@@ -127,3 +127,10 @@ def test_a_regional_host_is_named_in_the_usage(base_url, context):
 )
 def test_it_knows_its_names(model, known):
     assert make().knows(model) is known
+
+
+def test_what_its_own_models_can_do_is_known_by_either_name():
+    facts = make().describe("accounts/fireworks/models/glm-4p5")
+    assert (facts.context_window, facts.max_output_tokens) == (131_072, 96_000)
+    assert make().describe("glm-4p5") == facts
+    assert make().describe("accounts/acme/models/glm-4p5") is None

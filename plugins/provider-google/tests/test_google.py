@@ -10,6 +10,7 @@ from flo2 import (
     Call,
     Credential,
     Inbound,
+    ModelFacts,
     ModelInfo,
     Profile,
     ProviderError,
@@ -259,3 +260,34 @@ def test_a_refused_model_list_is_googles_error():
     with pytest.raises(ProviderError, match="no") as refused:
         anyio.run(test)
     assert (refused.value.provider, refused.value.kind) == ("google", "permission")
+
+
+def test_its_list_tells_what_a_model_can_do():
+    chats = {
+        "name": "models/gemini-9-pro",
+        "inputTokenLimit": 1_048_576,
+        "outputTokenLimit": 65_536,
+        "supportedGenerationMethods": ["generateContent", "countTokens"],
+        "thinking": True,
+    }
+    embeds = {
+        "name": "models/gemini-embedding-001",
+        "inputTokenLimit": 2048,
+        "outputTokenLimit": 1,
+        "supportedGenerationMethods": ["embedContent"],
+    }
+    _, (first, second) = list_models({"models": [chats, embeds]})
+    assert first.facts == ModelFacts(
+        "gemini-9-pro",
+        "the provider's own list",
+        first.facts.read,
+        context_window=1_048_576,
+        max_output_tokens=65_536,
+        abilities=["reasoning"],
+    )
+    facts = second.facts
+    assert (facts.context_window, facts.max_output_tokens, facts.output) == (
+        2048,
+        None,
+        {"embedding"},
+    )

@@ -7,7 +7,18 @@ import json
 import anyio
 import pytest
 
-from flo2 import Call, Credential, Inbound, ProviderError, Reasoning, Secret, Services, Usage, Wire
+from flo2 import (
+    Call,
+    Credential,
+    Inbound,
+    ListedFacts,
+    ProviderError,
+    Reasoning,
+    Secret,
+    Services,
+    Usage,
+    Wire,
+)
 from flo2.dialects.anthropic_messages import AnthropicMessages
 from flo2.openai_compatible import CHAT, EMBEDDINGS
 from flo2.testing import FakeUpstream
@@ -361,3 +372,46 @@ def test_a_transcript_is_counted_as_a_chat_with_audio_is(raw, quantities, proble
     usage = read_transcript(raw)
     assert (usage.quantities, usage.problem) == (quantities, problem)
     assert (usage.dialect, usage.raw) == ("openai.transcriptions", raw)
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        (
+            {
+                "max_context_length": 262_144,
+                "capabilities": {"function_calling": True, "reasoning": False, "vision": True},
+            },
+            ListedFacts(
+                context_window=262_144,
+                input=["text", "image"],
+                abilities={"tools": True, "reasoning": False},
+            ),
+        ),
+        (
+            {
+                "max_context_length": 16_384,
+                "capabilities": {"audio_transcription": True, "function_calling": False},
+            },
+            ListedFacts(context_window=16_384, input=["audio"], abilities={"tools": False}),
+        ),
+        ({"max_context_length": 8192}, ListedFacts(context_window=8192)),
+        ({}, ListedFacts()),
+    ],
+)
+def test_its_list_tells_what_a_model_can_do(item, expected):
+    assert make().said_of(item) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "window", "takes"),
+    [
+        ("codestral-2508", 256_000, {"text"}),
+        ("mistral-large-2512", 262_144, {"text", "image"}),
+        ("mistral-medium-2505", 131_072, {"text", "image"}),
+        ("voxtral-mini-2602", 16_384, {"audio"}),
+    ],
+)
+def test_what_its_models_can_do_is_known(model, window, takes):
+    facts = make().describe(model)
+    assert (facts.context_window, facts.input) == (window, takes)

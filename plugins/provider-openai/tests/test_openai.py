@@ -277,3 +277,20 @@ def test_speech_is_counted_in_characters_where_it_is_billed_so(model):
 def test_speech_that_is_billed_in_tokens_is_not_counted():
     usage = speak("gpt-4o-mini-tts")[2]
     assert (usage.quantities, usage.problem) == ({}, "it tells no input_tokens")
+
+
+@pytest.mark.parametrize(
+    ("model", "window", "output"),
+    [
+        ("gpt-4o-mini", 128_000, 16_384),
+        ("ft:gpt-4o-mini-2024-07-18:acme::x", 128_000, 16_384),
+        ("gpt-5-2025-08-07", 400_000, 128_000),
+        ("gpt-5-chat-latest", 128_000, 16_384),
+        ("gpt-3.5-turbo-instruct", None, None),
+        ("text-embedding-3-large", 8192, None),
+    ],
+)
+def test_what_its_models_can_do_is_known(model, window, output):
+    facts = make().describe(model)
+    assert (facts.context_window, facts.max_output_tokens) == (window, output)
+    assert make().describe("acme-1") is None

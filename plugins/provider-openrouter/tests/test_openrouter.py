@@ -7,7 +7,7 @@ import json
 import anyio
 import pytest
 
-from flo2 import Call, Credential, Inbound, ProviderError, Secret, Services, Wire
+from flo2 import Call, Credential, Inbound, ModelFacts, ProviderError, Secret, Services, Wire
 from flo2.cli.root import run
 from flo2.cli.state import State
 from flo2.dialects.openai_chat import OpenAIChat
@@ -163,3 +163,54 @@ def test_it_is_shown_as_a_reseller(tmp_path, capsys):
     state = State({"FLO2_DATA_DIR": str(tmp_path)}, store=MemoryStore())
     assert run(["providers"], state) == 0
     assert "openrouter.ai (reseller)" in capsys.readouterr().out
+
+
+LISTED = {
+    "id": "acme/large",
+    "name": "Acme: Large",
+    "created": 1_700_000_000,
+    "context_length": 200_000,
+    "architecture": {"input_modalities": ["text", "image", "file"], "output_modalities": ["text"]},
+    "top_provider": {"context_length": 200_000, "max_completion_tokens": 64_000},
+    "supported_parameters": ["temperature", "tools", "structured_outputs", "reasoning"],
+    "pricing": {"prompt": "0.000003", "completion": "0.000015", "request": "0"},
+}
+
+
+def test_its_list_tells_what_a_model_can_do_and_costs():
+    found = make().listed(LISTED)
+    facts = found.facts
+    assert (found.id, found.display_name, found.created) == (
+        "acme/large",
+        "Acme: Large",
+        1_700_000_000,
+    )
+    assert found.prices == {"input_tokens": "3", "output_tokens": "15"}
+    assert facts == ModelFacts(
+        "acme/large",
+        "the provider's own list",
+        facts.read,
+        context_window=200_000,
+        max_output_tokens=64_000,
+        input=["text", "image", "file"],
+        abilities=["tools", "json_schema", "reasoning"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("pricing", "prices"),
+    [
+        (None, {}),
+        ({"prompt": "-1", "completion": "-1"}, {}),
+        ({"prompt": "0", "completion": "0"}, {"input_tokens": "0", "output_tokens": "0"}),
+        ({"prompt": "dear", "completion": 0.5}, {}),
+        ({"prompt": "NaN", "completion": "0.00000025"}, {"output_tokens": "0.25"}),
+    ],
+)
+def test_only_a_price_that_is_one_is_shown(pricing, prices):
+    assert make().listed(LISTED | {"pricing": pricing}).prices == prices
+
+
+def test_an_entry_that_says_nothing_has_no_facts():
+    strange = {"id": "a/b", "architecture": [], "top_provider": None, "supported_parameters": 1}
+    assert make().listed(strange).facts is None

@@ -316,3 +316,16 @@ def test_profiles_of_claude():
     profile = make().profile(CLAUDE)
     assert profile == Profile(max_output_tokens=64_000, system_turns=False)
     assert make().profile("claude-3-7-sonnet@20250219").max_output_tokens == 64_000
+
+
+@pytest.mark.parametrize(
+    ("model", "window", "output"),
+    [
+        ("gemini-2.5-pro", 1_048_576, 65_536),
+        ("claude-sonnet-4-5@20250929", 200_000, 64_000),
+        ("claude-opus-4@20250514", 200_000, 32_000),
+    ],
+)
+def test_what_its_models_can_do_is_known(model, window, output):
+    facts = make().describe(model)
+    assert (facts.context_window, facts.max_output_tokens) == (window, output)

@@ -137,6 +137,19 @@ def test_fast_mode_of_opus_4_8_ends():
     assert price(*call, speed="fast", at=datetime(2026, 12, 1, tzinfo=UTC)).total is None
 
 
+def test_openai_s_models_cost_the_same_in_a_global_deployment_of_azure():
+    book = build([PriceList().layer()])
+    usage = Usage({"input_tokens": 1000, "cache_read_tokens": 1000, "output_tokens": 1000})
+
+    def cost(provider, **said):
+        context = PricingContext(provider, "chat", "m", "gpt-4o-2024-08-06", AT, said)
+        return book.price(usage, context).total
+
+    known = Decimal("0.01375")
+    assert cost("azure") == cost("azure", service_tier="default") == cost("openai") == known
+    assert cost("azure", deployment="data_zone") is cost("azure", service_tier="flex") is None
+
+
 def test_every_row_says_where_it_comes_from():
     by_evidence = {}
     for row in PriceList().rows():
@@ -145,7 +158,7 @@ def test_every_row_says_where_it_comes_from():
         assert row.source
     assert by_evidence == {
         "third_party": {"anthropic", "openai"},
-        "derived": {"anthropic", "openai"},
+        "derived": {"anthropic", "azure", "openai", "xai"},
         "published": {"anthropic"},
         "simulated": {"sandbox"},
     }

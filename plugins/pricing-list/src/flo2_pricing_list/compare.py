@@ -93,7 +93,9 @@ ACCEPTED_MODELS: Final[Mapping[tuple[str, str], str]] = {
 }
 """(model, scenario) → why ours is unpriced, or another figure, for this one model."""
 
-_NO_TEXT: Final = re.compile(r"gpt-image-|chatgpt-image-|gpt-4o-mini-tts|tts-1|whisper-|gpt-transcribe$")
+_NO_TEXT: Final = re.compile(
+    r"gpt-image-|chatgpt-image-|gpt-4o-mini-tts|tts-1|whisper-|gpt-transcribe$"
+)
 """Models whose answers are images or speech and are counted so: these calls are none of theirs."""
 
 

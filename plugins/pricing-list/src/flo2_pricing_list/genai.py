@@ -16,18 +16,19 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from flo2.errors import PricingError
 from flo2.money import exact
 from flo2.prices import Defaults, Layer, PriceRow, Tier
+from flo2_pricing_list.fees import ALIASES, FEES
 from flo2_pricing_list.schema import row_id
 from flo2_pricing_list.sources import CURATED
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, Provider
 
-__all__ = ["GenaiPrices", "Skipped"]
+__all__ = ["KINDS", "GenaiPrices", "Skipped"]
 
 _READ_ON: Final = {"0.2.3": date(2026, 11, 23)}
 """When a version of the data was looked at; it carries no date of its own."""
@@ -54,9 +55,31 @@ _METERS: Final[Mapping[str, tuple[tuple[str, ...], int]]] = {
     "input_annotated_document_kpages": (("input_annotated_pages",), 1000),
 }
 
-_USUAL_TIERS: Final = frozenset({"", "default", "standard"})
-# Groq says "on_demand" for its list prices (recordings of its API, 2026-11).
-_TIERS: Final = {"groq": _USUAL_TIERS | {"on_demand"}}
+KINDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "aws": ("bedrock",),
+    # Gemini costs the same at either of Google's APIs, on demand and at the global endpoint
+    # (https://cloud.google.com/vertex-ai/generative-ai/pricing, read 2026-11).
+    "google": ("google", "google-vertex"),
+    "x-ai": ("xai",),
+}
+"""Their id of a provider → our kinds that its prices are for; any other id is the kind itself."""
+
+_USUAL: Final[dict[str, frozenset[str]]] = {
+    "service_tier": frozenset({"", "default", "standard"})
+}
+_DEFAULTS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
+    # What the prices are for is what their page shows first; other regions cost more or the same.
+    "bedrock": _USUAL | {"region": frozenset({"", "us-east-1", "us-east-2", "us-west-2"})},
+    "google": _USUAL | {"traffic_type": frozenset({"", "ON_DEMAND"})},
+    "google-vertex": _USUAL
+    | {"traffic_type": frozenset({"", "ON_DEMAND"}), "region": frozenset({"", "global"})},
+    # Groq says "on_demand" for its list prices (recordings of its API, 2026-11).
+    "groq": {"service_tier": _USUAL["service_tier"] | {"on_demand"}},
+}
+"""Kind → what an answer says, or the plugin of its host, when list prices hold."""
+
+_TRAFFIC: Final = {"flex": "ON_DEMAND_FLEX", "priority": "ON_DEMAND_PRIORITY"}
+"""How Vertex names the tiers in its answers (reference of `UsageMetadata`; recordings)."""
 
 _LOWER_CASE_IDS: Final = frozenset({"openrouter"})
 """Providers whose model ids are lower-case: no case-blind pattern is needed for exact names."""
@@ -90,11 +113,10 @@ class GenaiPrices:
         """Which providers to leave out.
 
         Attributes:
-            skip: By default those with a table here, and OpenRouter: its 900 models are other
-                providers' at its own prices, and its answers state the charge themselves.
+            skip: Our kinds, or their ids; by default those with a table here.
         """
 
-        skip: tuple[str, ...] = (*CURATED, "openrouter")
+        skip: tuple[str, ...] = CURATED
 
     def __init__(self, config: Config | None = None, services: object = None) -> None:
         self.config = config or self.Config()
@@ -115,7 +137,7 @@ class GenaiPrices:
     def defaults(self) -> Defaults:
         """Give the context values at which the rows hold unless they say otherwise."""
         providers = {row.provider for row in self.rows()}
-        return {name: {"service_tier": _TIERS.get(name, _USUAL_TIERS)} for name in providers}
+        return {name: _DEFAULTS.get(name, _USUAL) for name in providers}
 
     def layer(self) -> Layer:
         """Give both as a layer of a book."""
@@ -135,14 +157,17 @@ class GenaiPrices:
             installed = "unknown"
         rows: list[PriceRow] = []
         skipped: list[Skipped] = []
+        skip = self.config.skip
         for provider in providers:
-            if provider.id not in self.config.skip:
-                converter = _Converter(provider, installed)
+            for kind in KINDS.get(provider.id, (provider.id,)):
+                if provider.id in skip or kind in skip:
+                    continue
+                converter = _Converter(provider, kind, installed)
                 for model in provider.models:
                     try:
                         rows += converter.model(model)
                     except _Inexpressible as exc:
-                        skipped.append(Skipped(provider.id, model.id, str(exc)))
+                        skipped.append(Skipped(kind, model.id, str(exc)))
         return tuple(rows), tuple(skipped)
 
 
@@ -153,8 +178,8 @@ class _Inexpressible(Exception):
 class _Converter:
     """Converts the models of one provider, in their order: the first that matches a name has it."""
 
-    def __init__(self, provider: Provider, installed: str) -> None:
-        self.provider = provider.id
+    def __init__(self, provider: Provider, kind: str, installed: str) -> None:
+        self.provider = kind
         urls = provider.pricing_urls or ["no page named"]
         self.source = f"genai-prices {installed} (provider page {urls[0]})"
         self.read_on = _READ_ON.get(installed, _NOT_READ)
@@ -170,15 +195,35 @@ class _Converter:
             raise _Inexpressible("billed for 10 seconds at least, which a row cannot say")
         rows: list[PriceRow] = []
         for period in _periods(model):
+            if self.provider == "google-vertex":
+                period = evolve(period, when=_as_vertex_says(period.when))  # noqa: PLW2901
             for key, price in period.prices.items():
                 rows += self._rows(model.id, found, period, key, price)
         if not rows:
             raise _Inexpressible("no price is given")
-        return rows
+        return [*rows, *self._fees(model.id, found)]
+
+    def _fees(self, model: str, match: tuple[frozenset[str], str | None]) -> Iterator[PriceRow]:
+        names, pattern = match
+        for fee in FEES.get(self.provider, ()):
+            yield PriceRow(
+                id="fees:"
+                + row_id(self.provider, model, fee.dimension, when={}, tier=None, valid_from=None),
+                provider=self.provider,
+                models=names,
+                pattern=pattern,
+                dimension=fee.dimension,
+                unit_price=fee.unit_price,
+                per=fee.per,
+                source=fee.source,
+                read_on=fee.read_on,
+                evidence="published",
+            )
 
     def _match(self, model: ModelInfo) -> tuple[frozenset[str], str | None]:
         literal = {name for name in _equals(model.match) if name not in self._taken}
         names = {n for n in literal if not any(match.is_match(n) for match in self._wild)}
+        names.update(ALIASES.get(self.provider, {}).get(model.id, ()))
         pattern = None
         if wild := not _only_equals(model.match):
             before = [_regex(earlier) for earlier in self._wild if _may_meet(earlier, model.match)]
@@ -240,16 +285,30 @@ def _periods(model: ModelInfo) -> Iterator[_Period]:
     for variant in model.price_variants or ():
         variants.setdefault(tuple(sorted(variant.when.items())), []).append(variant)
     for said, found in variants.items():
-        if len(found) > 1:
-            raise _Inexpressible(f"two variants for {dict(said)}")
-        variant = found[0]
-        begin = _start(variant.constraint)
         when = {key: frozenset({value}) for key, value in said}
-        for period in standard:
-            if begin is not None and period.stop is not None and period.stop <= begin:
-                continue
-            start = max(filter(None, (begin, period.start)), default=None)
-            yield _Period(start, period.stop, {**period.prices, **_fields(variant.prices)}, when)
+        dated = sorted(((_start(v.constraint), v) for v in found), key=lambda each: _order(each[0]))
+        for index, (begin, variant) in enumerate(dated):
+            end = dated[index + 1][0] if index + 1 < len(dated) else None
+            if end is not None and end == begin:
+                raise _Inexpressible(f"two variants for {dict(said)} from one day")
+            prices = _fields(variant.prices)
+            for period in standard:
+                start = max(filter(None, (begin, period.start)), default=None)
+                stop = min(filter(None, (end, period.stop)), default=None)
+                if start is None or stop is None or start < stop:
+                    yield _Period(start, stop, {**period.prices, **prices}, when)
+
+
+def _order(start: date | None) -> date:
+    return start or date.min
+
+
+def _as_vertex_says(when: Mapping[str, frozenset[str]]) -> Mapping[str, frozenset[str]]:
+    tiers = when.get("service_tier")
+    if tiers is None:
+        return when
+    others = {key: values for key, values in when.items() if key != "service_tier"}
+    return others | {"traffic_type": frozenset(_TRAFFIC.get(tier, tier) for tier in tiers)}
 
 
 def _standard(model: ModelInfo) -> Iterator[_Period]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from flo2.errors import PricingError
 from flo2.prices import Defaults, Layer, PriceRow
@@ -21,7 +21,10 @@ from flo2_pricing_list.schema import Table, parse
 __all__ = ["CURATED", "PriceList", "UserFile"]
 
 CURATED: Final = ("anthropic", "openai", "sandbox")
-"""Providers with a table of their own in this package."""
+"""Providers whose prices are all kept in this package; no other source is asked for them."""
+
+_TABLES: Final = (*CURATED, "xai")
+"""Tables of this package: of the last one, only models that other sources do not have."""
 
 _CSV_COLUMNS: Final = (
     "provider", "model", "dimension", "unit_price", "per", "currency", "when", "over", "up_to",
@@ -48,12 +51,14 @@ class PriceList:
         folder = resources.files("flo2_pricing_list") / "data"
         rows: list[PriceRow] = []
         defaults: dict[str, Mapping[str, frozenset[str]]] = {}
-        for provider in CURATED:
+        for provider in _TABLES:
             name = f"{provider}.toml"
             document = tomllib.loads((folder / name).read_text("utf-8"), parse_float=Decimal)
             table = parse(document, file=name)
             rows += table.rows
             defaults.update(table.defaults)
+        rows += _at_azure(rows)
+        defaults["azure"] = {"service_tier": defaults["openai"]["service_tier"]}
         return Table(tuple(rows), defaults)
 
     def rows(self) -> Iterable[PriceRow]:
@@ -67,6 +72,24 @@ class PriceList:
     def layer(self) -> Layer:
         """Give both as a layer of a book."""
         return Layer(self.kind, self._table.rows, self._table.defaults)
+
+
+def _at_azure(rows: Iterable[PriceRow]) -> Iterator[PriceRow]:
+    """Derive what OpenAI's models cost at Azure in a global deployment: the same by the token.
+
+    Other deployments cost more (data zones and regions some 10 to 20 %, provisioned throughput by
+    the hour) and say so in their context, for which there is no row; nor is there one for tiers.
+    """
+    for row in rows:
+        if row.provider == "openai" and not row.when and row.dimension.endswith("_tokens"):
+            yield evolve(
+                row,
+                id=f"azure{row.id.removeprefix('openai')}",
+                provider="azure",
+                source=f"{row.source}; at Azure the same for global deployments "
+                "(https://azure.microsoft.com/pricing/details/cognitive-services/openai-service/)",
+                evidence="derived",
+            )
 
 
 class UserFile:

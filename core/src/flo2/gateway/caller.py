@@ -6,7 +6,7 @@ Pure. Imports: stored, records, keys, errors.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -63,9 +63,9 @@ class ClientHeaders(Mapping[str, str]):
 
     __slots__ = ("_text", "raw")
 
-    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
+    def __init__(self, raw: Mapping[bytes, bytes]) -> None:
         """Keep them."""
-        self.raw: Mapping[bytes, bytes] = dict(raw)
+        self.raw: Mapping[bytes, bytes] = raw
         self._text: dict[str, str] | None = None
 
     def _read(self) -> dict[str, str]:

@@ -13,7 +13,7 @@ from flo2.keys.form import (
     digest,
     generate,
 )
-from flo2.keys.headers import CREDENTIAL_HEADERS, presented
+from flo2.keys.headers import CREDENTIAL_HEADERS, bearer, presented
 from flo2.keys.issuing import ADMIN_SETTING, check_admin, issue, issue_admin, revoke, rotate
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Draws",
     "IssuedSecret",
     "allows_model",
+    "bearer",
     "check_admin",
     "checksum_ok",
     "digest",

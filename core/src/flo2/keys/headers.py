@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from flo2.errors import AuthenticationFailed
 
-__all__ = ["CREDENTIAL_HEADERS", "presented"]
+__all__ = ["CREDENTIAL_HEADERS", "bearer", "presented"]
 
 CREDENTIAL_HEADERS = frozenset(
     {
@@ -24,8 +24,22 @@ CREDENTIAL_HEADERS = frozenset(
 """What says who a client is to *us*: no plugin sees it, and it goes to no provider."""
 
 _PLAIN = frozenset({b"x-api-key", b"x-goog-api-key"})
-_BEARER = b"Bearer "
 _HEADERS = "'Authorization: Bearer <key>', 'x-api-key: <key>' or 'x-goog-api-key: <key>'"
+
+
+def bearer(fields: Mapping[bytes, bytes]) -> str | None:
+    """Give the key where it is sent as most SDKs send it: once, as a bearer token.
+
+    Args:
+        fields: All headers of a request, none of which is there twice, as an ASGI scope has them.
+
+    Returns:
+        As `presented`; None says nothing.
+    """
+    value = fields.get(b"authorization", b"")
+    if value[:7] != b"Bearer " or not _PLAIN.isdisjoint(fields):
+        return None
+    return value[7:].strip().decode("latin-1") or None
 
 
 def presented(headers: Mapping[str, str] | Sequence[tuple[bytes, bytes]]) -> str:
@@ -42,14 +56,6 @@ def presented(headers: Mapping[str, str] | Sequence[tuple[bytes, bytes]]) -> str
             different keys. No message holds a key.
     """
     pairs: Sequence[tuple[bytes, bytes]]
-    if isinstance(headers, list):
-        # What nearly every SDK sends, one bearer key, is found without a walk through them all.
-        fields: dict[bytes, bytes] = dict(headers)
-        bearer = fields.get(b"authorization", b"")
-        if bearer[:7] == _BEARER and len(fields) == len(headers) and _PLAIN.isdisjoint(fields):
-            value = bearer[7:].strip()
-            if value:
-                return value.decode("latin-1")
     if isinstance(headers, Mapping):
         # str(): a mapping is iterable too, so type checkers see two kinds of it here.
         pairs = [(_bytes(str(k).lower()), _bytes(str(v))) for k, v in headers.items()]

@@ -54,7 +54,8 @@ def bound(
 
 def ceiling(resolved: Resolved, at: datetime, input_high: int, output_high: int) -> Bounds:
     """Bound a call of at most so many tokens, from none; as `bound` does, quicker where it can."""
-    dearest = resolved.span(at).dearest
+    span = resolved.span(at) if resolved.instants else resolved.spans[0]
+    dearest = span.dearest
     if dearest is None:
         return bound(
             resolved,

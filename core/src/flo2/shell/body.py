@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 from anyio import to_thread
 
 from flo2.errors import InvalidRequest, RequestTooLarge
+from flo2.shell.guard import FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,7 +60,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
         ClientDisconnected: The client left first.
     """
     headers = scope["headers"]
-    fields = dict(headers)
+    fields = scope.get(FIELDS) or dict(headers)
     declared = fields.get(b"content-length", b"0")
     if not (declared.isdigit() and len(declared) < 10 and int(declared) <= limit):
         _check_declared(declared, limit)

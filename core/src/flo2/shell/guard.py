@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["Guard", "Refusal", "error_body"]
+__all__ = ["FIELDS", "Guard", "Refusal", "error_body"]
 
 # A name, an IPv4 address or a bracketed IPv6 address, then perhaps a port. Underscores are no
 # hostname by RFC 1123, but container networks use them.
@@ -34,6 +34,9 @@ _HOST = re.compile(
 # In a decoded path: what a proxy in front may fold into another path than the one we match.
 _UNSAFE_PATH = re.compile(r"//|\\|[\x00-\x1f\x7f]|(?:^|/)\.\.?(?:/|$)")
 _ENCODED_SLASH = re.compile(rb"%(?:2f|5c)", re.IGNORECASE)
+FIELDS = "flo2.fields"
+"""Key of a scope: its headers as a mapping, set by the guard where none of them is there twice."""
+
 _WATCHED = frozenset((b"host", b"content-length", b"transfer-encoding"))
 _REMEMBERED = 64
 
@@ -131,6 +134,8 @@ class Guard:
             refusal = self._framing([pair for pair in headers if pair[0] in _WATCHED])
             if refusal is not None:
                 return refusal
+        if len(fields) == len(headers):
+            scope[FIELDS] = fields
         path = scope["path"]
         root = scope.get("root_path")
         if root and path.startswith(root):

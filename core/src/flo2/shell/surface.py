@@ -17,8 +17,9 @@ from anyio import CancelScope, create_task_group
 from flo2.dialects.base import Dialect
 from flo2.errors import Flo2Error, ProviderError, RefusedCall
 from flo2.gateway.caller import ClientHeaders
-from flo2.keys import presented
+from flo2.keys import bearer, presented
 from flo2.shell.body import CLIENT_LEFT, ClientDisconnected, read_body
+from flo2.shell.guard import FIELDS
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
@@ -78,10 +79,11 @@ class Surface:
         dialect, gateway = self._dialect, self._gateway
         try:
             raw_headers = scope["headers"]
-            token = presented(raw_headers)
+            fields = scope.get(FIELDS)
+            token = (fields and bearer(fields)) or presented(raw_headers)
             key = gateway.recognise(token) or await gateway.authenticate(token)
             body = await read_body(scope, receive, self._limit)
-            headers = ClientHeaders(raw_headers)
+            headers = ClientHeaders(fields or dict(raw_headers))
             if query is None:
                 query = scope["query_string"].decode("latin-1")
             call = gateway.call(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
 import pytest
 
+from flo2 import OpenAICompatible, hookimpl
 from flo2.testing.harness import CANARY, running
 from flo2.testing.upstream import FakeUpstream
 from flo2.wire import Wire
@@ -90,3 +92,79 @@ async def test_a_provider_that_gives_no_list_is_shown_by_its_prices():
     assert "acme/gpt-4o" in shown[0]
     assert shown[0] == shown[1]
     assert len(upstream.requests) == 1  # left alone for a while
+
+
+FACTS = {
+    "object": "list",
+    "data": [
+        {
+            "id": "gpt-4o",
+            "created": 1_715_367_049,
+            "context_length": 64_000,
+            "supported_features": ["tools"],
+        },
+        {"id": "gpt-4.1", "created": 1_744_316_542},
+        {"id": "m-new", "created": 1_700_000_000},
+    ],
+}
+
+
+async def test_what_a_model_can_do_is_told_in_each_shape_and_by_its_providers_list_first():
+    upstream = FakeUpstream()
+    upstream.reply(json=FACTS)
+    async with running(
+        {"providers": OPENAI}, credentials=["acme"], wire=Wire(upstream.transport())
+    ) as h:
+        openai = json.loads((await h.get("/v1/models")).body)["data"]
+        anthropic = json.loads((await h.get("/v1/models", anthropic_version="2023-06-01")).body)
+        gemini = json.loads((await h.get("/v1beta/models")).body)["models"]
+    limits = {"acme/gpt-4.1": (1_047_576, 32_768), "acme/gpt-4o": (64_000, 16_384)}
+    table, listed, unknown = openai
+    for shown in (table, listed):
+        assert (shown["context_window"], shown["max_output_tokens"]) == limits[shown["id"]]
+        assert shown["input_modalities"] == ["file", "image", "text"]
+        assert shown["output_modalities"] == ["text"]
+    assert table["capabilities"] == ["json_schema", "parallel_tools", "prompt_caching", "tools"]
+    assert listed["capabilities"] == ["parallel_tools", "prompt_caching", "tools"]
+    assert unknown == {
+        "id": "acme/m-new",
+        "object": "model",
+        "created": 1_700_000_000,
+        "owned_by": "acme",
+    }
+    assert [
+        (each["id"], each.get("max_input_tokens"), each.get("max_tokens"))
+        for each in anthropic["data"]
+    ] == [(name, *both) for name, both in limits.items()] + [("acme/m-new", None, None)]
+    assert [
+        (each["name"], each.get("inputTokenLimit"), each.get("outputTokenLimit")) for each in gemini
+    ] == [(f"models/{name}", *both) for name, both in limits.items()] + [
+        ("models/acme/m-new", None, None)
+    ]
+
+
+async def test_a_plugin_that_cannot_say_what_a_model_does_leaves_the_list_whole(caplog):
+    class Odd(OpenAICompatible):
+        kind: ClassVar[str] = "odd"
+        base_url: ClassVar[str] = "https://odd.invalid/v1"
+        facts_in: ClassVar[tuple[str, ...]] = ("flo2.no_such_package",)
+
+    class Plugin:
+        @hookimpl
+        def flo2_register_providers(self, register):
+            register(Odd)
+
+    upstream = FakeUpstream()
+    upstream.reply(json=LISTED)
+    config = {"acme": {"kind": "odd", "base_url": "https://acme.invalid/v1"}}
+    async with running(
+        {"providers": config},
+        credentials=["acme"],
+        wire=Wire(upstream.transport()),
+        plugins={"odd": Plugin()},
+    ) as h:
+        shown = json.loads((await h.get("/v1/models")).body)["data"]
+    assert [each["id"] for each in shown] == ["acme/gpt-4o", "acme/m-old"]
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
+        "provider 'acme' raised when asked about model 'gpt-4o'"
+    ]

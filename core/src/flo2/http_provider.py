@@ -230,7 +230,9 @@ class HttpProvider:
         return tuple(each for package in self.facts_in for each in load_facts(package))
 
     def as_listed(self, model: str, said: ListedFacts) -> ModelFacts | None:
-        """Give the facts of a model as the provider's own list says them, or None."""
+        """Give the facts of a model as the provider's own list says them; None if it is silent."""
+        if said.silent:
+            return None
         today = datetime.fromtimestamp(self.services.now_us() / 1e6, UTC).date()
         return said.over(self.describe(model), model, today)
 

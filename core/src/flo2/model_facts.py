@@ -118,19 +118,19 @@ class ListedFacts:
     output: frozenset[str] = field(default=(), converter=_modalities)
     abilities: Mapping[str, bool] = field(factory=dict)
 
-    def over(self, known: ModelFacts | None, model: str, read: date) -> ModelFacts | None:
-        """Put what the list says over what was known before.
+    @property
+    def silent(self) -> bool:
+        """Whether the list says nothing of the model."""
+        return self == ListedFacts()
+
+    def over(self, known: ModelFacts | None, model: str, read: date) -> ModelFacts:
+        """Put what the list says, which is something, over what was known before.
 
         Args:
             known: The facts of the model's family, which stay where the list says nothing.
             model: The model.
             read: Today.
-
-        Returns:
-            None when the list says nothing: what was known stays as it is.
         """
-        if self == ListedFacts():
-            return None
         source = "the provider's own list"
         if known is None:
             base = ModelFacts(model, source, read)

@@ -13,7 +13,7 @@ import anyio
 import click
 
 from flo2.cli.bench import Bench
-from flo2.cli.output import say_json, table
+from flo2.cli.output import say, say_json, table
 from flo2.cli.state import State, command
 from flo2.gateway.catalogue import Catalogue
 from flo2.gateway.directory import Tenant, read_snapshot
@@ -24,6 +24,19 @@ from flo2.stored import IssuedKey
 __all__ = ["models"]
 
 _THOUSAND, _MILLION = 1000, 1_000_000
+# What a model takes and can, one letter each: a line with nine words does not fit a terminal.
+_TAKES = {"image": "i", "audio": "a", "video": "v", "file": "f"}
+_CAN = {
+    "tools": "t",
+    "json_schema": "j",
+    "reasoning": "r",
+    "prompt_caching": "c",
+    "web_search": "w",
+}
+_LETTERS = (
+    "takes: i image, a audio, v video, f file\n"
+    "can: t tools, j JSON schema, r reasoning, c prompt caching, w web search"
+)
 
 
 @command()
@@ -38,6 +51,9 @@ def models(state: State, *, contains: str | None, account: str, offline: bool) -
     list, the models that the price book names are shown. Prices are list prices in USD for a
     million tokens of input and of output, in the provider's standard tier. Any other model of a
     provider can be called too, as PROVIDER/MODEL.
+
+    What a model takes and can is said in letters, and in words with --json, where the source of it
+    stands as well; blank is what nobody has said.
     """
     with Bench(state) as bench:
         tenant = read_snapshot(bench.store).tenant(account)
@@ -68,32 +84,49 @@ def models(state: State, *, contains: str | None, account: str, offline: bool) -
         return
     table(
         state,
-        ["model", "input $/M", "output $/M", "context", "output", "can", ""],
+        # The name last: some are so long that a column of them would fill the terminal.
+        ["in $/M", "out $/M", "context", "output", "takes", "can", "model"],
         [
             [
-                row["id"],
                 row["input_usd_per_million"] or "",
                 row["output_usd_per_million"] or "",
                 _tokens(row["context_window"]),
                 _tokens(row["max_output_tokens"]),
-                " ".join([*row["input"], *row["abilities"]]),
-                _remark(row),
+                _letters(_TAKES, row["input"], row["source"]),
+                _letters(_CAN, row["abilities"], row["source"]),
+                f"{row['id']}{_remark(row)}",
             ]
             for row in rows
         ],
-        right=["input $/M", "output $/M", "context", "output"],
+        right=["in $/M", "out $/M", "context", "output"],
         empty=(
             "no models; add a provider: flo2 providers add NAME"
             if contains is None
             else f"no model with {contains!r} among those of your providers; see: flo2 models"
         ),
     )
+    if any(row["source"] for row in rows):
+        say(_LETTERS)
+
+
+def _letters(names: Mapping[str, str], has: list[str], source: str | None) -> str:
+    """Write which of some abilities a model has, each in its place; "" when nothing is known."""
+    if source is None:
+        return ""
+    return "".join(letter if name in has else "-" for name, letter in names.items())
 
 
 def _remark(row: Mapping[str, Any]) -> str:
-    """Say what a model is called, and whether it is not quite what its name says."""
-    name = str(row["name"] or ("simulated" if row["simulated"] else ""))
-    return f"{name} (through a reseller)".lstrip() if row["reseller"] else name
+    """Say what a line is where it is not simply a model that writes."""
+    made = [each for each in row["output"] if each != "text"]
+    words = {
+        str(row["name"]): row["provider"] == "flo2",
+        "simulated": row["simulated"],
+        "reseller": row["reseller"],
+        f"makes {' and '.join(made)}": bool(made),
+    }
+    found = ", ".join(word for word, said in words.items() if said)
+    return f" ({found})" if found else ""
 
 
 async def _ask(bench: Bench, catalogue: Catalogue, tenant: Tenant) -> None:
@@ -108,13 +141,15 @@ def _facts(facts: ModelFacts | None) -> dict[str, Any]:
             "context_window": None,
             "max_output_tokens": None,
             "input": [],
+            "output": [],
             "abilities": [],
             "source": None,
         }
     return {
         "context_window": facts.context_window,
         "max_output_tokens": facts.max_output_tokens,
-        "input": sorted(facts.input - {"text"}),
+        "input": sorted(facts.input),
+        "output": sorted(facts.output),
         "abilities": sorted(facts.abilities),
         "source": f"{facts.source} (read {facts.read.isoformat()})",
     }

@@ -152,8 +152,11 @@ class OpenExchange:
     ) -> None:
         """End: an answer that was not read to its end is settled, drained or pending."""
         answer = self._answer
-        if answer is None or (self._recorded and answer.closed and len(self.attempts) == 1):
-            return  # nothing was begun, or all of it is over
+        if answer is None:
+            return  # nothing was begun
+        if self._recorded and answer.closed and len(self.attempts) == 1:
+            self._answer = None  # it names this exchange: a cycle, which only the collector ends
+            return
         for attempt in self.attempts:
             if attempt.ended and (answer.closed or attempt is not answer.attempt):
                 continue
@@ -161,6 +164,7 @@ class OpenExchange:
                 with CancelScope(shield=True):
                     await self._runtime.drains.take(attempt, "disconnected")
         self._record(answer.status, "served" if answer.told else "disconnected", None)
+        self._answer = None
 
     # Called by the executor -------------------------------------------------------------------
 

@@ -5,10 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from flo2.canonical.usage import Usage
+from flo2.canonical import Charge, Usage
 from flo2.dialects.base import Observed
 from flo2.meter import Meter, is_final, outcome
 from flo2.prices import Bounds, Cost, Layer, PriceRow, PricingContext, Tier, build
+from flo2.prices.charged import charged
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -84,6 +85,7 @@ def test_usage_is_final_at_the_end_or_after_the_finish_reason(observed, expected
 
 SETTLED = BOOK.price(Usage({"input_tokens": 1}), CONTEXT)
 UNPRICED = BOOK.price(Usage({"pages": 1}), CONTEXT)
+REPORTED = charged(SETTLED, Charge(Decimal(7)))
 PENDING = BOOK.price(Usage({}, problem="no"), CONTEXT)
 
 
@@ -111,16 +113,13 @@ PENDING = BOOK.price(Usage({}, problem="no"), CONTEXT)
             "void",
         ),
         ({"status": 200, "sent": True, "final": False, "cost": SETTLED}, "pending"),  # cut short
-        ({"status": 200, "sent": True, "final": False, "stated": True}, "pending"),
+        ({"status": 200, "sent": True, "final": False, "cost": REPORTED}, "pending"),
         ({"status": 200, "sent": True, "final": True, "cost": None}, "pending"),  # no usage
         ({"status": 200, "sent": True, "final": True, "cost": SETTLED}, "settled"),
         ({"status": 200, "sent": True, "final": True, "cost": UNPRICED}, "unpriced"),
         ({"status": 200, "sent": True, "final": True, "cost": PENDING}, "pending"),
-        ({"status": 200, "sent": True, "final": True, "stated": True}, "reported"),
-        (
-            {"status": 201, "sent": True, "final": True, "stated": True, "cost": SETTLED},
-            "reported",
-        ),
+        ({"status": 200, "sent": True, "final": True, "cost": REPORTED}, "reported"),
+        ({"status": 500, "sent": True, "final": True, "cost": REPORTED}, "void"),
     ],
 )
 def test_outcome(facts, expected):

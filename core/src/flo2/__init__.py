@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Annotation as Annotation,
         Audio as Audio,
         CacheHint as CacheHint,
+        Charge as Charge,
         Choice as Choice,
         Embedding as Embedding,
         EmbeddingInput as EmbeddingInput,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         Usage as Usage,
         UsageUpdate as UsageUpdate,
         Vector as Vector,
+        charge_of as charge_of,
         fold as fold,
     )
     from flo2.config import Config as Config
@@ -162,11 +164,11 @@ __version__ = "0.1.0"
 
 _HOME = {
     "flo2.canonical": (
-        "Annotation Audio CacheHint Choice Embedding EmbeddingInput Event Failed File "
-        "Finish Image Loss LossPolicy Message Opaque OpaqueTool Part PartDelta PartStart "
-        "PartStop Reasoning ReasoningOptions Refusal Request Response ResponseFormat "
-        "Sampling Start SubUsage Text Tool ToolCall ToolChoice ToolResult Usage UsageUpdate "
-        "Vector fold"
+        "Annotation Audio CacheHint Charge Choice Embedding EmbeddingInput Event Failed "
+        "File Finish Image Loss LossPolicy Message Opaque OpaqueTool Part PartDelta "
+        "PartStart PartStop Reasoning ReasoningOptions Refusal Request Response "
+        "ResponseFormat Sampling Start SubUsage Text Tool ToolCall ToolChoice ToolResult "
+        "Usage UsageUpdate Vector charge_of fold"
     ),
     "flo2.config": "Config",
     "flo2.dialects.base": (
@@ -216,6 +218,7 @@ __all__ = [
     "Call",
     "Candidate",
     "ChainLink",
+    "Charge",
     "ChatHost",
     "Choice",
     "Chunk",
@@ -332,6 +335,7 @@ __all__ = [
     "WireTimeout",
     "WriterHead",
     "__version__",
+    "charge_of",
     "create_app",
     "fold",
     "hookimpl",

@@ -1,19 +1,23 @@
 """What core itself registers, through the same door as any plugin.
 
-Imports: hookspecs, openai_compatible, ordered, memory_store.
+Imports: canonical, hookspecs, openai_compatible, ordered, memory_store.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, ClassVar
 
 from attrs import evolve, frozen
 
+from flo2.canonical import Usage, charge_of
+from flo2.dialects.base import ReadUsage
 from flo2.hookspecs import Register, hookimpl
 from flo2.memory_store import MemoryStore
 from flo2.openai_compatible import OpenAICompatible
 from flo2.ordered import Ordered
-from flo2.protocols import Facts
+from flo2.protocols import Call, Facts
 
 __all__ = ["OpenAICompatibleHost"]
 
@@ -30,9 +34,28 @@ class OpenAICompatibleHost(OpenAICompatible):
 
         Attributes:
             base_url: Its address up to and with the version, `https://host.example/v1`.
+            charge: Where a usage object of the host states what the call costs, in US dollars:
+                `cost`, or `cost.total_cost`. Empty: nowhere; price rows say it.
         """
 
         base_url: str
+        charge: str = ""
+
+    config: Config
+
+    def usage_reader(self, call: Call) -> ReadUsage | None:
+        """Give the dialect's reader, with the host's own charge where it is known to state one."""
+        path = self.config.charge
+        if not path:
+            return super().usage_reader(call)
+        return partial(_with_charge, call.dialect.read_usage, path.split("."))
+
+
+def _with_charge(read: ReadUsage, path: list[str], raw: Mapping[str, Any]) -> Usage:
+    found: Any = raw
+    for key in path:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return evolve(read(raw), reported=charge_of(found))
 
 
 @hookimpl

@@ -36,7 +36,6 @@ def outcome(
     sent: bool,
     final: bool = False,
     cost: Cost | None = None,
-    stated: bool = False,
     error_code: str | None = None,
     billed_errors: Container[str] = (),
 ) -> Status:
@@ -47,7 +46,6 @@ def outcome(
         sent: Whether the provider may have begun to process (`WireError.sent`).
         final: Whether the usage is the last word; see `is_final`.
         cost: The cost of that usage, or None when the provider told no usage.
-        stated: The provider stated the charge itself.
         error_code: The provider's own error code, where it answered with an error.
         billed_errors: Codes it bills nevertheless (`Facts.billed_errors`).
 
@@ -63,8 +61,6 @@ def outcome(
         return "pending" if error_code is not None and error_code in billed_errors else "void"
     if not final:
         return "pending"
-    if stated:
-        return "reported"
     return "pending" if cost is None else cost.status
 
 

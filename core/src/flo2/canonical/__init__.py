@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flo2.canonical.charge import Charge, charge_of
 from flo2.canonical.embedding import Embedding, EmbeddingInput
 from flo2.canonical.events import (
     Annotation,
@@ -52,6 +53,7 @@ __all__ = [
     "Annotation",
     "Audio",
     "CacheHint",
+    "Charge",
     "Choice",
     "Embedding",
     "EmbeddingInput",
@@ -91,5 +93,6 @@ __all__ = [
     "Usage",
     "UsageUpdate",
     "Vector",
+    "charge_of",
     "fold",
 ]

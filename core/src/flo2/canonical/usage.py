@@ -2,7 +2,7 @@
 
 A meter counts each token once: cache reads and writes are not inside `input_tokens`, audio not
 inside text. `reasoning_tokens` and the like are informational: inside `output_tokens` already.
-Pure data. Imports: nothing of flo2.
+Pure data. Imports: canonical.charge.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from attrs import evolve, field, frozen
+
+from flo2.canonical.charge import Charge
 
 __all__ = ["INPUT_METERS", "OUTPUT_METERS", "SubUsage", "Usage"]
 
@@ -64,6 +66,7 @@ class Usage:
         problem: Why the meters cannot be trusted (the identity failed, a count is negative or no
             number, an unknown billable field is not zero); priced as `pending` then. None: sound.
         subcalls: Usage of other models inside this answer.
+        reported: What the provider itself says that the whole answer costs, or None.
     """
 
     quantities: Mapping[str, int | Decimal]
@@ -73,6 +76,7 @@ class Usage:
     context: Mapping[str, str] = field(factory=dict)
     problem: str | None = None
     subcalls: tuple[SubUsage, ...] = ()
+    reported: Charge | None = None
 
     def total(self, meters: tuple[str, ...]) -> int:
         """Add up the named token meters."""

@@ -18,6 +18,7 @@ from flo2.meter import outcome as told
 from flo2.money import ZERO, total
 from flo2.prices import Bounds, Cost
 from flo2.prices.bounds import ceiling
+from flo2.prices.charged import charged
 from flo2.prices.context import PricingContext
 from flo2.protocols import Facts, Inbound
 from flo2.records import Intent, Outcome, Pend, Settle, Void
@@ -116,6 +117,8 @@ class Booking:
             )
             final = seen.complete or is_final(seen)
             cost = self.meter.cost(usage, context) if final else None
+            if cost is not None and usage is not None and usage.reported is not None:
+                cost = charged(cost, usage.reported)
             if failure is None:
                 status = told(http_status, sent=True, final=final, cost=cost)
             else:
@@ -135,7 +138,7 @@ class Booking:
                 return Settle(
                     intent.entry_id,
                     ended_us,
-                    "settled" if cost.status == "settled" else "unpriced",
+                    cost.status if cost.status != "pending" else "unpriced",
                     outcome,
                     usage.quantities,  # meters
                     cost.lines,
@@ -148,7 +151,7 @@ class Booking:
                     usage.informational,
                     usage.raw,
                     usage.context,
-                    None,  # reported_total
+                    cost.total if cost.status == "reported" else None,  # reported_total
                     first_byte_us,
                     seen.finish,
                     http_status,

@@ -131,6 +131,7 @@ def entry_json(entry: Entry) -> dict[str, Any]:
                 "raw_usage": end.raw_usage,
                 "context": dict(end.context),
                 "cost_usd": _money(end.total),
+                "reported_usd": _money(end.reported_total),
                 "list_cost_usd": _money(end.list_total),
                 "currency": end.currency,
                 "price_book": end.book,

@@ -6,14 +6,18 @@ Pure data. Imports: nothing of flo2.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
-__all__ = ["Bounds", "Cost", "CostLine", "CostStatus"]
+__all__ = ["DIFFERENCE", "Bounds", "Cost", "CostLine", "CostStatus"]
 
-CostStatus = Literal["settled", "unpriced", "pending"]
-"""`settled`: exact. `unpriced`: used, but the book has no row. `pending`: usage is not known."""
+DIFFERENCE: Final = "provider_difference"
+"""The line between what our rows make of an answer and what its provider says it costs."""
+
+CostStatus = Literal["settled", "reported", "unpriced", "pending"]
+"""`settled`: exact. `reported`: what the provider stated. `unpriced`: used, but the book has no
+row. `pending`: usage is not known."""
 
 
 class CostLine(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -27,7 +31,7 @@ class CostLine(Struct, frozen=True, gc=False, omit_defaults=True):
         amount: `quantity × unit_price / per`, exact unless `rounded`.
         list_amount: The same at list price (equal until a contract applies).
         currency: ISO 4217.
-        row: Id of the price row.
+        row: Id of the price row; "" for a difference.
         book: Version of the price book.
         rounded: The quotient does not terminate and was cut at 1e-12.
         model: The model of a subcall; "" for the attempt's own.
@@ -50,12 +54,13 @@ class Cost(Struct, frozen=True, gc=False):
     """The money of one attempt.
 
     Attributes:
-        lines: One per meter in use; empty unless `settled`: part of a cost is no cost.
+        lines: One per meter in use, and what a provider's own figure differs by; they add up to
+            the total. Empty where there is none: part of a cost is no cost.
         status: What is known.
-        total: The sum of the lines; None unless `settled`: unknown is never zero.
+        total: The sum of the lines; None if unpriced or pending: unknown is never zero.
         currency: ISO 4217.
         book: Version of the price book.
-        reason: Exactly what is missing, unless `settled`.
+        reason: Exactly what is missing, where our rows give no figure.
     """
 
     lines: tuple[CostLine, ...]

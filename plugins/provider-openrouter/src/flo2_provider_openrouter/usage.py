@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import evolve
 
-from flo2 import ReadUsage, Usage
+from flo2 import ReadUsage, Usage, charge_of
 
 __all__ = ["reader"]
 
@@ -25,7 +25,7 @@ def reader(read: ReadUsage) -> ReadUsage:
 def _read(read: ReadUsage, raw: Mapping[str, Any]) -> Usage:
     """Normalise a usage object; never raises.
 
-    What OpenRouter says it charged stays in `raw`. `cost` is the account's charge, in US dollars;
+    `cost` is the account's charge, in US dollars;
     `cost_details.upstream_inference_cost` is what the model's provider charges, inside `cost`, or
     beside it with a key of one's own there (`is_byok`): adding them up would be wrong either way
     (https://openrouter.ai/docs/use-cases/usage-accounting, read 2026-11-25).
@@ -34,14 +34,18 @@ def _read(read: ReadUsage, raw: Mapping[str, Any]) -> Usage:
     fees = _tools(raw.get("server_tool_use_details"))
     # With a key of one's own, OpenRouter takes a share of its usual price and the model's provider
     # bills the rest itself (https://openrouter.ai/docs/integrations, read 2026-11-25; wire fact
-    # 38). No list price is that, so without a row for it such a call is unpriced.
-    context = {"byok": "true"} if raw.get("is_byok") is True else {}
-    if not fees and not context:
+    # 38). No list price is that, and its share is not what the call costs, so without a row for it
+    # such a call is unpriced.
+    own_key = raw.get("is_byok") is True
+    context = {"byok": "true"} if own_key else {}
+    charge = None if own_key else charge_of(raw.get("cost"))
+    if not fees and not context and charge is None:
         return usage
     return evolve(
         usage,
         quantities={**usage.quantities, **fees},
         context={**usage.context, **context},
+        reported=charge,
     )
 
 

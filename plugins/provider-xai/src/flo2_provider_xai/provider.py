@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from flo2 import Call, Facts, OpenAICompatible, Profile, ProviderError, ReadUsage
 from flo2.openai_compatible import CHAT, IMAGE_EDITS, IMAGES, RESPONSES
-from flo2_provider_xai.usage import read_chat, read_response
+from flo2_provider_xai.usage import read_chat, read_image, read_response
 
 __all__ = ["XAI"]
 
@@ -30,6 +30,13 @@ _NO_EFFORT: Final = re.compile(
 # quoted 2025-09-02 in https://news.ycombinator.com/item?id=45100178).
 _VIOLATION: Final = "violates usage guidelines"
 _VIOLATION_CODE: Final = "usage_guidelines_violation"
+
+_READERS: Final[Mapping[str, ReadUsage]] = {
+    CHAT.name: read_chat,
+    RESPONSES.name: read_response,
+    IMAGES.name: read_image,
+    IMAGE_EDITS.name: read_image,
+}
 
 
 class XAI(OpenAICompatible):
@@ -65,8 +72,8 @@ class XAI(OpenAICompatible):
         return error
 
     def usage_reader(self, call: Call) -> ReadUsage | None:
-        """Give xAI's own reader for chats and responses."""
-        return {CHAT.name: read_chat, RESPONSES.name: read_response}.get(call.dialect.name)
+        """Give xAI's own reader: its answers state what they cost."""
+        return _READERS.get(call.dialect.name)
 
     def knows(self, model: str) -> bool:
         """Say whether a bare model name is xAI's."""

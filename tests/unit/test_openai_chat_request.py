@@ -233,7 +233,19 @@ AT = "messages[0].content[0]"
             "user",
             Opaque("other", {"type": "search_result"}),
             [],
-            Loss(AT, "'search_result' of other has no form here"),
+            Loss(AT, "'search_result' of other has no form here", "refuse"),
+        ),
+        (
+            "assistant",
+            Opaque("other", {"type": "server_tool_use"}),
+            [],
+            Loss(AT, "'server_tool_use' of other has no form here"),
+        ),
+        (
+            "user",
+            Opaque("other", {"type": "search_result"}, text="Found."),
+            [{"role": "user", "content": "Found."}],
+            Loss(AT, "'search_result' is sent as text", "note"),
         ),
         (
             "user",
@@ -267,7 +279,13 @@ AT = "messages[0].content[0]"
         ),
         (
             "user",
-            File(content=(Text("a"),)),
+            File(content=(Text("a"), Text("b")), context="c"),
+            [{"role": "user", "content": "c\n\na\nb"}],
+            Loss(AT, "a text document becomes plain text", "note"),
+        ),
+        (
+            "user",
+            File(content=(Text("a"), Image(url="u"))),
             [],
             Loss(AT, "a document made of parts; send them as parts of the message", "refuse"),
         ),
@@ -279,9 +297,18 @@ AT = "messages[0].content[0]"
         ),
         (
             "tool",
-            ToolResult("c", (Image(url="u"),)),
-            [{"role": "tool", "tool_call_id": "c", "content": ""}],
-            Loss(f"{AT}.content[0]", "a tool result takes text only, this is image", "refuse"),
+            ToolResult("c", (Text("Seen."), Image(url="u"))),
+            [
+                {"role": "tool", "tool_call_id": "c", "content": "Seen."},
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": "From the tool call c:"},
+                        {"type": "image_url", "image_url": {"url": "u"}},
+                    ],
+                },
+            ],
+            Loss(f"{AT}.content[1]", "a tool's image follows in a message of the user", "note"),
         ),
         (
             "tool",
@@ -363,7 +390,7 @@ def test_foreign_options_are_written_or_named():
     }
     assert losses == (
         Loss("tools[0].cache", "cached by the provider's own rules, not by marks", "note"),
-        Loss("tools[0].defer_loading", "a field of other"),
+        Loss("tools[0].defer_loading", "a field of other", "note"),
         Loss("tools[1]", "the tool 'web_search' runs at other only"),
         Loss("top_k", "has no field"),
         Loss("reasoning.budget_tokens", "becomes the effort 'high'", "note"),

@@ -107,6 +107,8 @@ class ToolCall:
     Attributes:
         arguments: JSON text exactly as the model wrote it ("" only while streaming).
         kind: `function` has JSON arguments; `custom` has free text in `arguments`.
+        qualified: Namespace and name, where the client's dialect knows the tool by two words;
+            `name` is then the one word for dialects without namespaces.
     """
 
     id: str
@@ -115,6 +117,7 @@ class ToolCall:
     kind: Literal["function", "custom"] = "function"
     cache: CacheHint | None = None
     extras: Extras = field(factory=dict)
+    qualified: tuple[str, str] | None = None
 
 
 @frozen(slots=False)
@@ -168,12 +171,15 @@ class Refusal:
 class Opaque:
     """Content of one dialect that flo2 does not model; goes out to that dialect only, untouched.
 
-    `aside` True: it is no content for a model, so that nothing is lost where it is left out.
+    Attributes:
+        aside: It is no content for a model, so that nothing is lost where it is left out.
+        text: What can be read of it; other dialects are sent that in its place.
     """
 
     dialect: str
     data: Mapping[str, Any]
     aside: bool = False
+    text: str = ""
 
 
 Part = Text | Image | Audio | File | ToolCall | ToolResult | Reasoning | Refusal | Opaque

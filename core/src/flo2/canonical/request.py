@@ -49,7 +49,11 @@ class Message:
 
 @frozen(slots=False)
 class Tool:
-    """A function the model may call; `parameters` is its JSON Schema as the client wrote it."""
+    """A function the model may call; `parameters` is its JSON Schema as the client wrote it.
+
+    Attributes:
+        qualified: Namespace and name, where its dialect knows it by two words; see `ToolCall`.
+    """
 
     name: str
     description: str | None = None
@@ -58,14 +62,20 @@ class Tool:
     kind: Literal["function", "custom"] = "function"
     cache: CacheHint | None = None
     extras: Extras = field(factory=dict)
+    qualified: tuple[str, str] | None = None
 
 
 @frozen(slots=False)
 class OpaqueTool:
-    """A tool of one dialect (server tools, hosted search …): its JSON object, untouched."""
+    """A tool of one dialect (server tools, hosted search …): its JSON object, untouched.
+
+    Attributes:
+        functions: What of it can be told to other dialects, as functions.
+    """
 
     dialect: str
     data: Mapping[str, Any]
+    functions: tuple[Tool, ...] = ()
 
 
 @frozen(slots=False)

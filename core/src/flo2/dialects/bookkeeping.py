@@ -1,17 +1,58 @@
-"""Fields by which a vendor finds its own things again, and which no model is told.
+"""How much weighs what one dialect alone knows: its unmodelled fields, its tools, its content.
 
-They are kept for the dialect they came from like all unmodelled fields; in another nothing is lost
-with them. Imports: nothing of flo2.
+They are kept for the dialect they came from; in another each is named, and some are no loss.
+Imports: canonical.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-__all__ = ["BOOKKEEPING"]
+from flo2.canonical import Opaque, OpaqueTool, Severity
 
-BOOKKEEPING: Final = frozenset({"id", "item", "phase", "status"})
-"""The id and the state of an item of a conversation, and what kind of message it is.
+__all__ = ["severity_of", "word_of"]
+
+_BOOKKEEPING: Final = frozenset({"defer_loading", "id", "item", "phase", "status"})
+"""The id and the state of an item of a conversation, and what kind of message it is; that a tool is
+shown to the model only once it was searched for."""
+
+_UNHEARD: Final = frozenset({"client_metadata", "prompt_cache_key", "prompt_cache_retention"})
+"""Of a whole request: what no model is told."""
+
+_USUAL: Final[Mapping[str, Any]] = {"background": False, "store": False, "truncation": "disabled"}
+"""Values that ask for what other APIs do anyway: keep nothing, cut nothing, answer at once.
 
 Source: https://platform.openai.com/docs/api-reference/responses/create (read 2026-11-25).
 """
+
+
+def severity_of(key: str, value: Any, *, top: bool, essential: frozenset[str]) -> Severity | None:
+    """Say what leaving out an unmodelled field means; None: nothing.
+
+    Args:
+        key: Its name.
+        value: What it holds.
+        top: It stands at the top of the request.
+        essential: Fields at the top without which the request means something else.
+    """
+    if value is None:
+        return None
+    if not top:
+        return "note" if key in _BOOKKEEPING else "drop"
+    if key in essential:
+        return "refuse"
+    if key in _USUAL and value == _USUAL[key]:
+        return None
+    return "note" if key in _UNHEARD else "drop"
+
+
+def word_of(thing: Opaque | OpaqueTool) -> str:
+    """Name content or a tool that nobody models, in the word its own dialect has for it."""
+    data: Any = thing.data
+    if isinstance(inner := data.get("content"), list) and len(inner) == 1 and "type" not in data:
+        data = inner[0] if isinstance(inner[0], Mapping) else data  # see `openai_responses`
+    for key in ("type", "name"):
+        if isinstance(word := data.get(key), str):
+            return word
+    return next((key for key in data if key != "thoughtSignature"), "content")

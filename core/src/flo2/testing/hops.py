@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from attrs import evolve
 
 from flo2.canonical import (
+    File,
     Image,
     Loss,
     Message,
@@ -38,6 +39,7 @@ __all__ = ["same_form", "without"]
 _WHOLE = frozenset(
     {"response_format", "metadata", "service_tier", "end_user", "parallel_tool_calls"}
 )
+_FOLLOWS = "follows in a message"
 _STEP = re.compile(r"([a-z_]+)(?:\[(\d+)\])?")
 
 
@@ -81,7 +83,7 @@ def without(request: Request, losses: Iterable[Loss]) -> Request:
             raise KeyError(f"{path}: {loss.reason}")
     stop = tuple(word for i, word in enumerate(sampling.stop) if f"stop[{i}]" not in edits)
     messages = (
-        _message(message, f"messages[{i}]", edits)
+        (i, _message(message, f"messages[{i}]", edits))
         for i, message in enumerate(request.messages)
         if edits.get(f"messages[{i}]", Loss("", "joined")).reason.startswith(("joined", "content"))
     )
@@ -93,10 +95,30 @@ def without(request: Request, losses: Iterable[Loss]) -> Request:
     return evolve(
         request,
         sampling=evolve(sampling, stop=stop),
-        messages=tuple(messages),
+        messages=tuple(_beside(messages, edits)),
         tools=tuple(tools),
         **fields,
     )
+
+
+def _beside(messages: Iterable[tuple[int, Message]], edits: dict[str, Loss]) -> Iterator[Message]:
+    """Move what tools gave beside text behind the results of their turn, where a note says so."""
+    moved: list[Part] = []
+    for i, message in messages:
+        if message.role != "tool" and moved:
+            yield Message("user", tuple(moved))
+            moved = []
+        content: list[Part] = []
+        for j, part in enumerate(message.content):
+            at = f"messages[{i}].content[{j}].content["
+            gone = sum(path.startswith(at) and _FOLLOWS in edits[path].reason for path in edits)
+            if isinstance(part, ToolResult) and gone:
+                moved += [Text(f"From the tool call {part.call_id}:"), *part.content[-gone:]]
+                part = evolve(part, content=part.content[:-gone])  # noqa: PLW2901
+            content.append(part)
+        yield evolve(message, content=tuple(content))
+    if moved:
+        yield Message("user", tuple(moved))
 
 
 def _tool(tool: Tool | OpaqueTool, path: str, edits: dict[str, Loss]) -> Tool | OpaqueTool:
@@ -131,12 +153,22 @@ def _part(part: Part, path: str, edits: dict[str, Loss]) -> Part | None:
     if f"{path}.citations" in edits:
         changed["citations"] = () if isinstance(part, Text) else None
     if isinstance(part, ToolResult):
+        paths = [f"{path}.content[{i}]" for i in range(len(part.content))]
         content = _parts(part.content, f"{path}.content", edits)
+        moved = [_FOLLOWS in edits[each].reason for each in paths if each in edits]
+        follows = tuple(each for each in content if not _is_text(each)) if any(moved) else ()
+        content = tuple(each for each in content if each not in follows)
+        if follows and not content:
+            content = (Text("See the message after the tools' results."),)
         if f"{path}.is_error" in edits:
             changed["is_error"] = None
             content = _prefixed(content)
-        changed["content"] = content
+        changed["content"] = (*content, *follows)
     return evolve(part, **changed) if changed else part
+
+
+def _is_text(part: Part) -> bool:
+    return isinstance(part, Text) or (isinstance(part, File) and part.text is not None)
 
 
 def _prefixed(content: tuple[Part, ...]) -> tuple[Part, ...]:

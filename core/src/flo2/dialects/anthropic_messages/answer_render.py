@@ -25,11 +25,11 @@ from flo2.canonical import (
 )
 from flo2.dialects.anthropic_messages.values import tool_arguments
 from flo2.dialects.anthropic_messages.vocabulary import CITATION_TYPES, NAME, STOP_REASON_OF
+from flo2.dialects.bookkeeping import word_of
 from flo2.dialects.carrier import carry
-from flo2.dialects.jsonio import dumps
 from flo2.errors import InvalidRequest
 
-__all__ = ["AnswerWriter", "ending", "free_text_input"]
+__all__ = ["AnswerWriter", "ending"]
 
 Block = dict[str, Any]
 
@@ -82,8 +82,7 @@ class AnswerWriter:
             case Opaque() if part.dialect == NAME:
                 return dict(part.data)
             case Opaque():
-                kind = part.data.get("type", "content")
-                self.lose(path, f"{kind!r} is a part of {part.dialect} only")
+                self.lose(path, f"{word_of(part)!r} is a part of {part.dialect} only")
             case Image() | Audio() | File() | ToolResult():
                 name = type(part).__name__.lower()
                 self.lose(path, f"an answer holds no {name} in this dialect")
@@ -154,8 +153,3 @@ def ending(extras: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Part a finish's extras into those inside `delta` and those beside it."""
     inside = {key: extras[key] for key in _IN_DELTA if key in extras}
     return inside, {key: value for key, value in extras.items() if key not in inside}
-
-
-def free_text_input(text: str) -> str:
-    """Write a free-text tool call's input as the JSON text of an object."""
-    return dumps({"input": text}).decode()

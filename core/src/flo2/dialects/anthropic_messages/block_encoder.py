@@ -23,9 +23,10 @@ from flo2.canonical import (
     Text,
     ToolCall,
 )
-from flo2.dialects.anthropic_messages.answer_render import AnswerWriter, free_text_input
+from flo2.dialects.anthropic_messages.answer_render import AnswerWriter
 from flo2.dialects.anthropic_messages.vocabulary import NAME
 from flo2.dialects.carrier import CarrierWriter, carry
+from flo2.dialects.free_text import free_text_input
 from flo2.dialects.jsonio import dumps
 from flo2.dialects.sse import frame
 

@@ -225,6 +225,20 @@ _READERS: Final[Mapping[Any, Callable[[Block, str], Part]]] = {
 }
 
 
+def _readable(block: Block) -> str:
+    """Give the text of a block that is not modelled, where that is all it says."""
+    match block:
+        case {"type": "search_result", "content": list(content)}:
+            head = [block.get("title"), block.get("source")]
+            texts = [each.get("text") for each in content if isinstance(each, dict)]
+            return "\n".join(word for word in [*head, *texts] if isinstance(word, str))
+        case {"type": "tool_reference", "tool_name": str(name)}:
+            # What a client's own search for tools found; the tool itself stands among `tools`.
+            return f"Found the tool {name}."
+        case _:
+            return ""
+
+
 def parse_block(block: Any, path: str) -> Part:
     """Turn one block into a part.
 
@@ -233,7 +247,7 @@ def parse_block(block: Any, path: str) -> Part:
     """
     kind = expect(block, dict, path).get("type")
     reader = _READERS.get(kind) if isinstance(kind, str) else None
-    return reader(block, path) if reader else Opaque(NAME, block)
+    return reader(block, path) if reader else Opaque(NAME, block, text=_readable(block))
 
 
 def parse_content(content: Any, path: str) -> tuple[tuple[Part, ...], bool]:

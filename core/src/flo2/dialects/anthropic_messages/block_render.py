@@ -27,7 +27,7 @@ from flo2.canonical import (
 )
 from flo2.dialects.anthropic_messages.values import allowed_id, render_cache, tool_arguments
 from flo2.dialects.anthropic_messages.vocabulary import NAME
-from flo2.dialects.bookkeeping import BOOKKEEPING
+from flo2.dialects.bookkeeping import severity_of, word_of
 
 __all__ = ["Block", "BlockWriter"]
 
@@ -56,12 +56,10 @@ class BlockWriter:
         if self.own or not extras:
             return extras
         for key, value in extras.items():
-            if value is None:
-                continue
-            severity: Severity = "note" if path and key in BOOKKEEPING else "drop"
-            if not path and key in self.essential:
-                severity = "refuse"
-            self.lose(f"{path}.{key}" if path else key, "not a field of this API", severity)
+            severity = severity_of(key, value, top=not path, essential=self.essential)
+            if severity is not None:
+                at = f"{path}.{key}" if path else key
+                self.lose(at, "not a field of this API", severity)
         return {}
 
     def blocks(self, parts: Iterable[Part], path: str, *, made: bool = False) -> list[Block]:
@@ -91,17 +89,23 @@ class BlockWriter:
                 return self._tool_result(part, path)
             case Reasoning():
                 return self._thinking(part, path)
-            case Opaque() if part.dialect == NAME:
-                return dict(part.data)
             case Opaque():
-                kind = part.data.get("type", "content")
-                severity: Severity = "note" if part.aside else "drop" if made else "refuse"
-                self.lose(path, f"{kind!r} is a part of {part.dialect} only", severity)
+                return self._opaque(part, path, made=made)
             case Refusal():
                 self.lose(path, "a refusal is sent as text", "note")
                 return {"type": "text", "text": part.text} if part.text else None
             case _:
                 self.lose(path, "audio is not taken", "refuse")
+        return None
+
+    def _opaque(self, part: Opaque, path: str, *, made: bool) -> Block | None:
+        if part.dialect == NAME:
+            return dict(part.data)
+        if part.text:
+            self.lose(path, f"{word_of(part)!r} is sent as text", "note")
+            return {"type": "text", "text": part.text}
+        severity: Severity = "note" if part.aside else "drop" if made else "refuse"
+        self.lose(path, f"{word_of(part)!r} is a part of {part.dialect} only", severity)
         return None
 
     def _finish(self, block: Block, part: Any, path: str) -> Block:

@@ -44,7 +44,7 @@ def render_messages(
             turns.append(turn)
         after_results = results
     if not turns and not out.own:
-        out.lose("messages", "a system prompt alone is no conversation", "refuse")
+        out.lose("messages", "no turn is left to answer", "refuse")
     return system, turns
 
 

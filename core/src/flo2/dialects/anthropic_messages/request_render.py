@@ -17,6 +17,9 @@ from flo2.dialects.anthropic_messages.options_render import render_format, rende
 from flo2.dialects.anthropic_messages.values import render_cache
 from flo2.dialects.anthropic_messages.vocabulary import NAME
 from flo2.dialects.base import Profile
+from flo2.dialects.bookkeeping import word_of
+from flo2.dialects.free_text import FREE_TEXT
+from flo2.dialects.offered import offered
 
 __all__ = ["render_request"]
 
@@ -71,15 +74,13 @@ def render_request(
 
 def _tools(tools: Sequence[Tool | OpaqueTool], out: BlockWriter) -> list[Body]:
     written: list[Body] = []
-    for i, tool in enumerate(tools):
-        path = f"tools[{i}]"
+    for path, tool in offered(tools, NAME):
         if isinstance(tool, OpaqueTool):
             if tool.dialect == NAME:
                 written.append(dict(tool.data))
             else:
                 # The model can do without: it answers with the tools that it is given.
-                kind = tool.data.get("type", "tool")
-                out.lose(path, f"{kind!r} is a tool of {tool.dialect} only")
+                out.lose(path, f"{word_of(tool)!r} is a tool of {tool.dialect} only")
             continue
         if tool.kind == "custom":
             written.append(_free_text_tool(tool, path, out))
@@ -108,11 +109,10 @@ def _free_text_tool(tool: Tool, path: str, out: BlockWriter) -> Body:
     be enforced here; it is a field of the other dialect, and lost by name.
     """
     out.lose(f"{path}.kind", "a free-text tool takes {'input': text} here", "note")
-    text = {"type": "string", "description": "The tool's whole input, as free text."}
     return {
         "name": tool.name,
         **({} if tool.description is None else {"description": tool.description}),
-        "input_schema": {"type": "object", "properties": {"input": text}, "required": ["input"]},
+        "input_schema": FREE_TEXT,
         **out.extras(tool.extras, path),
     }
 

@@ -25,6 +25,7 @@ from flo2.canonical import (
     ToolResult,
 )
 from flo2.dialects.anthropic_messages.values import tool_arguments
+from flo2.dialects.bookkeeping import word_of
 from flo2.dialects.gemini.call_ids import is_made
 from flo2.dialects.gemini.grounding import grounding_of
 from flo2.dialects.gemini.logprobs import logprobs_result
@@ -89,8 +90,7 @@ class AnswerWriter:
                 return [dict(part.data)]
             case Opaque():
                 if not part.aside:
-                    kind = part.data.get("type", "content")
-                    self.lose(path, f"{kind!r} is a part of {part.dialect} only")
+                    self.lose(path, f"{word_of(part)!r} is a part of {part.dialect} only")
             case ToolResult():
                 self.lose(path, "an answer holds no tool result in this dialect")
         return []

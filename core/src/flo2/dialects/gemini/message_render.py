@@ -54,7 +54,7 @@ def render_messages(
             extras |= out.extras(messages[i].extras, f"messages[{i}]")
         contents.append({"role": "model" if said else "user", "parts": parts, **extras})
     if not contents and not out.own:
-        out.lose("messages", "a system prompt alone is no conversation", "refuse")
+        out.lose("messages", "no turn is left to answer", "refuse")
     return system, contents
 
 

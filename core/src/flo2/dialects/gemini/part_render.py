@@ -28,6 +28,7 @@ from flo2.canonical import (
 )
 from flo2.dialects.anthropic_messages.values import tool_arguments
 from flo2.dialects.base import Profile
+from flo2.dialects.bookkeeping import severity_of, word_of
 from flo2.dialects.gemini.call_ids import is_made
 from flo2.dialects.gemini.media import inline, media_type_of
 from flo2.dialects.gemini.seals import ON_NEXT, ON_PREVIOUS, seals
@@ -69,9 +70,11 @@ class PartWriter:
         """Give unmodelled fields of this dialect; lose those of another."""
         if self.own or not extras:
             return extras
-        for key in extras:
-            severity: Severity = "refuse" if not path and key in self.essential else "drop"
-            self.lose(f"{path}.{key}" if path else key, "not a field of this API", severity)
+        for key, value in extras.items():
+            severity = severity_of(key, value, top=not path, essential=self.essential)
+            if severity is not None:
+                at = f"{path}.{key}" if path else key
+                self.lose(at, "not a field of this API", severity)
         return {}
 
     def parts(self, parts: Iterable[Part], path: str) -> list[Piece]:
@@ -140,10 +143,12 @@ class PartWriter:
                 return [{"text": part.text}] if part.text else []
             case Opaque() if part.dialect == NAME:
                 return [dict(part.data)]
+            case Opaque(text=text) if text:
+                self.lose(path, f"{word_of(part)!r} is sent as text", "note")
+                return [{"text": text}]
             case Opaque():
-                kind = part.data.get("type", "content")
                 severity: Severity = "note" if part.aside else "drop" if said else "refuse"
-                self.lose(path, f"{kind!r} is a part of {part.dialect} only", severity)
+                self.lose(path, f"{word_of(part)!r} is a part of {part.dialect} only", severity)
                 return []
 
     def _finish(self, piece: Piece, part: Any, path: str) -> list[Piece]:

@@ -13,16 +13,20 @@ from typing import Any, Final
 
 from flo2.canonical import Loss, OpaqueTool, Request, Severity, Tool
 from flo2.dialects.base import Profile
+from flo2.dialects.bookkeeping import word_of
+from flo2.dialects.free_text import FREE_TEXT
 from flo2.dialects.gemini.message_render import render_messages
 from flo2.dialects.gemini.options_render import render_generation, render_tool_config
 from flo2.dialects.gemini.part_render import PartWriter
 from flo2.dialects.gemini.schemas import SpelledSchema
 from flo2.dialects.gemini.vocabulary import (
     MEDIA_IN_RESULTS,
+    NAME,
     PLACEHOLDER,
     THINKING_MINIMAL,
     THINKING_OFF,
 )
+from flo2.dialects.offered import offered
 
 __all__ = ["WORDS", "render_request"]
 
@@ -31,13 +35,6 @@ Body = dict[str, Any]
 WORDS: Final = frozenset({MEDIA_IN_RESULTS, PLACEHOLDER, THINKING_MINIMAL, THINKING_OFF})
 """Words of `Profile.drops` that change how a foreign request is written and drop no field."""
 
-_FREE_TEXT: Final[Mapping[str, Any]] = {
-    "type": "object",
-    "properties": {
-        "input": {"type": "string", "description": "The tool's whole input, as free text."}
-    },
-    "required": ["input"],
-}
 _INNER: Final = ("generationConfig.", "toolConfig.")
 
 _TIERS: Final[Mapping[str, str]] = {
@@ -77,15 +74,13 @@ def render_request(request: Request, *, profile: Profile) -> tuple[Body, tuple[L
 
 def _tools(tools: Sequence[Tool | OpaqueTool], out: PartWriter) -> list[Body]:
     written: list[Body] = []
-    for i, tool in enumerate(tools):
-        path = f"tools[{i}]"
+    for path, tool in offered(tools, NAME):
         if isinstance(tool, OpaqueTool):
             if out.own:
                 written.append(dict(tool.data))
             else:
                 # The model can do without: it answers with the tools that it is given.
-                kind = tool.data.get("type", "tool")
-                out.lose(path, f"{kind!r} is a tool of {tool.dialect} only")
+                out.lose(path, f"{word_of(tool)!r} is a tool of {tool.dialect} only")
             continue
         if not written or "functionDeclarations" not in written[-1]:
             written.append({"functionDeclarations": []})
@@ -100,7 +95,7 @@ def _declaration(tool: Tool, path: str, out: PartWriter) -> Body:
     if tool.kind == "custom":
         # The encoder of a dialect that has such tools takes the text out again.
         out.lose(f"{path}.kind", "a free-text tool takes {'input': text} here", "note")
-        entry["parametersJsonSchema"] = _FREE_TEXT
+        entry["parametersJsonSchema"] = FREE_TEXT
     elif isinstance(tool.parameters, SpelledSchema):
         entry["parameters"] = tool.parameters.spelling
     elif tool.parameters is not None:

@@ -84,8 +84,7 @@ class OpenAIChat:
 
     def encoder(self, *, include_usage: bool, asked: Request | None = None) -> Encoder:
         """Encode a stream for a client."""
-        del asked
-        return StreamEncoder(include_usage=include_usage)
+        return StreamEncoder(include_usage=include_usage, asked=asked)
 
     def encode_response(self, response: Response) -> Rendered:
         """Encode a plain answer for a client."""

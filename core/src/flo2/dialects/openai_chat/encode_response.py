@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from attrs import evolve
 
 from flo2.canonical import (
     Audio,
@@ -18,6 +19,8 @@ from flo2.canonical import (
     ToolCall,
 )
 from flo2.dialects.base import Rendered
+from flo2.dialects.bookkeeping import word_of
+from flo2.dialects.free_text import free_text_of, free_text_tools
 from flo2.dialects.openai_chat.aside import aside_fields
 from flo2.dialects.openai_chat.encode_state import reasoning_fields
 from flo2.dialects.openai_chat.usage import DIALECT, write_usage
@@ -32,13 +35,14 @@ def encode_response(response: Response) -> Rendered:
     """Encode a plain answer for a client."""
     losses: list[Loss] = []
     own = response.origin == DIALECT
+    free_text = frozenset[str]() if own else free_text_tools(response.asked)
     body: _JSON = {
         "id": response.id,
         "object": "chat.completion",
         "created": response.created,
         "model": response.model,
         "choices": [
-            _choice(number, choice, losses, own=own)
+            _choice(number, choice, losses, free_text, own=own)
             for number, choice in enumerate(response.choices)
         ],
     }
@@ -51,8 +55,10 @@ def encode_response(response: Response) -> Rendered:
     return Rendered(msgspec.json.encode(body), tuple(losses))
 
 
-def _choice(number: int, choice: Choice, losses: list[Loss], *, own: bool) -> _JSON:
-    message = _message(number, choice, losses, own=own)
+def _choice(
+    number: int, choice: Choice, losses: list[Loss], free_text: frozenset[str], *, own: bool
+) -> _JSON:
+    message = _message(number, choice, losses, free_text, own=own)
     path = f"choices[{number}].logprobs"
     logprobs = (logprobs_of(data, path, losses, own=own) for data in choice.logprobs)
     reason = choice.finish
@@ -70,7 +76,9 @@ def _choice(number: int, choice: Choice, losses: list[Loss], *, own: bool) -> _J
     return {**choice.extras, **written} if own else written
 
 
-def _message(number: int, choice: Choice, losses: list[Loss], *, own: bool) -> _JSON:
+def _message(
+    number: int, choice: Choice, losses: list[Loss], free_text: frozenset[str], *, own: bool
+) -> _JSON:
     message: _JSON = {"role": "assistant", "content": None, "refusal": None}
     texts: list[str] = []
     notes: list[_JSON] = []
@@ -93,7 +101,7 @@ def _message(number: int, choice: Choice, losses: list[Loss], *, own: bool) -> _
             case ToolCall() if part.extras.get("legacy"):
                 message["function_call"] = {"name": part.name, "arguments": part.arguments}
             case ToolCall():
-                calls.append(_call(part))
+                calls.append(_call(part, free_text))
             case Reasoning():
                 _reasoning(message, part, path, losses)
             case Audio():
@@ -108,7 +116,7 @@ def _message(number: int, choice: Choice, losses: list[Loss], *, own: bool) -> _
             case Opaque() if part.dialect == DIALECT:
                 opaque.append(part.data)
             case _:
-                kind = part.data.get("type") if isinstance(part, Opaque) else type(part).__name__
+                kind = word_of(part) if isinstance(part, Opaque) else type(part).__name__
                 losses.append(Loss(path, f"{kind!r} has no form in a chat answer"))
     message["content"] = _content(message, texts, opaque, calls)
     if notes:
@@ -127,7 +135,9 @@ def _content(message: _JSON, texts: list[str], opaque: list[Any], calls: list[_J
     return None if said else ""
 
 
-def _call(part: ToolCall) -> _JSON:
+def _call(part: ToolCall, free_text: frozenset[str]) -> _JSON:
+    if part.kind == "function" and part.name in free_text:
+        part = evolve(part, kind="custom", arguments=free_text_of(part.arguments))
     extras = {key: value for key, value in part.extras.items() if key == "extra_content"}
     if part.kind == "custom":
         body: _JSON = {"name": part.name, "input": part.arguments}

@@ -20,6 +20,7 @@ class ChoiceState:
         "began",
         "calls",
         "chars",
+        "held",
         "logprobs",
         "notes",
         "parts",
@@ -33,6 +34,7 @@ class ChoiceState:
         self.calls: dict[int, int] = {}
         self.arguments: set[int] = set()  # tool calls that have some
         self.chars: int = 0
+        self.held: dict[int, list[str]] = {}  # free text that travels as an object
         self.notes: int = 0  # annotations so far
         self.starts: dict[int, int] = {}
         self.logprobs: Mapping[str, Any] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
+from attrs import evolve
 
 from flo2.canonical import (
     Annotation,
@@ -20,6 +21,7 @@ from flo2.canonical import (
     PartStop,
     Reasoning,
     Refusal,
+    Request,
     Start,
     Text,
     ToolCall,
@@ -27,6 +29,8 @@ from flo2.canonical import (
     UsageUpdate,
     Vector,
 )
+from flo2.dialects.bookkeeping import word_of
+from flo2.dialects.free_text import free_text_of, free_text_tools
 from flo2.dialects.openai_chat.aside import aside_fields
 from flo2.dialects.openai_chat.call_turns import PartEvent
 from flo2.dialects.openai_chat.encode_state import ChoiceState, is_constant, reasoning_delta
@@ -45,10 +49,13 @@ class StreamEncoder:
 
     Args:
         include_usage: The client asked for usage: `null` in each chunk, then a chunk of its own.
+        asked: The request that is answered: a tool of free text is called as such, although its
+            provider may know it as a function.
     """
 
-    def __init__(self, *, include_usage: bool) -> None:
+    def __init__(self, *, include_usage: bool, asked: Request | None = None) -> None:
         self._include_usage = include_usage
+        self._free_text = free_text_tools(asked)
         self._choices: dict[int, ChoiceState] = {}
         self._usage: Usage | None = None
         self._losses: list[Loss] = []
@@ -200,7 +207,7 @@ class StreamEncoder:
             case Opaque() if part.dialect == DIALECT:
                 return self._chunk(event.choice, {"content": [part.data]})
             case _:
-                kind = part.data.get("type") if isinstance(part, Opaque) else type(part).__name__
+                kind = word_of(part) if isinstance(part, Opaque) else type(part).__name__
                 self._lose(path, f"{kind!r} has no form in a chat answer")
                 return b""
 
@@ -220,7 +227,11 @@ class StreamEncoder:
             choice.arguments.add(event.index)
             legacy = {"name": part.name, "arguments": part.arguments}
             return self._chunk(event.choice, {"function_call": legacy})
+        out = b"".join(self._complete_call(event.choice, index) for index in [*choice.held])
         position = choice.calls[event.index] = len(choice.calls)
+        if part.kind == "function" and part.name in self._free_text and not self._is_own:
+            choice.held[event.index] = [part.arguments]
+            part = evolve(part, kind="custom", arguments="")
         field = "input" if part.kind == "custom" else "arguments"
         call = {
             **{key: value for key, value in part.extras.items() if key == "extra_content"},
@@ -229,11 +240,15 @@ class StreamEncoder:
             "type": part.kind,
             part.kind: {"name": part.name, field: part.arguments},
         }
-        return self._chunk(event.choice, {"tool_calls": [call]})
+        return out + self._chunk(event.choice, {"tool_calls": [call]})
 
     def _complete_call(self, number: int, index: int) -> bytes:
         """Give a call without arguments the empty object: clients parse what they get."""
         choice = self._choice(number)
+        if (held := choice.held.pop(index, None)) is not None:
+            choice.arguments.add(index)
+            text = {"index": choice.calls[index], "custom": {"input": free_text_of("".join(held))}}
+            return self._chunk(number, {"tool_calls": [text]})
         part = choice.parts.get(index)
         if not isinstance(part, ToolCall) or index in choice.arguments or part.kind == "custom":
             return b""
@@ -281,6 +296,9 @@ class StreamEncoder:
         if not event.text:
             return b""
         choice.arguments.add(event.index)
+        if event.index in choice.held:
+            choice.held[event.index].append(event.text)
+            return b""
         if part.extras.get("legacy"):
             return self._chunk(event.choice, {"function_call": {"arguments": event.text}})
         field = "input" if part.kind == "custom" else "arguments"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flo2.canonical import CacheHint, Loss, Severity
-from flo2.dialects.bookkeeping import BOOKKEEPING
+from flo2.dialects.bookkeeping import severity_of
 from flo2.dialects.openai_chat.fields import merge
 from flo2.dialects.openai_chat.usage import DIALECT
 
@@ -30,6 +30,8 @@ class LossLog:
         self.hands_on = hands_on
         self.is_own: bool = origin == DIALECT
         self.losses: list[Loss] = []
+        self.beside: list[dict[str, Any]] = []
+        """What tools gave beside text; it follows their results in a message of its own."""
 
     def add(self, path: str, reason: str, severity: Severity = "drop") -> None:
         """Name one loss."""
@@ -41,12 +43,9 @@ class LossLog:
             return merge(known, extras)
         whose = f"a field of {self.origin}" if self.origin else "a field of no dialect"
         for key, value in extras.items():
-            if value is None:
-                continue
-            weight: Severity = "note" if path and key in BOOKKEEPING else "drop"
-            if not path and key in self.essential:
-                weight = "refuse"
-            self.add(f"{path}.{key}" if path else key, whose, weight)
+            weight = severity_of(key, value, top=not path, essential=self.essential)
+            if weight is not None:
+                self.add(f"{path}.{key}" if path else key, whose, weight)
         return known
 
     def put_cache(self, known: dict[str, Any], cache: CacheHint | None, path: str) -> None:

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from attrs import evolve
+
 from flo2.canonical import (
-    OpaqueTool,
     ReasoningOptions,
     Request,
     ResponseFormat,
     Tool,
     ToolChoice,
 )
+from flo2.dialects.bookkeeping import word_of
+from flo2.dialects.free_text import FREE_TEXT
+from flo2.dialects.offered import offered
 from flo2.dialects.openai_chat.losses import LossLog
 from flo2.dialects.openai_chat.usage import DIALECT
 
@@ -27,30 +31,28 @@ _PENALTIES: Final = ("seed", "n", "presence_penalty", "frequency_penalty", "logi
 def put_tools(body: _JSON, request: Request, log: LossLog) -> None:
     """Write tools and the two fields that go with them."""
     tools: list[_JSON] = []
-    for number, tool in enumerate(request.tools):
-        path = f"tools[{number}]"
+    for path, tool in offered(request.tools, DIALECT):
         if isinstance(tool, Tool):
             tools.append(_tool(tool, path, log))
         elif tool.dialect == DIALECT:
             tools.append(dict(tool.data))
         else:
-            log.add(path, _opaque_tool(tool))
+            log.add(path, f"the tool {word_of(tool)!r} runs at {tool.dialect} only")
     if tools:
         body["tools"] = tools
     elif not log.is_own:
         return  # both fields are refused without tools
     if request.tool_choice is not None:
-        body["tool_choice"] = _tool_choice(request.tool_choice, request, log)
+        body["tool_choice"] = _tool_choice(request.tool_choice, log)
     if request.parallel_tool_calls is not None:
         body["parallel_tool_calls"] = request.parallel_tool_calls
 
 
-def _opaque_tool(tool: OpaqueTool) -> str:
-    word = tool.data.get("type") or tool.data.get("name") or "?"
-    return f"the tool {word!r} runs at {tool.dialect} only"
-
-
 def _tool(tool: Tool, path: str, log: LossLog) -> _JSON:
+    if tool.kind == "custom" and not log.is_own:
+        # Of the hosts of this API hardly one but its vendor takes the kind `custom`.
+        log.add(f"{path}.kind", "a free-text tool takes {'input': text} here", "note")
+        tool = evolve(tool, kind="function", parameters=FREE_TEXT)
     inner: _JSON = {"name": tool.name}
     if tool.description is not None:
         inner["description"] = tool.description
@@ -63,17 +65,14 @@ def _tool(tool: Tool, path: str, log: LossLog) -> _JSON:
     return log.put(known, tool.extras, path)
 
 
-def _tool_choice(choice: ToolChoice, request: Request, log: LossLog) -> Any:
+def _tool_choice(choice: ToolChoice, log: LossLog) -> Any:
     if log.is_own and "tool_choice" in choice.extras:
         return choice.extras["tool_choice"]
     log.put({}, choice.extras, "tool_choice")
     if choice.mode != "tool":
         return choice.mode
-    kinds = {tool.name: tool.kind for tool in request.tools if isinstance(tool, Tool)}
-    kind = kinds.get(choice.name or "", "function")
-    # Only an own choice may name a tool of either kind by its own word; see parse.
-    kind = "function" if log.is_own else kind
-    return {"type": kind, kind: {"name": choice.name}}
+    # An own choice of a tool of free text has that word in its extras; see parse.
+    return {"type": "function", "function": {"name": choice.name}}
 
 
 def write_response_format(wanted: ResponseFormat, log: LossLog) -> _JSON:

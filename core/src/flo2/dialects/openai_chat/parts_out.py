@@ -24,10 +24,19 @@ from flo2.canonical import (
     ToolCall,
     ToolResult,
 )
+from flo2.dialects.bookkeeping import word_of
+from flo2.dialects.free_text import free_text_input
 from flo2.dialects.openai_chat.losses import LossLog
 from flo2.dialects.openai_chat.usage import DIALECT
 
-__all__ = ["content_of", "write_part", "write_reasoning", "write_tool_call", "write_tool_result"]
+__all__ = [
+    "content_of",
+    "text_of",
+    "write_part",
+    "write_reasoning",
+    "write_tool_call",
+    "write_tool_result",
+]
 
 _JSON = dict[str, Any]
 
@@ -50,8 +59,16 @@ def content_of(parts: Sequence[_JSON], *, as_text: bool) -> str | list[_JSON]:
     return list(parts)
 
 
-def write_part(part: Part, path: str, log: LossLog) -> _JSON | None:
-    """Write one content part; None when it is lost, which is then in the log."""
+def write_part(part: Part, path: str, log: LossLog, *, made: bool = False) -> _JSON | None:
+    """Write one content part; None when it is lost, which is then in the log.
+
+    Args:
+        part: What to write.
+        path: Where it stands.
+        log: Takes the losses.
+        made: A model made it: what only its provider knows of bore on its answer, which stays, and
+            is no question that would go unheard.
+    """
     match part:
         case Text():
             return _text(part, path, log)
@@ -66,13 +83,19 @@ def write_part(part: Part, path: str, log: LossLog) -> _JSON | None:
         case Opaque():
             if part.dialect == DIALECT:
                 return dict(part.data)
-            kind = part.data.get("type", "content")
-            severity: Severity = "note" if part.aside else "drop"
-            log.add(path, f"{kind!r} of {part.dialect} has no form here", severity)
-            return None
+            return _foreign(part, path, log, made=made)
         case Reasoning() | ToolCall() | ToolResult():
             log.add(path, f"a {type(part).__name__} cannot stand in this role", "refuse")
             return None
+
+
+def _foreign(part: Opaque, path: str, log: LossLog, *, made: bool) -> _JSON | None:
+    if part.text:
+        log.add(path, f"{word_of(part)!r} is sent as text", "note")
+        return {"type": "text", "text": part.text}
+    severity: Severity = "note" if part.aside else "drop" if made else "refuse"
+    log.add(path, f"{word_of(part)!r} of {part.dialect} has no form here", severity)
+    return None
 
 
 def _text(part: Text, path: str, log: LossLog) -> _JSON:
@@ -109,15 +132,23 @@ def _audio(part: Audio, path: str, log: LossLog) -> _JSON | None:
     return log.put({"type": "input_audio", "input_audio": inner}, part.extras, path)
 
 
+def text_of(part: File) -> str | None:
+    """Give a document of text alone as plain text, its name and context before it."""
+    body = part.text
+    if part.content and all(isinstance(each, Text) for each in part.content):
+        body = "\n".join(each.text for each in part.content if isinstance(each, Text))
+    if body is None:
+        return None
+    head = "\n".join(each for each in (part.filename, part.context) if each)
+    return f"{head}\n\n{body}" if head else body
+
+
 def _file(part: File, path: str, log: LossLog) -> _JSON | None:
     if part.citations:
         log.add(f"{path}.citations", "citations cannot be asked for")
-    if part.text is not None:
+    if (text := text_of(part)) is not None:
         log.add(path, "a text document becomes plain text", "note")
-        head = "\n".join(each for each in (part.filename, part.context) if each)
-        return _text(
-            Text(f"{head}\n\n{part.text}" if head else part.text, cache=part.cache), path, log
-        )
+        return _text(Text(text, cache=part.cache), path, log)
     if part.url is not None and not log.is_own:
         log.add(path, "a document by URL; send it by value or by file id", "refuse")
         return None
@@ -167,7 +198,10 @@ def write_reasoning(part: Reasoning, path: str, log: LossLog) -> _JSON:
 def write_tool_call(part: ToolCall, path: str, log: LossLog) -> _JSON:
     """Write one entry of `tool_calls`; a call without arguments gets the empty object."""
     known: _JSON = {"id": part.id} if part.id else {}
-    if part.kind == "custom":
+    if part.kind == "custom" and not log.is_own:
+        function = {"name": part.name, "arguments": free_text_input(part.arguments)}
+        known |= {"type": "function", "function": function}
+    elif part.kind == "custom":
         known |= {"type": "custom", "custom": {"name": part.name, "input": part.arguments}}
     else:
         function = {"name": part.name, "arguments": part.arguments or "{}"}
@@ -177,22 +211,40 @@ def write_tool_call(part: ToolCall, path: str, log: LossLog) -> _JSON:
     return log.put(known, part.extras, path)
 
 
+def _is_text(part: Part) -> bool:
+    match part:
+        case Text():
+            return True
+        case File():
+            return text_of(part) is not None
+        case Opaque(text=text):
+            return bool(text)
+        case _:
+            return False
+
+
 def write_tool_result(part: ToolResult, path: str, log: LossLog) -> _JSON:
-    """Write a `tool` message, which holds text only."""
+    """Write a `tool` message, which holds text only; what else there is goes beside it."""
     content: list[_JSON] = []
+    beside: list[_JSON] = []
     for number, each in enumerate(part.content):
         at = f"{path}.content[{number}]"
-        if isinstance(each, Text) or (isinstance(each, File) and each.text is not None):
-            written = write_part(each, at, log)
-        elif log.is_own:
+        if log.is_own or _is_text(each):
             # What the client wrote in this very dialect is the provider's to judge.
             written = write_part(each, at, log)
         else:
-            kind = type(each).__name__.lower()
-            log.add(at, f"a tool result takes text only, this is {kind}", "refuse")
             written = None
+            if (given := write_part(each, at, log)) is not None:
+                kind = type(each).__name__.lower()
+                log.add(at, f"a tool's {kind} follows in a message of the user", "note")
+                if not beside:
+                    beside.append({"type": "text", "text": f"From the tool call {part.call_id}:"})
+                beside.append(given)
         if written is not None:
             content.append(written)
+    log.beside += beside
+    if beside and not content:
+        content.append({"type": "text", "text": "See the message after the tools' results."})
     if part.is_error:
         log.add(f"{path}.is_error", "written as a leading 'Error: '", "note")
         content.insert(0, {"type": "text", "text": "Error: "})

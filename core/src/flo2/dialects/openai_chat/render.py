@@ -16,6 +16,7 @@ from flo2.canonical import (
     Opaque,
     Reasoning,
     Request,
+    Severity,
     ToolCall,
     ToolResult,
 )
@@ -37,7 +38,7 @@ from flo2.dialects.openai_chat.parts_out import (
 )
 from flo2.dialects.openai_chat.usage import DIALECT
 
-__all__ = ["render", "short_user"]
+__all__ = ["lose_tier", "render", "short_user"]
 
 _JSON = dict[str, Any]
 _END_USER_CHARS: Final = 64
@@ -62,12 +63,24 @@ def _messages(request: Request, log: LossLog) -> list[_JSON]:
     out: list[_JSON] = []
     for number, message in enumerate(request.messages):
         path = f"messages[{number}]"
+        if message.role != "tool":
+            out += _beside(log)
         if message.role == "assistant":
             if written := _assistant(message, path, log):
                 out.append(written)
         else:
             out += _turn(message, path, log)
-    return out
+    return out + _beside(log)
+
+
+def _beside(log: LossLog) -> list[_JSON]:
+    """Write what tools gave beside text, now that all results of the turn are told.
+
+    A tool message takes text only; models are shown such content as a user's (Claude Code reads
+    pictures with a tool of its own).
+    """
+    parts, log.beside = log.beside, []
+    return [{"role": "user", "content": parts}] if parts else []
 
 
 def _turn(message: Message, path: str, log: LossLog) -> list[_JSON]:
@@ -137,7 +150,7 @@ def _assistant_parts(known: _JSON, message: Message, path: str, log: LossLog) ->
             case Audio(audio_id=str() as audio_id):
                 known["audio"] = log.put({"id": audio_id}, part.extras, at)
             case _:
-                if (written := write_part(part, at, log)) is not None:
+                if (written := write_part(part, at, log, made=True)) is not None:
                     content.append(written)
     if calls:
         known["tool_calls"] = calls
@@ -161,9 +174,7 @@ def _put_rest(body: _JSON, request: Request, log: LossLog) -> None:
         if log.is_own:
             body["service_tier"] = request.service_tier
         else:
-            log.add(
-                "service_tier", f"{request.service_tier!r} is a word of {request.origin}", "note"
-            )
+            lose_tier(request.service_tier, log)
     if request.end_user is not None:
         body["user"] = short_user(request.end_user, log)
     if request.metadata is not None:
@@ -173,6 +184,14 @@ def _put_rest(body: _JSON, request: Request, log: LossLog) -> None:
             log.add("metadata", "the client's own notes are not sent", "note")
     if request.cache is not None:
         log.put_cache(body, request.cache, "request")
+
+
+def lose_tier(tier: str, log: LossLog) -> None:
+    """Lose the word for a tier, which is another vendor's or a host's; the usual one is no loss."""
+    weight: Severity = (
+        "note" if tier in {"auto", "default", "standard", "standard_only"} else "drop"
+    )
+    log.add("service_tier", f"{tier!r} is a word of {log.origin}", weight)
 
 
 def short_user(end_user: str, log: LossLog) -> str:

@@ -18,10 +18,13 @@ from flo2.canonical import (
     Part,
     Reasoning,
     Refusal,
+    Severity,
     Text,
     ToolCall,
     ToolResult,
 )
+from flo2.dialects.bookkeeping import word_of
+from flo2.dialects.openai_chat.parts_out import text_of
 from flo2.dialects.openai_responses.losses import ResponsesLog
 from flo2.dialects.openai_responses.vocabulary import DIALECT, JSON
 
@@ -57,16 +60,23 @@ def write_part(part: Part, path: str, log: ResponsesLog, *, said: str) -> JSON |
             return log.put({"type": "refusal", "refusal": part.text}, _part_extras(part), path)
         case Opaque(dialect=dialect, data={"content": [dict(data)]}) if dialect == DIALECT:
             return dict(data)
+        case Opaque(text=text) if text:
+            log.add(path, f"{word_of(part)!r} is sent as text", "note")
+            return {"type": said, "text": text}
         case Opaque():
-            kind = part.data.get("type", "content")
-            log.add(path, f"{kind!r} of {part.dialect} has no form here", _weight(part))
+            log.add(
+                path, f"{word_of(part)!r} of {part.dialect} has no form here", _weight(part, said)
+            )
         case Reasoning() | ToolCall() | ToolResult():
             log.add(path, f"a {type(part).__name__} cannot stand in this role", "refuse")
     return None
 
 
-def _weight(part: Opaque) -> Any:
-    return "note" if part.aside else "drop"
+def _weight(part: Opaque, said: str) -> Severity:
+    """Weigh lost content: of a question, it would change what is asked."""
+    if part.aside:
+        return "note"
+    return "drop" if said == "output_text" else "refuse"
 
 
 def _part_extras(part: Text | Refusal) -> dict[str, Any]:
@@ -109,10 +119,8 @@ def _image(part: Image, path: str, log: ResponsesLog) -> JSON | None:
 def _file(part: File, path: str, log: ResponsesLog, said: str) -> JSON | None:
     if part.citations:
         log.add(f"{path}.citations", "citations cannot be asked for")
-    if part.text is not None:
+    if (text := text_of(part)) is not None:
         log.add(path, "a text document becomes plain text", "note")
-        head = "\n".join(each for each in (part.filename, part.context) if each)
-        text = f"{head}\n\n{part.text}" if head else part.text
         return _text(Text(text, cache=part.cache), path, log, said)
     if part.content:
         log.add(path, "a document made of parts; send them as parts of the message", "refuse")

@@ -20,7 +20,6 @@ from flo2.canonical import (
     Request,
     Response,
     Start,
-    Tool,
     Usage,
     UsageUpdate,
     Vector,
@@ -30,6 +29,7 @@ from flo2.dialects.jsonio import dumps
 from flo2.dialects.openai_responses.encode_parts import PartWriter
 from flo2.dialects.openai_responses.errors import encode_stream_error
 from flo2.dialects.openai_responses.frames import Frames
+from flo2.dialects.openai_responses.namespaces import asked_for
 from flo2.dialects.openai_responses.usage import write_usage
 from flo2.dialects.openai_responses.vocabulary import DIALECT, JSON
 from flo2.dialects.openai_responses.words import ending
@@ -62,15 +62,13 @@ class StreamEncoder:
     """Turn events into a stream.
 
     Args:
-        asked: The request that is answered. A tool that it defines as one of free text is called
-            so, whatever its provider could be told.
+        asked: The request that is answered. A tool of free text, or of a namespace, is
+            called as the client knows it, whatever its provider could be told.
     """
 
     def __init__(self, *, asked: Request | None = None) -> None:
         self._frames = Frames()
-        tools = asked.tools if asked is not None else ()
-        custom = (tool.name for tool in tools if isinstance(tool, Tool) and tool.kind == "custom")
-        self._parts = PartWriter(self._frames, frozenset(custom))
+        self._parts = PartWriter(self._frames, asked_for(asked))
         self._start: Start | None = None
         self._usage: Usage | None = None
         self._finish: Finish | None = None

@@ -6,6 +6,7 @@ side, when they are told to. Imports: canonical.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -20,10 +21,19 @@ from flo2.canonical import (
     Reasoning,
     Refusal,
     Text,
+    Tool,
     ToolCall,
 )
+from flo2.dialects.bookkeeping import word_of
 from flo2.dialects.openai_responses.frames import Frames, made_id
-from flo2.dialects.openai_responses.output_items import CallItem, Item, OpaqueItem, ReasoningItem
+from flo2.dialects.openai_responses.namespaces import SEARCH
+from flo2.dialects.openai_responses.output_items import (
+    CallItem,
+    Item,
+    OpaqueItem,
+    ReasoningItem,
+    SearchItem,
+)
 from flo2.dialects.openai_responses.output_message import MessageItem
 from flo2.dialects.openai_responses.vocabulary import DIALECT, JSON
 from flo2.dialects.openai_responses.words import annotation_of
@@ -36,22 +46,22 @@ class PartWriter:
 
     Args:
         frames: Writes events.
-        free_text: Names of the tools that the client knows as tools of free text.
+        tools: The tools that the client offered, by the names that its provider knows them by.
     """
 
-    def __init__(self, frames: Frames, free_text: frozenset[str]) -> None:
+    def __init__(self, frames: Frames, tools: Mapping[str, Tool]) -> None:
         self.own: bool = False
         self.response_id: str = ""
         self.losses: list[Loss] = []
         self.output: dict[int, JSON] = {}
         self._frames = frames
-        self._free_text = free_text
+        self._tools = tools
         self._count = 0
         self._parts: dict[int, Part] = {}
         self._message: tuple[int, MessageItem] | None = None
         self._text: int | None = None
         self._reasoning: tuple[int, int, ReasoningItem] | None = None
-        self._calls: dict[int, tuple[int, CallItem]] = {}
+        self._calls: dict[int, tuple[int, CallItem | SearchItem]] = {}
         self._logprobs: list[Any] = []
 
     def lose(self, path: str, reason: str) -> None:
@@ -85,7 +95,7 @@ class PartWriter:
                 item = OpaqueItem(self._frames, number, part.data)
                 return out + item.open() + self._close(number, item, "completed")
             case _:
-                kind = part.data.get("type") if isinstance(part, Opaque) else type(part).__name__
+                kind = word_of(part) if isinstance(part, Opaque) else type(part).__name__
                 self.lose(f"output[{event.index}]", f"{kind!r} has no form in this dialect")
                 return b""
 
@@ -231,8 +241,12 @@ class PartWriter:
         out = self._end_text()
         number = self._take()
         item_id = self._own_id(part.extras.get("id"), "fc", number)
-        free_text = part.name in self._free_text
-        item = CallItem(self._frames, number, item_id, part, free_text=free_text)
+        tool = None if self.own else self._tools.get(part.name)
+        item: CallItem | SearchItem
+        if tool is not None and tool.qualified == ("", SEARCH):
+            item = SearchItem(self._frames, number, item_id, part)
+        else:
+            item = CallItem(self._frames, number, item_id, part, tool)
         if self.own:
             item.keep(part.extras)
         self._calls[index] = (number, item)

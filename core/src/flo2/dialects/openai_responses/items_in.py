@@ -14,11 +14,13 @@ from attrs import evolve
 
 from flo2.canonical import Message, Opaque, Part, Refusal, Role, Text, ToolCall, ToolResult
 from flo2.dialects.carrier import returned
+from flo2.dialects.jsonio import dumps
 from flo2.dialects.openai_chat.fields import Fields, wrong
 from flo2.dialects.openai_responses.content_in import read_content, read_reasoning
+from flo2.dialects.openai_responses.namespaces import SEARCH, Names, found_in
 from flo2.dialects.openai_responses.vocabulary import CALLS, DIALECT, JSON, OUTPUTS
 
-__all__ = ["read_call", "read_items"]
+__all__ = ["read_items"]
 
 _ROLES: Final[dict[Any, Role]] = {"user": "user", "system": "system", "developer": "developer"}
 _MESSAGE: Final = frozenset({"type", "role", "content"})
@@ -28,8 +30,25 @@ _MADE_BY_MODEL: Final = frozenset({"mcp_approval_request", "mcp_list_tools", "pr
 """Beside all calls. A `compaction` is none: it stands for turns that every dialect needs."""
 
 
-def read_items(items: Any) -> list[Message]:
+_SEARCHED: Final = f"{SEARCH}_call"
+_FOUND: Final = f"{SEARCH}_output"
+
+
+def _is_call(item: JSON) -> bool:
+    """Tell a search that the client executes: a function in all but its name."""
+    return (
+        item.get("execution") == "client"
+        and isinstance(item.get("call_id"), str)
+        and isinstance(item.get("arguments"), dict)
+    )
+
+
+def read_items(items: Any, names: Names) -> list[Message]:
     """Read `input`: one text, or a list of items.
+
+    Args:
+        items: As parsed.
+        names: What tools in namespaces are called elsewhere.
 
     Raises:
         InvalidRequest: a field of a known item is missing or has the wrong type.
@@ -40,32 +59,40 @@ def read_items(items: Any) -> list[Message]:
         return []
     if not isinstance(items, list):
         raise wrong("input", items, "text or an array of items")
-    turns = _Turns()
+    turns = _Turns(names)
     for number, item in enumerate(items):
         turns.take(item, f"input[{number}]")
     turns.end()
     return turns.messages
 
 
-def read_call(item: JSON, path: str) -> ToolCall:
+def _read_call(item: JSON, path: str, names: Names) -> ToolCall:
     """Read an item by which the model calls a tool of the client's."""
     fields = Fields(item, path, _CALL)
     said = item.get(CALLS[item["type"]])
     if not isinstance(said, str):
         raise wrong(f"{path}.{CALLS[item['type']]}", said, "text")
+    name, extras = fields.need("name", str), fields.rest()
+    qualified: tuple[str, str] | None = None
+    if isinstance(namespace := extras.get("namespace"), str):
+        del extras["namespace"]
+        qualified = (namespace, name)
+        name = names.of(namespace, name)
     return ToolCall(
         fields.need("call_id", str),
-        fields.need("name", str),
+        name,
         said,
         "custom" if item["type"] == "custom_tool_call" else "function",
-        extras=fields.rest(),
+        extras=extras,
+        qualified=qualified,
     )
 
 
 class _Turns:
     """The messages so far, and the assistant's turn that is going on."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Names) -> None:
+        self._names = names
         self.messages: list[Message] = []
         self._parts: list[Part] = []
         self._extras: JSON = {}
@@ -94,9 +121,18 @@ class _Turns:
         elif kind == "reasoning":
             self._parts.append(returned(read_reasoning(item, path)))
         elif kind in CALLS:
-            self._parts.append(read_call(item, path))
+            self._parts.append(_read_call(item, path, self._names))
         elif kind in OUTPUTS:
             self._output(item, path)
+        elif kind == _SEARCHED and _is_call(item):
+            said = dumps(item["arguments"]).decode()
+            self._parts.append(ToolCall(item["call_id"], SEARCH, said, extras={"item": item}))
+        elif kind == _FOUND and isinstance(item.get("call_id"), str):
+            self.end()
+            found = ", ".join(tool.name for tool in found_in(item, self._names))
+            text = Text(f"Found: {found}." if found else "Found nothing.")
+            result = ToolResult(item["call_id"], (text,), extras={"item": item})
+            self.messages.append(Message("tool", (result,)))
         else:
             self._opaque(item, str(kind))
 

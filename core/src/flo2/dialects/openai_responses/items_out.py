@@ -80,6 +80,8 @@ def _turn(message: Message, path: str, log: ResponsesLog) -> list[JSON]:
 
 
 def _result(part: ToolResult, path: str, log: ResponsesLog) -> JSON:
+    if log.is_own and isinstance(item := part.extras.get("item"), dict):
+        return dict(item)  # what a search for tools found
     written = (
         write_part(each, f"{path}.content[{number}]", log, said="input_text")
         for number, each in enumerate(part.content)
@@ -160,7 +162,11 @@ class _Assistant:
 
 
 def _call(part: ToolCall, path: str, log: ResponsesLog) -> JSON:
+    if log.is_own and isinstance(item := part.extras.get("item"), dict):
+        return dict(item)  # a search for tools
     known: JSON = {"type": "function_call", "call_id": part.id, "name": part.name}
+    if log.is_own and part.qualified is not None:
+        known |= {"namespace": part.qualified[0], "name": part.qualified[1]}
     if part.kind == "custom":
         log.customs.add(part.id)
         known |= {"type": "custom_tool_call", "input": part.arguments}

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from flo2.canonical import OpaqueTool, Reasoning, Request, ResponseFormat, Tool, ToolChoice
+from flo2.canonical import Reasoning, Request, ResponseFormat, Tool, ToolChoice
+from flo2.dialects.bookkeeping import word_of
+from flo2.dialects.offered import offered
 from flo2.dialects.openai_chat.options_out import effort_of
 from flo2.dialects.openai_responses.losses import ResponsesLog
 from flo2.dialects.openai_responses.vocabulary import DIALECT, ENCRYPTED, JSON
@@ -21,14 +23,13 @@ _LEAST_OUTPUT: Final = 16
 def put_tools(body: JSON, request: Request, log: ResponsesLog) -> None:
     """Write tools and the two fields that go with them."""
     tools: list[JSON] = []
-    for number, tool in enumerate(request.tools):
-        path = f"tools[{number}]"
+    for path, tool in offered(request.tools, DIALECT):
         if isinstance(tool, Tool):
             tools.append(_tool(tool, path, log))
         elif tool.dialect == DIALECT:
             tools.append(dict(tool.data))
         else:
-            log.add(path, _opaque_tool(tool))
+            log.add(path, f"the tool {word_of(tool)!r} runs at {tool.dialect} only")
     if tools:
         body["tools"] = tools
     elif not log.is_own:
@@ -37,11 +38,6 @@ def put_tools(body: JSON, request: Request, log: ResponsesLog) -> None:
         body["tool_choice"] = _tool_choice(request.tool_choice, request, log)
     if request.parallel_tool_calls is not None:
         body["parallel_tool_calls"] = request.parallel_tool_calls
-
-
-def _opaque_tool(tool: OpaqueTool) -> str:
-    word = tool.data.get("type") or tool.data.get("name") or "?"
-    return f"the tool {word!r} runs at {tool.dialect} only"
 
 
 def _tool(tool: Tool, path: str, log: ResponsesLog) -> JSON:

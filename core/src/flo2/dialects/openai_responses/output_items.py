@@ -13,13 +13,14 @@ from typing import Any, Final, Protocol
 
 from attrs import evolve
 
-from flo2.canonical import PartDelta, Reasoning, ToolCall
+from flo2.canonical import PartDelta, Reasoning, Tool, ToolCall
 from flo2.dialects.carrier import CarrierWriter, carry
+from flo2.dialects.free_text import free_text_of
 from flo2.dialects.jsonio import loads
 from flo2.dialects.openai_responses.frames import Frames, delta_head
 from flo2.dialects.openai_responses.vocabulary import DIALECT, JSON, SUMMARY_BREAK
 
-__all__ = ["CallItem", "Item", "OpaqueItem", "ReasoningItem"]
+__all__ = ["CallItem", "Item", "OpaqueItem", "ReasoningItem", "SearchItem"]
 
 
 class Item(Protocol):
@@ -156,21 +157,26 @@ class CallItem(_Growing):
         number: Index in `output`.
         item_id: Its id.
         part: How it begins.
-        free_text: The client knows the tool as one of free text, and the provider called it with
-            an object that holds the text as `input`: it is told at the end.
+        tool: How the client knows the tool, where the provider may know it otherwise. One of free
+            text is called with an object that holds the text as `input`: it is told at the end.
     """
 
     def __init__(
-        self, frames: Frames, number: int, item_id: str, part: ToolCall, *, free_text: bool
+        self, frames: Frames, number: int, item_id: str, part: ToolCall, tool: Tool | None
     ) -> None:
         super().__init__(frames, number, item_id)
+        free_text = tool is not None and tool.kind == "custom"
         custom = part.kind == "custom" or free_text
         self._field = "input" if custom else "arguments"
         self._word = "custom_tool_call_input" if custom else "function_call_arguments"
         self._kind = "custom_tool_call" if custom else "function_call"
         self._unwraps: bool = free_text and part.kind != "custom"
         self._as_told = False
-        self._part = part
+        self._call_id = part.id
+        self._name: JSON = {"name": part.name}
+        if tool is not None and tool.qualified is not None:
+            namespace, name = tool.qualified
+            self._name = {"name": name, "namespace": namespace}
         self._said: list[str] = []
         self._extras: JSON = {}
         self._delta = self._head(f"{self._word}.delta")
@@ -181,8 +187,8 @@ class CallItem(_Growing):
             "type": self._kind,
             "status": status,
             self._field: said,
-            "call_id": self._part.id,
-            "name": self._part.name,
+            "call_id": self._call_id,
+            **self._name,
             **self._extras,
         }
 
@@ -206,26 +212,16 @@ class CallItem(_Growing):
         """Write its end; give the whole item too."""
         said, out = "".join(self._said), b""
         if self._unwraps:
-            said = _unwrapped(said)
+            said = free_text_of(said)
             out = self._frames.delta(self._delta, said) if said else b""
         elif not (said or self._as_told) and self._field == "arguments" and status == "completed":
             said = "{}"  # clients parse what they get
             out = self._frames.delta(self._delta, said)
         done: JSON = {self._field: said}
         if self._field == "arguments":
-            done["name"] = self._part.name
+            done["name"] = self._name["name"]
         item = self._item(said, status)
         return out + self._event(f"{self._word}.done", **done) + self._done(item), item
-
-
-def _unwrapped(arguments: str) -> str:
-    """Give the text of a free-text call that travelled as an object; see the Messages dialect."""
-    try:
-        value = loads(arguments)
-    except ValueError:
-        return arguments
-    text = value.get("input") if isinstance(value, dict) else None
-    return text if isinstance(text, str) else arguments
 
 
 _STEPS: Final[Mapping[Any, tuple[str, ...]]] = {
@@ -237,6 +233,54 @@ _STEPS: Final[Mapping[Any, tuple[str, ...]]] = {
     "web_search_call": ("in_progress", "searching", "completed"),
 }
 """What happens to an item of a tool that the provider runs, in the words of its events."""
+
+
+class SearchItem(_Growing):
+    """A search for tools, which the client executes; its arguments are an object, told at the end.
+
+    Args:
+        frames: Writes events.
+        number: Index in `output`.
+        item_id: Its id.
+        part: The call, as a function.
+    """
+
+    def __init__(self, frames: Frames, number: int, item_id: str, part: ToolCall) -> None:
+        super().__init__(frames, number, item_id)
+        self._call_id = part.id
+        self._said: list[str] = []
+
+    def open(self) -> bytes:
+        """Write its beginning."""
+        return self._added(self._item({}, "in_progress"))
+
+    def feed(self, text: str) -> bytes:
+        """Take more of what it says."""
+        self._said.append(text)
+        return b""
+
+    def keep(self, extras: Mapping[str, Any]) -> None:
+        """Keep nothing: what another dialect says beside its call is not this one's."""
+
+    def close(self, status: str) -> tuple[bytes, JSON]:
+        """Write its end; give the whole item too."""
+        said = "".join(self._said)
+        try:
+            arguments = loads(said or "{}")
+        except ValueError:
+            arguments = {"arguments": said}
+        item = self._item(arguments, status)
+        return self._done(item), item
+
+    def _item(self, arguments: Any, status: str) -> JSON:
+        return {
+            "id": self._id,
+            "type": "tool_search_call",
+            "status": status,
+            "execution": "client",
+            "call_id": self._call_id,
+            "arguments": arguments,
+        }
 
 
 class OpaqueItem(_Growing):

@@ -13,11 +13,11 @@ from flo2.canonical import Message, Request, Text
 from flo2.dialects.openai_chat.fields import Fields
 from flo2.dialects.openai_chat.peek import read_json
 from flo2.dialects.openai_responses.items_in import read_items
+from flo2.dialects.openai_responses.namespaces import Names, read_tools
 from flo2.dialects.openai_responses.options_in import (
     read_reasoning_options,
     read_sampling,
     read_text_options,
-    read_tool,
     read_tool_choice,
     take_include,
 )
@@ -58,11 +58,11 @@ def parse(body: bytes) -> Request:
     fields = Fields(read_json(body), "", _TOP)
     extras = {key: value for key, value in fields.rest().items() if value is not None}
     logprobs = take_include(extras)
-    tools = fields.get("tools", list) or ()
+    tools, names = read_tools(fields.get("tools", list) or [], fields.value.get("input"))
     return Request(
         model=fields.need("model", str),
-        messages=tuple(_messages(fields)),
-        tools=tuple(read_tool(each, f"tools[{n}]") for n, each in enumerate(tools)),
+        messages=tuple(_messages(fields, names)),
+        tools=tools,
         tool_choice=read_tool_choice(fields.value.get("tool_choice")),
         parallel_tool_calls=fields.get("parallel_tool_calls", bool),
         response_format=read_text_options(fields, extras),
@@ -78,8 +78,8 @@ def parse(body: bytes) -> Request:
     )
 
 
-def _messages(fields: Fields) -> list[Message]:
-    messages = read_items(fields.value.get("input"))
+def _messages(fields: Fields, names: Names) -> list[Message]:
+    messages = read_items(fields.value.get("input"), names)
     instructions = fields.get("instructions", str)
     if instructions is None:
         return messages

@@ -9,7 +9,7 @@ from typing import Final
 
 from flo2.canonical import Loss, Request
 from flo2.dialects.base import Profile
-from flo2.dialects.openai_chat.render import short_user
+from flo2.dialects.openai_chat.render import lose_tier, short_user
 from flo2.dialects.openai_responses.items_out import write_items
 from flo2.dialects.openai_responses.losses import ResponsesLog
 from flo2.dialects.openai_responses.options_out import (
@@ -38,7 +38,7 @@ def render_request(
     if items or not log.is_own:
         body["input"] = items
     if not items and not log.is_own:
-        log.add("messages", "a system prompt alone is no conversation", "refuse")
+        log.add("messages", "no turn is left to answer", "refuse")
     put_tools(body, request, log)
     put_text(body, request, log)
     put_sampling(body, request, log)
@@ -67,8 +67,7 @@ def _put_rest(body: JSON, request: Request, log: ResponsesLog) -> None:
         if log.is_own or request.origin == _SAME_VENDOR:
             body["service_tier"] = request.service_tier
         else:
-            reason = f"{request.service_tier!r} is a word of {request.origin}"
-            log.add("service_tier", reason, "note")
+            lose_tier(request.service_tier, log)
     if request.end_user is not None:
         named = log.is_own and request.extras.get("safety_identifier", "") is None
         field = "safety_identifier" if named else "user"

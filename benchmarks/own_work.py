@@ -270,11 +270,14 @@ async def measure() -> dict[str, float]:
                 await anyio.sleep(0.2)  # lets the ledger's thread catch up
             found[name] = best * 1e6
         path, body, number, _ = CASES["plain"]
-        before = time.process_time()
-        for _ in range(number):
-            await call(path, body)
-        await anyio.sleep(1)
-        found["plain, storing included"] = (time.process_time() - before) / number * 1e6
+        best = float("inf")
+        for _ in range(ROUNDS):
+            before = time.process_time()
+            for _ in range(number):
+                await call(path, body)
+            await anyio.sleep(1)
+            best = min(best, (time.process_time() - before) / number)
+        found["plain, storing included"] = best * 1e6
     return found
 
 

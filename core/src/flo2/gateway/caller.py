@@ -30,6 +30,7 @@ _WISHES: Final = (
     "x-flo2-tags",
     *_SESSION_HEADERS,
 )
+_CREDENTIALS: Final = frozenset(map(str.encode, CREDENTIAL_HEADERS))
 _SAID: Final[frozenset[str | bytes]] = frozenset({*_WISHES, *map(str.encode, _WISHES)})
 """Every header that bears on who a caller is and what it wants, as text and as bytes."""
 
@@ -54,24 +55,30 @@ class Caller(Struct, frozen=True):
 class ClientHeaders(Mapping[str, str]):
     """A request's headers, read when somebody asks: most calls need none of them.
 
-    What proves who the client is stays out, as `without_keys` has it.
+    What proves who the client is stays out, as `without_keys` has it: plugins may look in here.
 
     Attributes:
-        raw: As ASGI gives them: bytes, lower-case names, keys included; of a header that is there
-            twice, the last one.
+        raw: The same as bytes, as ASGI gives them: lower-case names.
     """
 
     __slots__ = ("_text", "raw")
 
     def __init__(self, raw: Mapping[bytes, bytes]) -> None:
-        """Keep them."""
-        self.raw: Mapping[bytes, bytes] = raw
+        """Keep all but the keys.
+
+        Args:
+            raw: Of a header that is there twice, the last one.
+        """
+        kept = dict(raw)
+        for name in _CREDENTIALS.intersection(kept):
+            del kept[name]
+        self.raw: Mapping[bytes, bytes] = kept
         self._text: dict[str, str] | None = None
 
     def _read(self) -> dict[str, str]:
         if self._text is None:
-            read = {k.decode("latin-1"): v.decode("latin-1") for k, v in self.raw.items()}
-            self._text = {k: v for k, v in read.items() if k not in CREDENTIAL_HEADERS}
+            raw = self.raw
+            self._text = {k.decode("latin-1"): v.decode("latin-1") for k, v in raw.items()}
         return self._text
 
     def __getitem__(self, name: str) -> str:

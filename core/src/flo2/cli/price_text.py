@@ -5,12 +5,13 @@ Pure. Imports: prices, money.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from flo2.money import text
-from flo2.prices import PriceRow
+from flo2.prices import Cost, PriceBook, PriceRow
 
-__all__ = ["conditions", "price", "row_json", "validity"]
+__all__ = ["conditions", "on_paper", "price", "row_json", "validity"]
 
 _MILLION = 1_000_000
 _PER = {1: "", 1000: " / 1k", _MILLION: " / 1M"}
@@ -56,3 +57,29 @@ def validity(row: PriceRow) -> str:
     begin = "" if row.valid_from is None else row.valid_from.date().isoformat()
     end = "" if row.valid_until is None else row.valid_until.date().isoformat()
     return f"{begin} – {end}".strip() if begin or end else ""
+
+
+def on_paper(cost: Cost, book: PriceBook) -> Iterator[str]:
+    """Write a cost as a person would work it out: each line, where its price stands, the sum."""
+    if cost.total is None:
+        yield f"{cost.status}: {cost.reason}"
+        return
+    factors = [f"{line.quantity} × {text(line.unit_price)} / {line.per}" for line in cost.lines]
+    amounts = [text(line.amount) for line in cost.lines]
+    names = [f"{line.model} {line.dimension}".strip() for line in cost.lines]
+    wide = [max(map(len, [*each, "total"]), default=0) for each in (names, factors, amounts)]
+    for name, factor, amount, each in zip(names, factors, amounts, book.explain(cost), strict=True):
+        rounded = "  rounded at 1e-12" if each.line.rounded else ""
+        yield f"{name:<{wide[0]}}  {factor:>{wide[1]}}  = {amount:>{wide[2]}}{rounded}"
+        yield f"    {_because(each.row)}"
+        yield f"    {each.row.source}, read {each.row.read_on.isoformat()}, {each.row.evidence}"
+    sums = " + ".join(amounts) if len(amounts) > 1 else ""
+    yield f"{'total':<{wide[0]}}  {'':>{wide[1]}}  = {text(cost.total)} {cost.currency}"
+    if sums:
+        yield f"    {sums}"
+
+
+def _because(row: PriceRow) -> str:
+    """Say why this row and no other: its id, and what it asks for."""
+    asked = [part for part in (conditions(row), validity(row)) if part]
+    return f"row {row.id}" + (f" ({'; '.join(asked)})" if asked else "")

@@ -5,23 +5,30 @@ Imports: prices, cli.bench.
 
 from __future__ import annotations
 
+import json
+import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from flo2.canonical import Usage
 from flo2.cli.bench import Bench
-from flo2.cli.output import say, say_json, table
+from flo2.cli.output import say, say_json, table, tell_error
 from flo2.cli.parse import instant_us, pair
-from flo2.cli.price_text import conditions, price, row_json, validity
+from flo2.cli.price_cost import answer_lines, price_text
+from flo2.cli.price_text import conditions, on_paper, price, row_json, validity
 from flo2.cli.state import State, group
 from flo2.errors import InvalidRequest, NotFound
 from flo2.gateway.catalogue import list_prices
+from flo2.gateway.costing import cost_json
 from flo2.money import text
-from flo2.prices import PriceBook, PricingContext
+from flo2.prices import Cost, PriceBook, PricingContext
 
 __all__ = ["prices"]
+
+_BAD_INPUT: Final = 2
+"""The exit code for what cannot be read, as for a mistake in the command line."""
 
 
 @group("prices", default="list")
@@ -93,6 +100,37 @@ def show(state: State, *, model: str) -> None:
     say(f"book {book.version}")
 
 
+@prices.command("cost")
+@click.option("--jsonl", is_flag=True, help="Read one object a line, answer with one a line.")
+@click.pass_obj
+def cost(state: State, *, jsonl: bool) -> int:
+    """Price a provider's usage object, read from standard input.
+
+    A JSON object: {"provider": …, "api": "chat", "model": …, "at": "2026-11-25T12:00:00Z",
+    "context": {"service_tier": …}, "usage": {… as the provider returned it …}}. `at` is now, and
+    `context` what the usage itself says, where they are left out.
+    """
+    data = sys.stdin.buffer.read()
+    with Bench(state) as bench:
+        if jsonl:
+            read = True
+            for answer, readable in answer_lines(data, bench):
+                read = read and readable
+                click.echo(json.dumps(answer, ensure_ascii=False))
+            return 0 if read else _BAD_INPUT
+        try:
+            priced = price_text(data, bench)
+        except InvalidRequest as exc:
+            tell_error(state, str(exc))
+            return _BAD_INPUT
+        book = bench.book
+    if state.as_json:
+        say_json(cost_json(priced))
+        return 0
+    _tell(priced.cost, book)
+    return 0
+
+
 @prices.command("explain")
 @click.argument("model", metavar="PROVIDER/MODEL")
 @click.option(
@@ -152,11 +190,15 @@ def explain(
             }
         )
         return 0 if total is not None else 1
-    for each in explained:
-        click.echo(str(each))
-    click.echo(f"{cost.status}: {cost.reason}" if total is None else f"{total} {cost.currency}")
-    say(f"book {cost.book}")
+    _tell(cost, book)
     return 0 if total is not None else 1
+
+
+def _tell(cost: Cost, book: PriceBook) -> None:
+    """Write a sum as on paper."""
+    for line in on_paper(cost, book):
+        click.echo(line)
+    say(f"book {cost.book}")
 
 
 def _overview(state: State, book: PriceBook) -> None:

@@ -58,7 +58,10 @@ class PriceList:
             rows += table.rows
             defaults.update(table.defaults)
         rows += _at_azure(rows)
-        defaults["azure"] = {"service_tier": defaults["openai"]["service_tier"]}
+        defaults["azure"] = {
+            "service_tier": defaults["openai"]["service_tier"],
+            "deployment": frozenset({"", "global"}),
+        }
         return Table(tuple(rows), defaults)
 
     def rows(self) -> Iterable[PriceRow]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import attrs
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from flo2.canonical import (
     Annotation,
     Audio,
+    Charge,
     Choice,
     Failed,
     Finish,
@@ -569,6 +571,7 @@ def test_the_tier_is_added_to_all_that_a_reader_gave() -> None:
         {"region": "eu"},
         "odd",
         (SubUsage("m", "k", {}, {}),),
+        Charge(Decimal(1)),
     )
     assert all(getattr(given, each.name) for each in attrs.fields(Usage))
     answer = {

@@ -20,6 +20,7 @@ REASONS = {
     "`thinking: adaptive`": "how a model of the other kind thinks anyway",
     "`service_tier`": "a fact of the bill, which is in the receipt",
     "web searches": "a fact of the bill, which is in the receipt",
+    "`store: false`": "no other API keeps an answer",
     "`system_fingerprint`": "names the provider's own deployment and means nothing elsewhere",
     "logprobs": "nobody can ask for them in this dialect",
 }

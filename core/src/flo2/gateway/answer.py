@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from flo2.canonical import Event, Failed, Loss, PartDelta, PartStart, Response, Text, fold
 from flo2.dialects.base import Dialect, Encoder, EndsStreams
+from flo2.dialects.completing import Completing
 from flo2.records import Outcome
 
 if TYPE_CHECKING:
@@ -87,6 +88,10 @@ class Answer:
         else:
             events = [event for chunk in chunks for event in chunk.events]
             asked = self._exchange.inbound.request
+            if self._dialect.operation == "chat":
+                completing = self._completing()
+                events = [each for event in events for each in completing.of(event)]
+                events += () if broken else completing.ends()
             # The events say themselves whose they are: a provider may speak no dialect at all.
             whole = fold(events, asked=asked)
             rendered = self._dialect.encode_response(whole)
@@ -119,10 +124,14 @@ class Answer:
         else:
             inbound = self._exchange.inbound
             encoder = dialect.encoder(include_usage=inbound.peek.wants_usage, asked=inbound.request)
+            completing = self._completing()
             async for chunk in attempt.chunks():
                 failed = None if self._settle() else _failure(chunk.events)
                 data = b"".join(
-                    encoder.feed(event) for event in chunk.events if not isinstance(event, Failed)
+                    encoder.feed(each)
+                    for event in chunk.events
+                    if not isinstance(event, Failed)
+                    for each in completing.of(event)
                 )
                 if data:
                     yield data
@@ -131,7 +140,7 @@ class Answer:
             if failed is None:
                 attempt.finish("answered")
                 self._note_told()
-                yield encoder.close()
+                yield b"".join(map(encoder.feed, completing.ends())) + encoder.close()
             self.losses = encoder.losses
         attempt.finish("broken" if failed is not None else "answered")
         await attempt.close()
@@ -144,6 +153,9 @@ class Answer:
         if self._exchange.caller.trailer and self.content_type.startswith("text/event-stream"):
             yield b": flo2 " + self._exchange.summary() + b"\n\n"
         self.told = self.closed = True
+
+    def _completing(self) -> Completing:
+        return Completing(self.request_id, self._exchange.inbound.peek.model)
 
     def _settle(self) -> bool:
         """Write the end record as soon as the answer has shown all; say whether it is written."""

@@ -83,7 +83,9 @@ def _text(block: Block, path: str) -> Part:
     citations: tuple[Mapping[str, Any], ...] = ()
     if "citations" in block:
         if block["citations"]:
-            citations = tuple(expect(block["citations"], list, f"{path}.citations"))
+            given = expect(block["citations"], list, f"{path}.citations")
+            at = f"{path}.citations["
+            citations = tuple(expect(each, dict, f"{at}{i}]") for i, each in enumerate(given))
         else:
             rest["citations"] = block["citations"]
     return Text(text, citations, cache, rest)
@@ -101,9 +103,9 @@ _SOURCE: Final[Mapping[str, tuple[str, ...]]] = {
 def _source(block: Block, rest: dict[str, Any]) -> tuple[str, dict[str, str]] | None:
     """Give the kind of a source and its modelled fields; None: not modelled."""
     source = block.get("source")
-    if not isinstance(source, dict) or source.get("type") not in _SOURCE:
+    kind = source.get("type") if isinstance(source, dict) else None
+    if not isinstance(source, dict) or not isinstance(kind, str) or kind not in _SOURCE:
         return None
-    kind = source["type"]
     fields = {name: source[name] for name in _SOURCE[kind] if isinstance(source.get(name), str)}
     if len(fields) < len(_SOURCE[kind]):
         return None

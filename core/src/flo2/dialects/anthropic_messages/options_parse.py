@@ -33,7 +33,8 @@ def take_tool_choice(left: Fields) -> tuple[ToolChoice | None, bool | None]:
     choice = left.get("tool_choice")
     if choice is None:
         return None, None
-    mode = _MODES.get(expect(choice, dict, "tool_choice").get("type"))
+    kind = expect(choice, dict, "tool_choice").get("type")
+    mode = _MODES.get(kind) if isinstance(kind, str) else None
     if mode is None:
         return None, None  # stays in `left`: a kind of choice that is not modelled
     del left["tool_choice"]
@@ -66,7 +67,8 @@ def take_output(left: Fields) -> tuple[ReasoningOptions | None, ResponseFormat |
     mode = effort = budget = display = form = None
     extras: Fields = {}
     thinking = left.get("thinking")
-    if isinstance(thinking, dict) and thinking.get("type") in _THINKING_MODES:
+    kind = thinking.get("type") if isinstance(thinking, dict) else None
+    if isinstance(thinking, dict) and isinstance(kind, str) and kind in _THINKING_MODES:
         mode = _THINKING_MODES[left.pop("thinking")["type"]]
         extras = rest_of(thinking, frozenset({"type", "budget_tokens", "display"}))
         if thinking.get("budget_tokens") is not None:

@@ -163,7 +163,7 @@ def _messages(value: Any) -> list[Message]:
         path = f"messages[{i}]"
         message = expect(item, dict, path)
         role = message.get("role")
-        if role not in {"user", "assistant", "system"}:
+        if role not in ("user", "assistant", "system"):  # a tuple: it may be of any type
             raise InvalidRequest(
                 f"{path}.role: expected 'user', 'assistant' or 'system', got {role!r}",
                 param=f"{path}.role",
@@ -206,7 +206,7 @@ def _tools(values: list[Any]) -> tuple[Tool | OpaqueTool, ...]:
     for i, value in enumerate(values):
         path = f"tools[{i}]"
         tool = expect(value, dict, path)
-        if tool.get("type", "custom") not in {"custom", None}:
+        if tool.get("type", "custom") not in ("custom", None):
             tools.append(OpaqueTool(NAME, tool))
             continue
         rest = rest_of(tool, _TOOL)

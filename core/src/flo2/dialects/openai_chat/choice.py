@@ -118,6 +118,10 @@ class ChoiceReader:
             first, second = ("message", "delta") if whole else ("delta", "message")
             delta = choice.get(first) or choice.get(second)
             if isinstance(delta, dict):
+                if whole and (calls := _objects(delta.get("tool_calls"))):
+                    # Each entry is a call of its own, whatever ids and indices they have.
+                    counted = [{**call, "index": place} for place, call in enumerate(calls)]
+                    delta = {**delta, "tool_calls": counted}
                 self._delta(delta, out)
         reason = choice.get("finish_reason")
         if isinstance(reason, str) and not self.finished:

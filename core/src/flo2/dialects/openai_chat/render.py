@@ -48,6 +48,9 @@ def render(request: Request, *, model: str, profile: Profile) -> Rendered:
     """Write a request. A stream always asks for usage, whatever the client said."""
     log = LossLog(request.origin, request.essential, hands_on=profile.chat.takes_reasoning)
     body: _JSON = {"model": model, "messages": _messages(request, log)}
+    refused = any(loss.severity == "refuse" for loss in log.losses)
+    if not (body["messages"] or log.is_own or refused):
+        log.add("messages", "no turn is left to answer", "refuse")
     put_tools(body, request, log)
     if request.response_format is not None:
         body["response_format"] = write_response_format(request.response_format, log)

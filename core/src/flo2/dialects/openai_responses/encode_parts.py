@@ -238,7 +238,7 @@ class PartWriter:
         return self._reasoning[2].feed(event)
 
     def _call(self, index: int, part: ToolCall) -> bytes:
-        out = self._end_text()
+        out = self._end_text() + self.stop(PartStop(index))  # one of the same number is over
         number = self._take()
         item_id = self._own_id(part.extras.get("id"), "fc", number)
         tool = None if self.own else self._tools.get(part.name)

@@ -57,14 +57,13 @@ def finish_of(response: Mapping[str, Any], *, called: bool) -> Finish:
     """
     status, details = response.get("status"), response.get("incomplete_details")
     extras = {key: response[key] for key in response.keys() & ENDING if response[key] is not None}
-    reason: FinishReason = "stop"
     if status == "incomplete":
         raw = details.get("reason") if isinstance(details, Mapping) else None
-        reason = _REASONS.get(raw, "other")
-        return Finish(reason, raw if isinstance(raw, str) else "incomplete", extras=extras)
+        raw = raw if isinstance(raw, str) else "incomplete"
+        return Finish(_REASONS.get(raw, "other"), raw, extras=extras)
     output = response.get("output")
     called = called or any(
-        isinstance(item, Mapping) and item.get("type") in CALLS
+        isinstance(item, Mapping) and item.get("type") in tuple(CALLS)
         for item in (output if isinstance(output, list) else ())
     )
     return Finish("tool_calls" if called else "stop", "completed", extras=extras)

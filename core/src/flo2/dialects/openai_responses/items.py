@@ -60,8 +60,19 @@ class _Piece:
     stopped: bool = False
 
 
+_INDICES: Final = ("output_index", "content_index", "summary_index")
+
+
+def _sound(data: JSON) -> JSON:
+    """Take for missing what is no number of a piece and no name of a kind."""
+    odd = [key for key in (*_INDICES, "type") if isinstance(data.get(key), list | dict)]
+    return {**data, **dict.fromkeys(odd)} if odd else data
+
+
 def _objects(value: Any) -> list[JSON]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    if not isinstance(value, list):
+        return []
+    return [_sound(each) for each in value if isinstance(each, dict)]
 
 
 def _text_of(value: Any) -> str:
@@ -102,8 +113,13 @@ class ItemReader:
 
     def event(self, kind: str, data: JSON, out: list[Event]) -> None:
         """Read one event of a stream; one that tells nothing new gives none."""
-        if (handle := self._handlers.get(kind)) is not None:
-            handle(data, out)
+        if (handle := self._handlers.get(kind)) is None:
+            return
+        data = _sound(data)
+        for name in ("item", "part"):
+            if name in data and isinstance(inner := data[name], dict):
+                data[name] = _sound(inner)
+        handle(data, out)
 
     def whole(self, output: Any, out: list[Event]) -> None:
         """Read all items of an answer that came in one piece."""

@@ -111,12 +111,15 @@ class _Turns:
         """Read one item."""
         if not isinstance(item, dict):
             raise wrong(path, item, "an item")
-        kind = item.get("type")
+        kind, role = item.get("type"), item.get("role")
         if kind is None and "role" in item:
             kind = "message"
-        if kind == "message" and item.get("role") == "assistant":
+        if not isinstance(kind, str | None) or (kind == "message" and not isinstance(role, str)):
+            field = "role" if kind == "message" else "type"
+            raise wrong(f"{path}.{field}", item.get(field), "text")
+        if kind == "message" and role == "assistant":
             self._assistant(item, path)
-        elif kind == "message" and item.get("role") in _ROLES:
+        elif kind == "message" and role in _ROLES:
             self._message(item, path)
         elif kind == "reasoning":
             self._parts.append(returned(read_reasoning(item, path)))

@@ -47,7 +47,8 @@ def _instructions(message: Message) -> str | None:
 
 
 def _is_item(part: Part) -> bool:
-    return isinstance(part, Opaque) and part.dialect == DIALECT and "type" in part.data
+    # Content that is not modelled has a wrapper, see `content_in`.
+    return isinstance(part, Opaque) and part.dialect == DIALECT and part.data.keys() != {"content"}
 
 
 def _turn(message: Message, path: str, log: ResponsesLog) -> list[JSON]:

@@ -216,7 +216,7 @@ def _says_something(kind: str, payload: JSON) -> bool:
     return (
         kind == "response.output_item.added"
         and isinstance(item, dict)
-        and item.get("type") not in _QUIET
+        and not (isinstance(word := item.get("type"), str) and word in _QUIET)
     )
 
 

@@ -55,7 +55,7 @@ class Booking:
             and (prompt := input_bound(call)) is not None
         ):
             answer = peek.max_output_tokens * max(peek.n, 1)
-            at = _ANY_TIME if not resolved.instants else instant(at_us)
+            at = _ANY_TIME if not resolved.dated else instant(at_us)
             return ceiling(resolved, at, prompt, answer)
         return Bounds(ZERO, None, resolved.currency)
 

@@ -9,6 +9,7 @@ from flo2.prices.book import Explanation, Layer, PriceBook, build
 from flo2.prices.context import PricingContext
 from flo2.prices.cost import Bounds, Cost, CostLine, CostStatus
 from flo2.prices.rows import ABSENT, Defaults, Evidence, PriceRow, Tier
+from flo2.prices.schedule import Schedule, Window
 
 __all__ = [
     "ABSENT",
@@ -23,6 +24,8 @@ __all__ = [
     "PriceBook",
     "PriceRow",
     "PricingContext",
+    "Schedule",
     "Tier",
+    "Window",
     "build",
 ]

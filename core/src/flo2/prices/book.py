@@ -24,6 +24,7 @@ from flo2.prices.bounds import bound
 from flo2.prices.context import PricingContext
 from flo2.prices.cost import Bounds, Cost, CostLine
 from flo2.prices.match import applies, check_overlaps, unknown_values
+from flo2.prices.quantities import parts_of
 from flo2.prices.rows import Defaults, PriceRow
 from flo2.prices.tables import Rate, Resolved, compile_rows
 
@@ -206,7 +207,7 @@ class PriceBook:
         )
         if resolved.problem is not None:
             return "unpriced", context, resolved.problem
-        span = resolved.span(context.at) if resolved.instants else resolved.spans[0]
+        span = resolved.span(context.at) if resolved.dated else resolved.spans[0]
         table = span.tables[0]
         if span.cuts:
             table = span.table(usage.input_total if input_total is None else input_total)
@@ -219,32 +220,48 @@ class PriceBook:
                     continue
                 return "pending", context, f"meter {meter!r} is negative: {quantity}"
             rates = table.get(meter, ())
-            if len(rates) != 1:
+            each = rates[0].each if len(rates) == 1 else None
+            if each is not None:  # nearly always
+                row = rates[0].row
+                amount = multiply(quantity, each)
+                lines.append(
+                    CostLine(
+                        meter,
+                        quantity,
+                        row.unit_price,
+                        row.per,
+                        amount,
+                        amount,
+                        row.currency,
+                        row.id,
+                        version,
+                        False,  # noqa: FBT003  # rounded; by position, as this is the hot path
+                        label,
+                    )
+                )
+                continue
+            parts = parts_of([rate.row for rate in rates], quantity)
+            if parts is None:
                 total = usage.input_total if input_total is None else input_total
                 missing = _missing(meter, rates, model=model, context=context, total=total)
                 return "unpriced", context, missing
-            rate = rates[0]
-            row, each = rate.row, rate.each
-            rounded = False
-            if each is not None:
-                amount = multiply(quantity, each)
-            else:
-                amount, rounded = divide(multiply(quantity, row.unit_price), row.per)
-            lines.append(
-                CostLine(
-                    meter,
-                    quantity,
-                    row.unit_price,
-                    row.per,
-                    amount,
-                    amount,
-                    row.currency,
-                    row.id,
-                    version,
-                    rounded,
-                    label,
+            for row, count in parts:
+                amount, rounded = divide(multiply(count, row.unit_price), row.per)
+                lines.append(
+                    CostLine(
+                        meter,
+                        count,
+                        row.unit_price,
+                        row.per,
+                        amount,
+                        amount,
+                        row.currency,
+                        row.id,
+                        version,
+                        rounded,
+                        label,
+                    )
                 )
-            )
         return None
 
     def bounds(
@@ -395,6 +412,8 @@ def _missing(
     where = f"meter {meter!r} of model {model!r} of provider {context.provider!r}"
     if rates:
         ids = " and ".join(repr(rate.row.id) for rate in rates)
+        if all(rate.row.is_graduated for rate in rates):
+            return f"graduated price rows {ids} leave a part without a price: {where}"
         return f"price rows {ids} both match {where}; give the model its own row by exact name"
     told = "".join(f", {key}={value!r}" for key, value in sorted(context.context.items()))
     at = context.instant.isoformat()

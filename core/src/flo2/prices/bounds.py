@@ -12,6 +12,7 @@ from decimal import Decimal
 from flo2.canonical.usage import INPUT_METERS, OUTPUT_METERS
 from flo2.money import QUANTUM, ZERO, add, divide, multiply
 from flo2.prices.cost import Bounds
+from flo2.prices.quantities import billed
 from flo2.prices.tables import Rate, Resolved
 
 __all__ = ["bound", "ceiling"]
@@ -54,7 +55,7 @@ def bound(
 
 def ceiling(resolved: Resolved, at: datetime, input_high: int, output_high: int) -> Bounds:
     """Bound a call of at most so many tokens, from none; as `bound` does, quicker where it can."""
-    span = resolved.span(at) if resolved.instants else resolved.spans[0]
+    span = resolved.span(at) if resolved.dated else resolved.spans[0]
     dearest = span.dearest
     if dearest is None:
         return bound(
@@ -93,7 +94,9 @@ def _amount(rate: Rate, quantity: int) -> tuple[Decimal, Decimal]:
     if rate.each is not None:
         amount = multiply(quantity, rate.each)
         return amount, amount
-    amount, rounded = divide(multiply(quantity, rate.row.unit_price), rate.row.per)
+    row = rate.row
+    count = quantity if row.is_plain or not quantity else billed(row, quantity)
+    amount, rounded = divide(multiply(count, row.unit_price), row.per)
     if not rounded:
         return amount, amount
     return max(ZERO, add(amount, -QUANTUM)), add(amount, QUANTUM)

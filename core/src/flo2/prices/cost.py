@@ -25,7 +25,8 @@ class CostLine(Struct, frozen=True, gc=False, omit_defaults=True):
 
     Attributes:
         dimension: The meter.
-        quantity: How much was used.
+        quantity: How much was billed: what was used, its part in a graduated tier, or more where
+            the row has a minimum or bills whole steps.
         unit_price: As published, for `per` units.
         per: Units the price is for.
         amount: `quantity × unit_price / per`, exact unless `rounded`.

@@ -62,6 +62,8 @@ def overlap(a: PriceRow, b: PriceRow, defaults: ProviderDefaults) -> bool:
         return False
     if b.valid_until is not None and a.valid_from is not None and b.valid_until <= a.valid_from:
         return False
+    if a.schedule is not None and b.schedule is not None and a.schedule.excludes(b.schedule):
+        return False
     if a.tier is None or b.tier is None:
         return True
     return not (

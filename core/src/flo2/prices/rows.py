@@ -1,6 +1,6 @@
 """A price as it was published: one row per provider, model, meter and condition.
 
-Pure data. Imports: money.
+Pure data. Imports: money, prices.schedule.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from attrs import evolve, field, frozen
+from attrs import Attribute, evolve, field, frozen
 
 from flo2.errors import PricingError
 from flo2.money import text
+from flo2.prices.schedule import Schedule
 
 __all__ = ["ABSENT", "Defaults", "Evidence", "PriceRow", "Tier"]
 
@@ -36,21 +37,30 @@ Defaults = Mapping[str, Mapping[str, frozenset[str]]]
 
 @frozen
 class Tier:
-    """The totals of input tokens, cache included, at which a row holds; all tokens pay its price.
+    """Where a price depends on how much is used.
 
     Attributes:
-        start: First total inside. "More than 272 000" is `start=272_001`; "200 000 or more" is
+        start: First count inside. "More than 272 000" is `start=272_001`; "200 000 or more" is
             `start=200_000`.
-        stop: First total outside, or None.
+        stop: First count outside, or None.
+        graduated: False: the count is of input tokens, cache included, and all tokens pay the price
+            of the tier it lies in. True: the count is of the meter's own units, and only those that
+            lie in the tier pay its price.
     """
 
     start: int = 0
     stop: int | None = None
+    graduated: bool = False
 
     def __attrs_post_init__(self) -> None:
         """Refuse an empty range."""
         if self.start < 0 or (self.stop is not None and self.stop <= self.start):
             raise PricingError(f"tier {self.start}..{self.stop} holds no total; give start < stop")
+
+
+def _positive(_: object, attribute: Attribute[Any], value: Decimal | None) -> None:
+    if value is not None and (type(value) is not Decimal or not value.is_finite() or value <= 0):
+        raise PricingError(f"{attribute.name} {value!r} must be a Decimal above 0")
 
 
 def _check_price(_: object, __: object, value: Decimal) -> None:
@@ -85,7 +95,11 @@ class PriceRow:
         currency: ISO 4217.
         when: Context key → values at which the row holds. A key that is not here must have one of
             the provider's default values, so a value nobody knows never prices.
-        tier: Totals at which it holds; None: any.
+        tier: Counts at which it holds; None: any.
+        schedule: Hours of the week at which it holds; None: all. An attempt belongs to the instant
+            it began.
+        minimum: At least so many units are billed of an attempt that uses any; None: no minimum.
+        step: Units are billed in whole steps of so many, rounded up; None: as they are.
         valid_from: First instant, inclusive; None: no start is known.
         valid_until: First instant past it; None: still holds.
     """
@@ -105,6 +119,19 @@ class PriceRow:
     tier: Tier | None = None
     valid_from: datetime | None = field(default=None, converter=_utc)
     valid_until: datetime | None = field(default=None, converter=_utc)
+    schedule: Schedule | None = None
+    minimum: Decimal | None = field(default=None, validator=_positive)
+    step: Decimal | None = field(default=None, validator=_positive)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it bills each unit in use, once."""
+        return self.minimum is None and self.step is None and not self.is_graduated
+
+    @property
+    def is_graduated(self) -> bool:
+        """Whether it bills only the units that lie in its tier."""
+        return self.tier is not None and self.tier.graduated
 
     def __attrs_post_init__(self) -> None:
         """Refuse a row that could never match, or match by accident."""
@@ -120,6 +147,10 @@ class PriceRow:
         for key, values in self.when.items():
             if not values:
                 raise PricingError(f"row {self.id!r}: when.{key} allows no value")
+        if self.is_graduated and (self.minimum is not None or self.step is not None):
+            raise PricingError(
+                f"row {self.id!r}: a graduated tier with a minimum or a step has no one meaning"
+            )
         if (
             self.valid_from is not None
             and self.valid_until is not None
@@ -130,6 +161,16 @@ class PriceRow:
     def canonical(self) -> str:
         """Write the row in the one form that is hashed; order and spelling of numbers are gone."""
         tier = self.tier
+        # What few rows have is written only where it is, so that others keep their form.
+        rare: dict[str, object] = {}
+        if tier is not None and tier.graduated:
+            rare["graduated"] = True
+        if self.schedule is not None:
+            rare["schedule"] = self.schedule.canonical()
+        if self.minimum is not None:
+            rare["minimum"] = text(self.minimum)
+        if self.step is not None:
+            rare["step"] = text(self.step)
         return json.dumps(
             [
                 self.id,
@@ -147,6 +188,7 @@ class PriceRow:
                 self.source,
                 self.read_on.isoformat(),
                 self.evidence,
+                *([rare] if rare else []),
             ],
             ensure_ascii=True,
             separators=(",", ":"),

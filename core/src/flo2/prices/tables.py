@@ -25,11 +25,34 @@ class Rate:
 
     Attributes:
         row: The row as published.
-        each: Price of one unit where that terminates, else None (divide at the end then).
+        each: Price of one unit where that terminates and units are billed as they are, else None
+            (look at the row then).
     """
 
     row: PriceRow
     each: Decimal | None
+
+
+class Hours:
+    """The spans of one stretch of time by what its schedules say; each is compiled when needed."""
+
+    __slots__ = ("_rows", "_schedules", "_spans")
+
+    def __init__(self, rows: Sequence[PriceRow]) -> None:
+        """Keep the rows, some of which have schedules."""
+        self._rows = tuple(rows)
+        self._schedules = tuple({each.schedule: None for each in rows if each.schedule is not None})
+        self._spans: dict[tuple[bool, ...], Span] = {}
+
+    def span(self, at: datetime) -> Span:
+        """Give the rates of an instant."""
+        key = tuple(each.holds(at) for each in self._schedules)
+        found = self._spans.get(key)
+        if found is None:
+            holding = {None, *(s for s, holds in zip(self._schedules, key, strict=True) if holds)}
+            rows = [row for row in self._rows if row.schedule in holding]
+            found = self._spans[key] = _span(rows)
+        return found
 
 
 @frozen
@@ -41,11 +64,13 @@ class Span:
         tables: Meter → rates that match, one table more than cuts. More than one rate: ambiguous.
         dearest: The most that a token of the prompt and one of the answer can cost; None where that
             takes more than a look: by tier, without a row, or with a price that does not terminate.
+        hours: Gives the rates of an hour, where some depend on it; else None.
     """
 
     cuts: tuple[int, ...]
     tables: tuple[dict[str, tuple[Rate, ...]], ...]
     dearest: tuple[Decimal, Decimal] | None = None
+    hours: Hours | None = None
 
     def table(self, total: int) -> dict[str, tuple[Rate, ...]]:
         """Give the rates that hold at this total of input tokens."""
@@ -60,6 +85,7 @@ class Resolved:
         instants: When the spans change, ascending.
         spans: One more than instants.
         currency: Of all its rows.
+        dated: Whether the rates depend on the instant.
         problem: Why nothing is priced here, or None.
     """
 
@@ -67,10 +93,12 @@ class Resolved:
     spans: tuple[Span, ...]
     currency: str
     problem: str | None = None
+    dated: bool = False
 
     def span(self, at: datetime) -> Span:
         """Give the stretch of time that holds the instant; a boundary belongs to the new one."""
-        return self.spans[bisect_right(self.instants, at)] if self.instants else self.spans[0]
+        span = self.spans[bisect_right(self.instants, at)] if self.instants else self.spans[0]
+        return span if span.hours is None else span.hours.span(at)
 
 
 def compile_rows(rows: Sequence[PriceRow], currency: str) -> Resolved:
@@ -82,8 +110,13 @@ def compile_rows(rows: Sequence[PriceRow], currency: str) -> Resolved:
     for index in range(len(instants) + 1):
         begin = instants[index - 1] if index else None
         end = instants[index] if index < len(instants) else None
-        spans.append(_span([row for row in rows if _holds(row, begin, end)]))
-    return Resolved(instants, tuple(spans), currency)
+        here = [row for row in rows if _holds(row, begin, end)]
+        if any(row.schedule is not None for row in here):
+            spans.append(Span((), ({},), None, Hours(here)))
+        else:
+            spans.append(_span(here))
+    dated = bool(instants) or any(span.hours is not None for span in spans)
+    return Resolved(instants, tuple(spans), currency, dated=dated)
 
 
 def _holds(row: PriceRow, begin: datetime | None, end: datetime | None) -> bool:
@@ -97,7 +130,7 @@ def _span(rows: Sequence[PriceRow]) -> Span:
             {
                 cut
                 for row in rows
-                if row.tier is not None
+                if row.tier is not None and not row.tier.graduated
                 for cut in (row.tier.start, row.tier.stop)
                 if cut
             }
@@ -109,7 +142,11 @@ def _span(rows: Sequence[PriceRow]) -> Span:
         table: dict[str, tuple[Rate, ...]] = {}
         for row in rows:
             tier = row.tier
-            if tier is None or (tier.start <= low and (tier.stop is None or low < tier.stop)):
+            if (
+                tier is None
+                or tier.graduated
+                or (tier.start <= low and (tier.stop is None or low < tier.stop))
+            ):
                 table[row.dimension] = (*table.get(row.dimension, ()), _rate(row))
         tables.append(table)
     return Span(cuts, tuple(tables), None if cuts else _dearest(tables[0]))
@@ -128,4 +165,4 @@ def _dearest(table: Mapping[str, tuple[Rate, ...]]) -> tuple[Decimal, Decimal] |
 
 def _rate(row: PriceRow) -> Rate:
     each, rounded = divide(row.unit_price, row.per)
-    return Rate(row, None if rounded else Decimal(text(each)))
+    return Rate(row, None if rounded or not row.is_plain else Decimal(text(each)))

@@ -166,10 +166,10 @@ class ResponsesSDK(SDK):
     async def events(self, request):
         """Give every event of a stream, and the exception where it ends with one."""
         seen = []
-        given = arguments(AsyncResponses.create, request)
+        stream = await self.client.responses.create(**arguments(AsyncResponses.create, request))
         try:
-            async for event in await self.client.responses.create(**given):
-                seen.append(dumped(event))
+            async for event in stream:
+                seen += [dumped(event)]
         except openai.OpenAIError as error:
             return seen, told(error)
         return seen, None

@@ -132,8 +132,7 @@ def test_what_was_left_out_says_why():
     reasons = {re.sub(r"(no meter for).*", r"\1 …", s.reason) for s in SOURCE.skipped}
     assert reasons == {
         "no price is given",
-        "prices by time of day, which a row cannot say",
-        "billed for 10 seconds at least, which a row cannot say",
+        "prices by time of day, without the days they are for",
         "no meter for …",
     }
     converted = {(row.provider, name) for row in SOURCE.rows() for name in row.models}

@@ -157,7 +157,7 @@ def test_every_row_says_where_it_comes_from():
         assert row.currency == "USD"
         assert row.source
     assert by_evidence == {
-        "third_party": {"anthropic", "openai"},
+        "third_party": {"anthropic", "deepseek", "openai"},
         "derived": {"anthropic", "azure", "openai", "xai"},
         "published": {"anthropic"},
         "simulated": {"sandbox"},

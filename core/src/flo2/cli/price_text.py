@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flo2.money import text
-from flo2.prices import Cost, PriceBook, PriceRow
+from flo2.prices import Cost, PriceBook, PriceRow, Tier
 
 __all__ = ["conditions", "on_paper", "price", "row_json", "validity"]
 
@@ -29,7 +29,10 @@ def row_json(row: PriceRow) -> dict[str, Any]:
         "per": row.per,
         "currency": row.currency,
         "when": {key: sorted(values) for key, values in sorted(row.when.items())},
-        "tier": None if row.tier is None else {"start": row.tier.start, "stop": row.tier.stop},
+        "tier": None if row.tier is None else _tier_json(row.tier),
+        "schedule": None if row.schedule is None else str(row.schedule),
+        "minimum": None if row.minimum is None else text(row.minimum),
+        "step": None if row.step is None else text(row.step),
         "valid_from": None if row.valid_from is None else row.valid_from.isoformat(),
         "valid_until": None if row.valid_until is None else row.valid_until.isoformat(),
         "source": row.source,
@@ -48,8 +51,19 @@ def conditions(row: PriceRow) -> str:
     parts = [f"{key}={'|'.join(sorted(values))}" for key, values in sorted(row.when.items())]
     if row.tier is not None:
         stop = "" if row.tier.stop is None else str(row.tier.stop - 1)
-        parts.append(f"input {row.tier.start}–{stop}")
+        what = "units" if row.tier.graduated else "input"
+        parts.append(f"{what} {row.tier.start}–{stop}")
+    if row.schedule is not None:
+        parts.append(str(row.schedule))
+    if row.minimum is not None:
+        parts.append(f"at least {text(row.minimum)}")
+    if row.step is not None:
+        parts.append(f"in steps of {text(row.step)}")
     return ", ".join(parts)
+
+
+def _tier_json(tier: Tier) -> dict[str, Any]:
+    return {"start": tier.start, "stop": tier.stop, "graduated": tier.graduated}
 
 
 def validity(row: PriceRow) -> str:

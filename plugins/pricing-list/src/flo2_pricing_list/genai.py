@@ -64,9 +64,7 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Their id of a provider → our kinds that its prices are for; any other id is the kind itself."""
 
-_USUAL: Final[dict[str, frozenset[str]]] = {
-    "service_tier": frozenset({"", "default", "standard"})
-}
+_USUAL: Final[dict[str, frozenset[str]]] = {"service_tier": frozenset({"", "default", "standard"})}
 _DEFAULTS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     # What the prices are for is what their page shows first; other regions cost more or the same.
     "bedrock": _USUAL | {"region": frozenset({"", "us-east-1", "us-east-2", "us-west-2"})},
@@ -80,6 +78,12 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
 
 _TRAFFIC: Final = {"flex": "ON_DEMAND_FLEX", "priority": "ON_DEMAND_PRIORITY"}
 """How Vertex names the tiers in its answers (reference of `UsageMetadata`; recordings)."""
+
+_MINIMA: Final = {
+    # "a minimum of 10 seconds per request" (https://groq.com/pricing, read 2026-11).
+    ("groq", "input_seconds"): Decimal(10),
+}
+"""(kind, meter) → the least that is billed."""
 
 _LOWER_CASE_IDS: Final = frozenset({"openrouter"})
 """Providers whose model ids are lower-case: no case-blind pattern is needed for exact names."""
@@ -191,8 +195,6 @@ class _Converter:
         found = names, pattern = self._match(model)
         if not names and pattern is None:
             raise _Inexpressible("an earlier model matches all of its names")
-        if self.provider == "groq" and "whisper" in model.id:
-            raise _Inexpressible("billed for 10 seconds at least, which a row cannot say")
         rows: list[PriceRow] = []
         for period in _periods(model):
             if self.provider == "google-vertex":
@@ -274,6 +276,7 @@ class _Converter:
                     tier=tier,
                     valid_from=valid_from,
                     valid_until=_midnight(period.stop),
+                    minimum=_MINIMA.get((self.provider, meter)),
                 )
 
 
@@ -329,7 +332,7 @@ def _start(constraint: Any) -> date | None:
         return None
     start = getattr(constraint, "start_date", None)
     if not isinstance(start, date):
-        raise _Inexpressible("prices by time of day, which a row cannot say")
+        raise _Inexpressible("prices by time of day, without the days they are for")
     return start
 
 

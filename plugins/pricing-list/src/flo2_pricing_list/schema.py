@@ -6,6 +6,8 @@ Pure: takes parsed documents, opens nothing. The format is in the README.
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
@@ -17,7 +19,8 @@ from attrs import field, frozen
 from flo2.canonical.usage import INPUT_METERS, OUTPUT_METERS
 from flo2.errors import PricingError
 from flo2.money import exact
-from flo2.prices import ABSENT, Evidence, PriceRow, Tier
+from flo2.prices import ABSENT, Evidence, PriceRow, Schedule, Tier
+from flo2_pricing_list.hours import read_schedule
 
 __all__ = ["Table", "parse", "row_id"]
 
@@ -30,8 +33,8 @@ _DOCUMENT: Final = {
 }  # fmt: skip
 _MODEL: Final = {"name", "aliases", "pattern", "price"}
 _PRICE: Final = {
-    "rates", "per", "when", "over", "at_least", "up_to", "below", "valid_from", "valid_until",
-    "source", "read_on", "evidence",
+    "rates", "per", "when", "over", "at_least", "up_to", "below", "graduated", "valid_from",
+    "valid_until", "schedule", "minimum", "step", "source", "read_on", "evidence",
 }  # fmt: skip
 
 
@@ -74,6 +77,7 @@ def row_id(
     when: Mapping[str, frozenset[str]],
     tier: Tier | None,
     valid_from: datetime | None,
+    schedule: Schedule | None = None,
 ) -> str:
     """Name a row by what it is for, so that the id says where a price stands."""
     said = ",".join(f"{k}={'|'.join(sorted(v))}" for k, v in sorted(when.items()))
@@ -83,7 +87,14 @@ def row_id(
         + (f"[{said}]" if said else "")
         + (f"({tier.start}..{stop})" if tier is not None else "")
         + (f"@{valid_from.date().isoformat()}" if valid_from is not None else "")
+        + (f"~{_hours(schedule)}" if schedule is not None else "")
     )
+
+
+def _hours(schedule: Schedule) -> str:
+    """Name a schedule in an id: by the digest of its hours, as they may be many."""
+    written = json.dumps(schedule.canonical()).encode()
+    return ("outside-" if schedule.outside else "") + hashlib.sha256(written).hexdigest()[:8]
 
 
 class _Reader:
@@ -183,6 +194,10 @@ class _Reader:
         valid_from = self.instant(price, "valid_from", path)
         valid_until = self.instant(price, "valid_until", path)
         merged = {**base, **price}
+        schedule = None
+        if "schedule" in price:
+            schedule = read_schedule(price["schedule"], f"{path}schedule", self.bad)
+        minimum, step = self.units(price, "minimum", path), self.units(price, "step", path)
         source = self.text(merged, "source", path)
         read_on = merged.get("read_on")
         if type(read_on) is not date:
@@ -204,7 +219,13 @@ class _Reader:
             name, aliases, pattern = model
             provider = str(base.get("provider", ""))
             id_ = self.prefix + row_id(
-                provider, name, dimension, when=when, tier=tier, valid_from=valid_from
+                provider,
+                name,
+                dimension,
+                when=when,
+                tier=tier,
+                valid_from=valid_from,
+                schedule=schedule,
             )
             if id_ in self._ids:
                 self.bad(f"{path}rates.{dimension}", f"row {id_!r} is there twice")
@@ -227,6 +248,9 @@ class _Reader:
                     tier=tier,
                     valid_from=valid_from,
                     valid_until=valid_until,
+                    schedule=schedule,
+                    minimum=minimum,
+                    step=step,
                 )
             except PricingError as exc:
                 self.bad(path, str(exc))
@@ -246,6 +270,9 @@ class _Reader:
         except (TypeError, ValueError) as exc:
             self.bad(path, str(exc))
             return None
+
+    def units(self, price: Mapping[str, Any], key: str, path: str) -> Decimal | None:
+        return None if key not in price else self.number(price[key], f"{path}{key}")
 
     def instant(self, price: Mapping[str, Any], key: str, path: str) -> datetime | None:
         value = price.get(key)
@@ -270,16 +297,20 @@ class _Reader:
                 self.bad(f"{path}{key}", f"expected a count of tokens, got {value!r}")
                 return None
             edges[key] = value
+        graduated = price.get("graduated", False)
+        if type(graduated) is not bool:
+            self.bad(f"{path}graduated", f"expected true or false, got {graduated!r}")
+            return None
         for one, other in (("over", "at_least"), ("up_to", "below")):
             if one in edges and other in edges:
                 self.bad(path, f"give {one!r} or {other!r}, not both")
                 return None
-        if not edges:
+        if not edges and not graduated:
             return None
         start = edges.get("at_least", edges["over"] + 1 if "over" in edges else 0)
         stop = edges.get("below", edges["up_to"] + 1 if "up_to" in edges else None)
         try:
-            return Tier(start, stop)
+            return Tier(start, stop, graduated)
         except PricingError as exc:
             self.bad(path, str(exc))
             return None

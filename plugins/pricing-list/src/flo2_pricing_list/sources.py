@@ -23,8 +23,9 @@ __all__ = ["CURATED", "PriceList", "UserFile"]
 CURATED: Final = ("anthropic", "openai", "sandbox")
 """Providers whose prices are all kept in this package; no other source is asked for them."""
 
-_TABLES: Final = (*CURATED, "xai")
-"""Tables of this package: of the last one, only models that other sources do not have."""
+_TABLES: Final = (*CURATED, "deepseek", "xai")
+"""Tables of this package: of the last two, only models that other sources do not have, or have
+wrong."""
 
 _CSV_COLUMNS: Final = (
     "provider", "model", "dimension", "unit_price", "per", "currency", "when", "over", "up_to",

@@ -61,6 +61,10 @@ _SURFACES: Mapping[str, Callable[[], Dialect]] = {
 }
 _CALLS = tuple(_SURFACES)
 _MODELS = "/v1/models"
+# Groq's SDKs put it before every path of OpenAI's API (groq 1.7, `resources`, read 2026-11-25), and
+# so does whoever has OpenAI's API at Azure (https://learn.microsoft.com/azure/ai-foundry/openai/
+# api-version-lifecycle, the v1 API, read 2026-11-25).
+_BEFORE_OPENAI = "/openai"
 
 
 def create_app(gateway: Gateway, *, lifespan: bool = True) -> ASGIApp:
@@ -75,6 +79,11 @@ def create_app(gateway: Gateway, *, lifespan: bool = True) -> ASGIApp:
     below = dict.fromkeys(GEMINI_PREFIXES, GeminiSurface(gateway))
     hot: dict[tuple[str, str], ASGIApp] = {
         ("POST", path): Surface(gateway, make()) for path, make in _SURFACES.items()
+    }
+    hot |= {
+        (method, _BEFORE_OPENAI + path): app
+        for (method, path), app in hot.items()
+        if not path.startswith("/v1/messages")
     }
 
     async def livez(_: Request) -> Response:
@@ -102,6 +111,8 @@ def create_app(gateway: Gateway, *, lifespan: bool = True) -> ASGIApp:
             *(Route(path, app, methods=[method]) for (method, path), app in hot.items()),
             Route("/v1/models", models.answer, methods=["GET"]),
             Route("/v1/models/{id:path}", models.answer, methods=["GET"]),
+            Route(f"{_BEFORE_OPENAI}/v1/models", models.answer, methods=["GET"]),
+            Route(f"{_BEFORE_OPENAI}/v1/models/{{id:path}}", models.answer, methods=["GET"]),
             Route("/v1beta/models", models.answer_gemini, methods=["GET"]),
             Route("/v1beta/models/{id:path}", models.answer_gemini, methods=["GET"]),
             Route("/livez", livez),

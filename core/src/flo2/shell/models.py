@@ -1,7 +1,8 @@
 """`GET /v1/models` on one path in the shape its client expects.
 
-Anthropic's SDKs send `anthropic-version`, Google's `x-goog-api-key`; all others get OpenAI's shape,
-and under `/v1beta` everybody gets Gemini's. A client shown another's shape sees an empty list and
+Anthropic's SDKs send `anthropic-version`, Google's `x-goog-api-key`; all others get OpenAI's shape
+(Mistral's SDKs with the fields that they cannot do without), and under `/v1beta` everybody gets
+Gemini's. A client shown another's shape sees an empty list and
 no error. Imports: gateway, starlette.
 """
 
@@ -27,6 +28,8 @@ __all__ = ["Models"]
 
 _ANTHROPIC = "anthropic-version"
 _GEMINI = "x-goog-api-key"
+# Its SDKs in Python and TypeScript (mistralai 3.7, `_version.py`, read 2026-11-25).
+_MISTRAL = "mistral-client-"
 _PAGE = 20
 _MAX_PAGE = 1000
 _GEMINI_PAGE = 50
@@ -63,6 +66,8 @@ class Models:
             self._anthropic: (_anthropic, _anthropic_page),
             self._gemini: (_gemini, _gemini_page),
         }[dialect]
+        if one is _openai and request.headers.get("user-agent", "").startswith(_MISTRAL):
+            one, page = _mistral, _mistral_list
         try:
             key = await self._gateway.authenticate(presented(request.scope["headers"]))
             models = await self._gateway.models(key)
@@ -94,6 +99,34 @@ def _openai(model: ModelInfo) -> dict[str, Any]:
         "created": model.created,
         "owned_by": model.owned_by or model.provider,
         **_described(model),
+    }
+
+
+def _mistral_list(models: Sequence[ModelInfo], _: Request) -> dict[str, Any]:
+    return {"object": "list", "data": [_mistral(model) for model in models]}
+
+
+def _mistral(model: ModelInfo) -> dict[str, Any]:
+    """Write one model for an SDK that raises where `type` and a table of abilities are missing.
+
+    Source: mistralai 3.7, `models/basemodelcard.py` and `models/modelcapabilities.py` (read
+    2026-11-25).
+    """
+    facts = model.facts
+    abilities = frozenset[str]() if facts is None else facts.abilities
+    taken = frozenset[str]() if facts is None else facts.input
+    return {
+        **_openai(model),
+        "type": "base",
+        "name": model.display_name or model.id,
+        **_limits(model, "max_context_length", "max_output_tokens"),
+        "capabilities": {
+            "completion_chat": facts is not None and "text" in facts.output,
+            "function_calling": "tools" in abilities,
+            "reasoning": "reasoning" in abilities,
+            "vision": "image" in taken,
+            "audio": "audio" in taken,
+        },
     }
 
 

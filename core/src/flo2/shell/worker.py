@@ -22,6 +22,7 @@ import anyio
 import uvicorn
 
 from flo2.errors import ConfigError, Flo2Error
+from flo2.shell.accepting import Acceptor
 from flo2.shell.connection import ConnectionFactory
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class GracefulServer(uvicorn.Server):
         self._graceful_s = settings.graceful_timeout_s
         self._on_ready = on_ready
         self._say = say
+        self._acceptors: list[Acceptor] = []
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -112,10 +114,19 @@ class GracefulServer(uvicorn.Server):
         """Start the app, serve the socket, then say so."""
         await super().startup(sockets=sockets)
         if self.started and not self.should_exit:
+            self._acceptors = [Acceptor(sock, self._protocol) for sock in sockets or []]
             self._on_ready()
+
+    def _protocol(self) -> asyncio.Protocol:
+        """Make what uvicorn makes for a connection that it accepts itself."""
+        return self.config.http_protocol_class(  # type: ignore[call-arg]  # as uvicorn calls it
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, let running answers finish, cut the rest, end the app's lifespan."""
+        for acceptor in self._acceptors:
+            acceptor.close()
         for server in self.servers:
             server.close()
         for sock in sockets or []:

@@ -562,7 +562,7 @@ def test_what_a_provider_ran_itself_is_left_out_of_the_models_own_turn():
     ran = Opaque("anthropic.messages", {"type": "server_tool_use"})
     body, losses = written(foreign(Message("assistant", (ran, Text("x")))))
     assert body["contents"][0]["parts"] == [{"text": "x"}]
-    reason = "'server_tool_use' is a part of anthropic.messages only"
+    reason = "'server_tool_use' is content of anthropic.messages only"
     assert losses == (Loss("messages[0].content[0]", reason),)
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from flo2.canonical import Finish, Opaque, PartStart, Start, Text, ToolCall, fold
+from flo2.canonical import Finish, Image, Opaque, PartStart, Start, Text, ToolCall, fold
 from flo2.dialects.anthropic_messages import AnthropicMessages
 from flo2.dialects.base import Profile
 from flo2.dialects.completing import Completing
@@ -128,6 +128,61 @@ def test_citations_that_are_no_objects_make_a_text_opaque(client):
     found = fold(decoder.close().events)
     assert found.choices[0].parts == (Opaque("anthropic.messages", answer["content"][0]),)
     assert json.loads(client.encode_response(found).body)
+
+
+@pytest.mark.parametrize("client", ALL, ids=lambda each: each.name)
+@pytest.mark.parametrize("origin", ALL, ids=lambda each: each.name)
+@pytest.mark.parametrize("odd", ODD)
+def test_a_citation_of_an_odd_kind_is_none_that_breaks_an_answer(odd, origin, client):
+    cited = Text("Hi", ({"type": odd, "url": "https://example.com"},))
+    events = [Start("r", "m", origin=origin.name), PartStart(0, cited), Finish("stop")]
+    encoder = client.encoder(include_usage=True)
+    assert b"Hi" in b"".join(map(encoder.feed, events)) + encoder.close()
+    assert b"Hi" in client.encode_response(fold(events)).body
+
+
+@pytest.mark.parametrize(
+    ("origin", "images"),
+    [
+        (
+            "gemini",
+            [
+                {
+                    "index": 0,
+                    "type": "image_url",
+                    "image_url": {"url": "data:image/png;base64,QQ=="},
+                },
+                {"index": 1, "type": "image_url", "image_url": {"url": "https://example.com/a"}},
+            ],
+        )
+    ],
+)
+def test_pictures_of_a_model_reach_chat_clients(origin, images):
+    chat = OpenAIChat()
+    events = [
+        Start("r", "m", origin=origin),
+        PartStart(0, Image(data="QQ==", media_type="image/png")),
+        PartStart(1, Image(url="https://example.com/a")),
+        Finish("stop"),
+    ]
+    message = json.loads(chat.encode_response(fold(events)).body)["choices"][0]["message"]
+    assert (message["content"], message["images"]) == (None, images)
+    encoder = chat.encoder(include_usage=False)
+    stream = b"".join(map(encoder.feed, events)) + encoder.close()
+    told = [json.loads(each[6:]) for each in stream.split(b"\n\n")[:-2]]
+    deltas = [each["choices"][0]["delta"] for each in told]
+    assert [image for delta in deltas for image in delta.get("images", ())] == images
+
+
+def test_a_picture_of_a_model_is_an_item_of_responses():
+    events = [Start("r", "m"), PartStart(0, Image(data="QQ==")), Finish("stop")]
+    (item,) = json.loads(RESPONSES.encode_response(fold(events)).body)["output"]
+    assert item == {
+        "id": item["id"],
+        "type": "image_generation_call",
+        "status": "completed",
+        "result": "QQ==",
+    }
 
 
 def completed(*events):

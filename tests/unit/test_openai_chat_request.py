@@ -233,13 +233,13 @@ AT = "messages[1].content[0]"
             "user",
             Opaque("other", {"type": "search_result"}),
             [],
-            Loss(AT, "'search_result' of other has no form here", "refuse"),
+            Loss(AT, "'search_result' is content of other only", "refuse"),
         ),
         (
             "assistant",
             Opaque("other", {"type": "server_tool_use"}),
             [],
-            Loss(AT, "'server_tool_use' of other has no form here"),
+            Loss(AT, "'server_tool_use' is content of other only"),
         ),
         (
             "user",

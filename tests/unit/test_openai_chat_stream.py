@@ -435,7 +435,7 @@ FOREIGN = (
     Annotation(1, CITATION),
     Annotation(1, {"type": "char_location", "n": 1}),
     PartStart(2, Opaque("other", {"type": "server_tool_use"})),
-    PartStart(3, Image(url="u")),
+    PartStart(3, Image(file_id="u")),
     PartStart(4, ToolCall("1", "f", "")),
     PartStop(4),
     PartStart(5, ToolCall("2", "g", "x", "custom")),

@@ -653,7 +653,11 @@ def test_encrypted_reasoning_of_the_provider_goes_back_from_any_client():
     part = Reasoning("sum", encrypted="e", origin=NAME, id="rs_1")
     unkept = Reasoning("sum", origin=NAME, id="rs_2")
     found, losses = written(
-        foreign(Message("assistant", (part, unkept, Text("x"))), origin="anthropic.messages")
+        foreign(
+            Message("assistant", (part, unkept, Text("x"))),
+            Message("user", (Text("y"),)),
+            origin="anthropic.messages",
+        )
     )
     assert found["input"][0] == {
         "type": "reasoning",
@@ -665,6 +669,27 @@ def test_encrypted_reasoning_of_the_provider_goes_back_from_any_client():
     assert losses == (
         Loss("messages[0].content[1]", "reasoning that the provider did not encrypt"),
     )
+
+
+def test_a_last_turn_of_the_assistants_is_one_like_any():
+    turn = Message("assistant", (Text("{"),))
+    found, losses = written(foreign(Message("user", (Text("x"),)), turn))
+    assert found["input"][1]["content"] == [{"type": "output_text", "text": "{"}]
+    reason = "the answer may begin anew, and not go on from this turn"
+    assert losses == (Loss("messages[1].prefill", reason),)
+
+
+def test_what_the_vendors_two_dialects_share_goes_over():
+    request = Request(
+        "m",
+        (Message("user", (Text("x"),)),),
+        extras={"verbosity": "low", "prompt_cache_key": "k", "safety_identifier": "s"},
+        origin="openai.chat",
+    )
+    found, losses = written(request)
+    assert losses == ()
+    assert found["text"] == {"verbosity": "low"}
+    assert (found["prompt_cache_key"], found["safety_identifier"]) == ("k", "s")
 
 
 def test_a_prompt_alone_is_no_conversation():

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from flo2.canonical import Opaque, OpaqueTool, Severity
 
-__all__ = ["severity_of", "word_of"]
+__all__ = ["lost_part", "severity_of", "word_of"]
 
 _BOOKKEEPING: Final = frozenset({"defer_loading", "id", "item", "phase", "status"})
 """The id and the state of an item of a conversation, and what kind of message it is; that a tool is
@@ -45,6 +45,20 @@ def severity_of(key: str, value: Any, *, top: bool, essential: frozenset[str]) -
     if key in _USUAL and value == _USUAL[key]:
         return None
     return "note" if key in _UNHEARD else "drop"
+
+
+def lost_part(part: Opaque, *, made: bool) -> tuple[str, Severity]:
+    """Say that content which only its own dialect knows is left out, and what that means.
+
+    Args:
+        part: The content.
+        made: A model made it: it bore on the model's answer, which stays, and is no question that
+            would go unheard.
+    """
+    word = word_of(part)
+    if part.aside:
+        return f"{word!r} that is no content for a model", "note"
+    return f"{word!r} is content of {part.dialect} only", "drop" if made else "refuse"
 
 
 def word_of(thing: Opaque | OpaqueTool) -> str:

@@ -10,6 +10,7 @@ Imports: dialects, testing.features.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -52,6 +53,7 @@ _TEXTS: Final[tuple[Dialect, Features]] = (OpenAICompletions(), OPENAI_COMPLETIO
 SILENT: Final = "as without it"
 """What stands in a row where nothing differs and nothing is named."""
 _NOTHING: Final = Profile()
+_NUMBER: Final = re.compile(r"\[\d+\]")
 _MOST: Final = 4
 """How many places are named before a row says that there are more."""
 
@@ -159,7 +161,9 @@ def _row(feature: Feature, before: Any, after: Any, losses: Sequence[Loss]) -> _
     shown = ", ".join(f"`{place}`" for place in places[:_MOST])
     if len(places) > _MOST:
         shown += ", …"
-    words = dict.fromkeys(f"{loss.severity}: {loss.reason}" for loss in losses)
+    words = dict.fromkeys(
+        f"{loss.severity} `{_NUMBER.sub('[]', loss.path)}`: {loss.reason}" for loss in losses
+    )
     becomes = "refused" if refused else shown or ("left out" if losses else SILENT)
     return _Row(feature.name, becomes, "; ".join(words).replace("|", "\\|") or "none")
 

@@ -90,7 +90,8 @@ class AnswerWriter:
 
     def citation(self, data: Mapping[str, Any], path: str) -> bool:
         """Say whether a citation is one of ours; lose it if not."""
-        if self.own or data.get("type") in CITATION_TYPES:
+        kind = data.get("type")
+        if self.own or (isinstance(kind, str) and kind in CITATION_TYPES):
             return True
         self.lose(f"{path}.citations", "annotations of another dialect")
         return False

@@ -27,7 +27,7 @@ from flo2.canonical import (
 )
 from flo2.dialects.anthropic_messages.values import allowed_id, render_cache, tool_arguments
 from flo2.dialects.anthropic_messages.vocabulary import NAME
-from flo2.dialects.bookkeeping import severity_of, word_of
+from flo2.dialects.bookkeeping import lost_part, severity_of, word_of
 
 __all__ = ["Block", "BlockWriter"]
 
@@ -104,8 +104,7 @@ class BlockWriter:
         if part.text:
             self.lose(path, f"{word_of(part)!r} is sent as text", "note")
             return {"type": "text", "text": part.text}
-        severity: Severity = "note" if part.aside else "drop" if made else "refuse"
-        self.lose(path, f"{word_of(part)!r} is a part of {part.dialect} only", severity)
+        self.lose(path, *lost_part(part, made=made))
         return None
 
     def _finish(self, block: Block, part: Any, path: str) -> Block:

@@ -28,7 +28,7 @@ from flo2.canonical import (
 )
 from flo2.dialects.anthropic_messages.values import tool_arguments
 from flo2.dialects.base import Profile
-from flo2.dialects.bookkeeping import severity_of, word_of
+from flo2.dialects.bookkeeping import lost_part, severity_of, word_of
 from flo2.dialects.gemini.call_ids import is_made
 from flo2.dialects.gemini.media import inline, media_type_of
 from flo2.dialects.gemini.seals import ON_NEXT, ON_PREVIOUS, seals
@@ -147,8 +147,7 @@ class PartWriter:
                 self.lose(path, f"{word_of(part)!r} is sent as text", "note")
                 return [{"text": text}]
             case Opaque():
-                severity: Severity = "note" if part.aside else "drop" if said else "refuse"
-                self.lose(path, f"{word_of(part)!r} is a part of {part.dialect} only", severity)
+                self.lose(path, *lost_part(part, made=said))
                 return []
 
     def _finish(self, piece: Piece, part: Any, path: str) -> list[Piece]:

@@ -10,6 +10,7 @@ from attrs import evolve
 from flo2.canonical import (
     Audio,
     Choice,
+    Image,
     Loss,
     Opaque,
     Reasoning,
@@ -24,7 +25,13 @@ from flo2.dialects.free_text import free_text_of, free_text_tools
 from flo2.dialects.openai_chat.aside import aside_fields
 from flo2.dialects.openai_chat.encode_state import reasoning_fields
 from flo2.dialects.openai_chat.usage import DIALECT, write_usage
-from flo2.dialects.openai_chat.words import annotation_of, finish_word, join_logprobs, logprobs_of
+from flo2.dialects.openai_chat.words import (
+    annotation_of,
+    finish_word,
+    image_of,
+    join_logprobs,
+    logprobs_of,
+)
 
 __all__ = ["encode_response"]
 
@@ -98,19 +105,14 @@ def _message(
                 notes += [each for each in found if each is not None]
             case Refusal():
                 message["refusal"] = (message["refusal"] or "") + part.text
-            case ToolCall() if part.extras.get("legacy"):
-                message["function_call"] = {"name": part.name, "arguments": part.arguments}
             case ToolCall():
-                calls.append(_call(part, free_text))
+                _put_call(message, calls, part, free_text)
             case Reasoning():
                 _reasoning(message, part, path, losses)
             case Audio():
-                fields = {"id": part.audio_id, "data": part.data, "transcript": part.transcript}
-                audio = {key: value for key, value in fields.items() if value is not None}
-                # A client's types want all of them; with another host's audio there is no id to
-                # refer to it by, and so nothing that could expire later.
-                blank = {} if own else {"id": "", "data": "", "expires_at": 0, "transcript": ""}
-                message["audio"] = {**blank, **part.extras, **audio}
+                message["audio"] = _audio(part, own=own)
+            case Image(file_id=None):
+                _put_image(message, part)
             case Opaque() if (aside := aside_fields(part)) is not None:
                 message |= {key: value for key, value in aside.items() if key not in message}
             case Opaque() if part.dialect == DIALECT:
@@ -131,8 +133,32 @@ def _content(message: _JSON, texts: list[str], opaque: list[Any], calls: list[_J
         return [*({"type": "text", "text": text} for text in texts), *opaque]
     if texts:
         return "".join(texts)
-    said = calls or message["refusal"] or message.keys() & {"function_call", "audio"}
+    said = calls or message["refusal"] or message.keys() & {"function_call", "audio", "images"}
     return None if said else ""
+
+
+def _put_call(
+    message: _JSON, calls: list[_JSON], part: ToolCall, free_text: frozenset[str]
+) -> None:
+    if part.extras.get("legacy"):
+        message["function_call"] = {"name": part.name, "arguments": part.arguments}
+    else:
+        calls.append(_call(part, free_text))
+
+
+def _put_image(message: _JSON, part: Image) -> None:
+    before = message.get("images", ())
+    if (image := image_of(part, len(before))) is not None:
+        message["images"] = [*before, image]
+
+
+def _audio(part: Audio, *, own: bool) -> _JSON:
+    fields = {"id": part.audio_id, "data": part.data, "transcript": part.transcript}
+    audio = {key: value for key, value in fields.items() if value is not None}
+    # A client's types want all of them; with another host's audio there is no id to refer to it
+    # by, and so nothing that could expire later.
+    blank = {} if own else {"id": "", "data": "", "expires_at": 0, "transcript": ""}
+    return {**blank, **part.extras, **audio}
 
 
 def _call(part: ToolCall, free_text: frozenset[str]) -> _JSON:

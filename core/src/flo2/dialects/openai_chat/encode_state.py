@@ -21,6 +21,7 @@ class ChoiceState:
         "calls",
         "chars",
         "held",
+        "images",
         "logprobs",
         "notes",
         "parts",
@@ -35,6 +36,7 @@ class ChoiceState:
         self.arguments: set[int] = set()  # tool calls that have some
         self.chars: int = 0
         self.held: dict[int, list[str]] = {}  # free text that travels as an object
+        self.images: int = 0  # pictures so far
         self.notes: int = 0  # annotations so far
         self.starts: dict[int, int] = {}
         self.logprobs: Mapping[str, Any] | None = None

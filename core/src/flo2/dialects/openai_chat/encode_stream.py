@@ -13,6 +13,7 @@ from flo2.canonical import (
     Event,
     Failed,
     Finish,
+    Image,
     LogprobsDelta,
     Loss,
     Opaque,
@@ -36,7 +37,13 @@ from flo2.dialects.openai_chat.call_turns import PartEvent
 from flo2.dialects.openai_chat.encode_state import ChoiceState, is_constant, reasoning_delta
 from flo2.dialects.openai_chat.errors import encode_stream_error
 from flo2.dialects.openai_chat.usage import DIALECT, write_usage
-from flo2.dialects.openai_chat.words import annotation_of, finish_word, join_logprobs, logprobs_of
+from flo2.dialects.openai_chat.words import (
+    annotation_of,
+    finish_word,
+    image_of,
+    join_logprobs,
+    logprobs_of,
+)
 
 __all__ = ["StreamEncoder"]
 
@@ -202,6 +209,9 @@ class StreamEncoder:
                 fields = {"id": part.audio_id, "data": part.data, "transcript": part.transcript}
                 audio = {key: value for key, value in fields.items() if value is not None}
                 return self._chunk(event.choice, {"audio": {**part.extras, **audio}})
+            case Image() if (image := image_of(part, choice.images)) is not None:
+                choice.images += 1
+                return self._chunk(event.choice, {"images": [image]})
             case Opaque() if (aside := aside_fields(part)) is not None:
                 return self._chunk(event.choice, aside)
             case Opaque() if part.dialect == DIALECT:

@@ -19,12 +19,11 @@ from flo2.canonical import (
     Part,
     Reasoning,
     Refusal,
-    Severity,
     Text,
     ToolCall,
     ToolResult,
 )
-from flo2.dialects.bookkeeping import word_of
+from flo2.dialects.bookkeeping import lost_part, word_of
 from flo2.dialects.free_text import free_text_input
 from flo2.dialects.openai_chat.losses import LossLog
 from flo2.dialects.openai_chat.usage import DIALECT
@@ -93,8 +92,7 @@ def _foreign(part: Opaque, path: str, log: LossLog, *, made: bool) -> _JSON | No
     if part.text:
         log.add(path, f"{word_of(part)!r} is sent as text", "note")
         return {"type": "text", "text": part.text}
-    severity: Severity = "note" if part.aside else "drop" if made else "refuse"
-    log.add(path, f"{word_of(part)!r} of {part.dialect} has no form here", severity)
+    log.add(path, *lost_part(part, made=made))
     return None
 
 

@@ -17,6 +17,7 @@ from flo2.canonical import (
     Reasoning,
     Request,
     Severity,
+    Text,
     ToolCall,
     ToolResult,
 )
@@ -38,7 +39,7 @@ from flo2.dialects.openai_chat.parts_out import (
 )
 from flo2.dialects.openai_chat.usage import DIALECT
 
-__all__ = ["lose_tier", "render", "short_user"]
+__all__ = ["lose_prefill", "lose_tier", "render", "short_user"]
 
 _JSON = dict[str, Any]
 _END_USER_CHARS: Final = 64
@@ -48,7 +49,9 @@ def render(request: Request, *, model: str, profile: Profile) -> Rendered:
     """Write a request. A stream always asks for usage, whatever the client said."""
     log = LossLog(request.origin, request.essential, hands_on=profile.chat.takes_reasoning)
     body: _JSON = {"model": model, "messages": _messages(request, log)}
-    refused = any(loss.severity == "refuse" for loss in log.losses)
+    if not profile.chat.marks_prefix:
+        lose_prefill(request, log)
+    refused = request.essential or any(loss.severity == "refuse" for loss in log.losses)
     if not (body["messages"] or log.is_own or refused):
         log.add("messages", "no turn is left to answer", "refuse")
     put_tools(body, request, log)
@@ -187,6 +190,16 @@ def _put_rest(body: _JSON, request: Request, log: LossLog) -> None:
             log.add("metadata", "the client's own notes are not sent", "note")
     if request.cache is not None:
         log.put_cache(body, request.cache, "request")
+
+
+def lose_prefill(request: Request, log: LossLog) -> None:
+    """Say that a last turn of the assistant's, for the model to go on from, is a turn like any."""
+    match request.messages:
+        case (*before, Message(role="assistant", content=(*_, Text()))) if not log.is_own:
+            reason = "the answer may begin anew, and not go on from this turn"
+            log.add(f"messages[{len(before)}].prefill", reason)
+        case _:
+            pass
 
 
 def lose_tier(tier: str, log: LossLog) -> None:

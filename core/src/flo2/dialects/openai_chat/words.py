@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from flo2.canonical import FinishReason, Loss
+from flo2.canonical import FinishReason, Image, Loss
 
-__all__ = ["annotation_of", "finish_word", "join_logprobs", "logprobs_of"]
+__all__ = ["annotation_of", "finish_word", "image_of", "join_logprobs", "logprobs_of"]
 
 _OWN: Final = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 _WORD_OF: Final[Mapping[FinishReason, str]] = {
@@ -69,6 +69,20 @@ def annotation_of(
             "end_index": end,
         },
     }
+
+
+def image_of(part: Image, number: int) -> dict[str, Any] | None:
+    """Write a picture that the model made as an entry of `images`; None: it is a provider's file.
+
+    OpenAI's own API answers with none; compatible hosts have them there
+    (https://openrouter.ai/docs/features/multimodal/image-generation, read 2026-11-25).
+    """
+    url = part.url
+    if part.data is not None:
+        url = f"data:{part.media_type or 'image/png'};base64,{part.data}"
+    if url is None:
+        return None
+    return {"index": number, "type": "image_url", "image_url": {"url": url}}
 
 
 def logprobs_of(

@@ -18,12 +18,11 @@ from flo2.canonical import (
     Part,
     Reasoning,
     Refusal,
-    Severity,
     Text,
     ToolCall,
     ToolResult,
 )
-from flo2.dialects.bookkeeping import word_of
+from flo2.dialects.bookkeeping import lost_part, word_of
 from flo2.dialects.openai_chat.parts_out import text_of
 from flo2.dialects.openai_responses.losses import ResponsesLog
 from flo2.dialects.openai_responses.vocabulary import DIALECT, JSON
@@ -64,19 +63,10 @@ def write_part(part: Part, path: str, log: ResponsesLog, *, said: str) -> JSON |
             log.add(path, f"{word_of(part)!r} is sent as text", "note")
             return {"type": said, "text": text}
         case Opaque():
-            log.add(
-                path, f"{word_of(part)!r} of {part.dialect} has no form here", _weight(part, said)
-            )
+            log.add(path, *lost_part(part, made=said == "output_text"))
         case Reasoning() | ToolCall() | ToolResult():
             log.add(path, f"a {type(part).__name__} cannot stand in this role", "refuse")
     return None
-
-
-def _weight(part: Opaque, said: str) -> Severity:
-    """Weigh lost content: of a question, it would change what is asked."""
-    if part.aside:
-        return "note"
-    return "drop" if said == "output_text" else "refuse"
 
 
 def _part_extras(part: Text | Refusal) -> dict[str, Any]:

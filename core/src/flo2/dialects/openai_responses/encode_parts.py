@@ -12,6 +12,7 @@ from typing import Any
 
 from flo2.canonical import (
     Annotation,
+    Image,
     Loss,
     Opaque,
     Part,
@@ -90,10 +91,11 @@ class PartWriter:
                 self._text = None
                 return out + message.whole_part(content)
             case Opaque() if part.dialect == DIALECT:
-                out = self._end_text()
-                number = self._take()
-                item = OpaqueItem(self._frames, number, part.data)
-                return out + item.open() + self._close(number, item, "completed")
+                return self._whole_item(part.data)
+            case Image(data=str() as data):
+                item_id = made_id("ig", self.response_id, self._count)
+                drawn = {"id": item_id, "type": "image_generation_call", "status": "completed"}
+                return self._whole_item({**drawn, "result": data})
             case _:
                 kind = word_of(part) if isinstance(part, Opaque) else type(part).__name__
                 self.lose(f"output[{event.index}]", f"{kind!r} has no form in this dialect")
@@ -155,6 +157,12 @@ class PartWriter:
             self._close(number, item, status if broke or number == self._count - 1 else "completed")
             for number, item in sorted(open_items, key=itemgetter(0))
         )
+
+    def _whole_item(self, data: Mapping[str, Any]) -> bytes:
+        out = self._end_text()
+        number = self._take()
+        item = OpaqueItem(self._frames, number, data)
+        return out + item.open() + self._close(number, item, "completed")
 
     def _take(self) -> int:
         self._count += 1

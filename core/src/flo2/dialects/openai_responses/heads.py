@@ -30,6 +30,8 @@ ENDING: Final = frozenset(
 )
 """What is known only at the end of an answer; the rest of it repeats the request."""
 
+_CALLS: Final = tuple(CALLS)  # no set: what is looked up in it may be of any type
+
 _REASONS: Final[Mapping[Any, FinishReason]] = {
     "max_output_tokens": "length",
     "content_filter": "content_filter",
@@ -63,7 +65,7 @@ def finish_of(response: Mapping[str, Any], *, called: bool) -> Finish:
         return Finish(_REASONS.get(raw, "other"), raw, extras=extras)
     output = response.get("output")
     called = called or any(
-        isinstance(item, Mapping) and item.get("type") in tuple(CALLS)
+        isinstance(item, Mapping) and item.get("type") in _CALLS
         for item in (output if isinstance(output, list) else ())
     )
     return Finish("tool_calls" if called else "stop", "completed", extras=extras)

@@ -268,6 +268,8 @@ class SearchItem(_Growing):
         try:
             arguments = loads(said or "{}")
         except ValueError:
+            arguments = None
+        if not isinstance(arguments, dict):
             arguments = {"arguments": said}
         item = self._item(arguments, status)
         return self._done(item), item

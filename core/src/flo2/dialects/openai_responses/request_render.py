@@ -9,7 +9,7 @@ from typing import Final
 
 from flo2.canonical import Loss, Request
 from flo2.dialects.base import Profile
-from flo2.dialects.openai_chat.render import lose_tier, short_user
+from flo2.dialects.openai_chat.render import lose_prefill, lose_tier, short_user
 from flo2.dialects.openai_responses.items_out import write_items
 from flo2.dialects.openai_responses.losses import ResponsesLog
 from flo2.dialects.openai_responses.options_out import (
@@ -24,6 +24,7 @@ from flo2.dialects.openai_responses.vocabulary import JSON
 __all__ = ["render_request"]
 
 _SAME_VENDOR: Final = "openai.chat"
+_SHARED: Final = frozenset({"prompt_cache_key", "prompt_cache_retention", "safety_identifier"})
 
 
 def render_request(
@@ -39,6 +40,7 @@ def render_request(
         body["input"] = items
     if not items and not log.is_own:
         log.add("messages", "no turn is left to answer", "refuse")
+    lose_prefill(request, log)
     put_tools(body, request, log)
     put_text(body, request, log)
     put_sampling(body, request, log)
@@ -50,6 +52,8 @@ def render_request(
         extras = {k: v for k, v in request.extras.items() if v is not None or k not in marks}
     else:
         extras = dict(request.extras)
+        if request.origin == _SAME_VENDOR:
+            _put_shared(body, extras)
     body = log.put(body, extras, "")
     for key in sorted(profile.drops & body.keys()):
         del body[key]
@@ -58,6 +62,14 @@ def render_request(
         if old in body:
             body[new] = body.pop(old)
     return body, tuple(log.losses)
+
+
+def _put_shared(body: JSON, extras: JSON) -> None:
+    """Move what the vendor's two dialects both know and nobody else does."""
+    for key in _SHARED & extras.keys():
+        body[key] = extras.pop(key)
+    if (verbosity := extras.pop("verbosity", None)) is not None:
+        body["text"] = {**body.get("text", {}), "verbosity": verbosity}
 
 
 def _put_rest(body: JSON, request: Request, log: ResponsesLog) -> None:

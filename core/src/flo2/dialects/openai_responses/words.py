@@ -10,7 +10,7 @@ from flo2.dialects.openai_responses.vocabulary import JSON
 
 __all__ = ["annotation_of", "ending"]
 
-_OWN: Final = frozenset({"file_citation", "url_citation", "container_file_citation", "file_path"})
+_OWN: Final = ("file_citation", "url_citation", "container_file_citation", "file_path")
 _CUT: Final[Mapping[FinishReason, str]] = {
     "length": "max_output_tokens",
     "context_window": "max_output_tokens",
@@ -55,7 +55,7 @@ def annotation_of(
     inner = data.get("url_citation")  # Chat Completions has the facts one level down
     if isinstance(inner, Mapping):
         return {"type": "url_citation", **inner}
-    if data.get("type") in _OWN:
+    if data.get("type") in _OWN:  # a tuple: it may be of any type
         return dict(data)
     url = data.get("url") or data.get("uri")
     if not isinstance(url, str):

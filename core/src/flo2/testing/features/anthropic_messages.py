@@ -44,6 +44,43 @@ def _answer(*blocks: dict[str, Any], stop: str = "end_turn", **more: Any) -> dic
 _TEXT: Final = {"type": "text", "text": "Hi"}
 _USAGE: Final = {"input_tokens": 10, "output_tokens": 5}
 
+_CLAUDE_CODE: Final[dict[str, Any]] = {
+    "max_tokens": 32000,
+    "stream": True,
+    "system": [
+        {
+            "type": "text",
+            "text": "x-anthropic-billing-header: cc_version=1.0.0; cc_entrypoint=cli;",
+        },
+        {"type": "text", "text": "You help.", "cache_control": _CACHE},
+    ],
+    "thinking": {"type": "adaptive", "display": "omitted"},
+    "output_config": {"effort": "high"},
+    "context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
+    "metadata": {"user_id": '{"device_id":"d","account_uuid":"a","session_id":"s"}'},
+    "tools": [{**_TOOL, "input_schema": {"$schema": "https://json-schema.org", **_SCHEMA}}],
+    "messages": [
+        {"role": "user", "content": [{"type": "text", "text": "Look.", "cache_control": _CACHE}]},
+        {"role": "system", "content": [{"type": "text", "text": "Be.", "cache_control": _CACHE}]},
+        {
+            "role": "assistant",
+            "content": [{"type": "thinking", "thinking": "", "signature": "c2VhbA=="}, _CALL],
+        },
+        {
+            "role": "user",
+            "content": [
+                {
+                    "type": "tool_result",
+                    "tool_use_id": "toolu_1",
+                    "content": [_IMAGE],
+                    "cache_control": _CACHE,
+                }
+            ],
+        },
+    ],
+}
+"""What Claude Code 2.1 sends in a tool loop, with less of everything."""
+
 ANTHROPIC_MESSAGES: Final = Features(
     dialect="anthropic.messages",
     request={"model": "m", "max_tokens": 100, "messages": [_USER]},
@@ -177,6 +214,26 @@ ANTHROPIC_MESSAGES: Final = Features(
             "`mcp_servers`",
             {"mcp_servers": [{"type": "url", "url": "https://example.com/mcp", "name": "m"}]},
         ),
+        Feature(
+            "assistant's turn at the end (prefill)",
+            _turns(_USER, {"role": "assistant", "content": "{"}),
+        ),
+        Feature("`cache_control` at the top", {"cache_control": _CACHE}),
+        Feature("`tools[].cache_control`", {"tools": [{**_TOOL, "cache_control": _CACHE}]}),
+        Feature("`tools[].defer_loading`", {"tools": [{**_TOOL, "defer_loading": True}]}),
+        Feature(
+            "tool result with a `tool_reference`",
+            _result([{"type": "tool_reference", "tool_name": "weather"}]),
+        ),
+        Feature(
+            "`thinking.display: omitted`",
+            {"thinking": {"type": "adaptive", "display": "omitted"}},
+        ),
+        Feature(
+            "`thinking.display: updates`",
+            {"thinking": {"type": "adaptive", "display": "updates"}},
+        ),
+        Feature("a turn of Claude Code", _CLAUDE_CODE),
         Feature("a field nobody has modelled", {"invented": True}),
     ),
     tells=(

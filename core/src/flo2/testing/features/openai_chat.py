@@ -167,6 +167,19 @@ OPENAI_CHAT: Final = Features(
             {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}},
         ),
         Feature("`store`", {"store": True}),
+        Feature(
+            "assistant's turn at the end (prefill)",
+            _turns(_USER, {"role": "assistant", "content": "{"}),
+        ),
+        Feature(
+            "a forced tool in place of a schema (instructor)",
+            {
+                "tools": [_TOOL],
+                "tool_choice": {"type": "function", "function": {"name": "weather"}},
+                "parallel_tool_calls": False,
+                "max_tokens": 100,
+            },
+        ),
         Feature("a field nobody has modelled", {"invented": True}),
     ),
     tells=(

@@ -88,6 +88,58 @@ def _usage(cached: int = 0, reasoning: int = 0) -> dict[str, Any]:
     }
 
 
+_FINDER: Final = {
+    "type": "tool_search",
+    "execution": "client",
+    "description": "Finds tools.",
+    "parameters": {"type": "object", "properties": {"query": {"type": "string"}}},
+}
+_FOUND: Final = (
+    {
+        "type": "tool_search_call",
+        "call_id": "call_2",
+        "execution": "client",
+        "arguments": {"query": "weather"},
+    },
+    {"type": "tool_search_output", "call_id": "call_2", "execution": "client", "tools": [_TOOL]},
+)
+_CODEX: Final[dict[str, Any]] = {
+    "stream": True,
+    "store": False,
+    "include": ["reasoning.encrypted_content"],
+    "parallel_tool_calls": True,
+    "prompt_cache_key": "k",
+    "client_metadata": {"session": "1"},
+    "reasoning": {"effort": "medium", "summary": "auto"},
+    "text": {"verbosity": "low"},
+    "tool_choice": "auto",
+    "tools": [
+        _TOOL,
+        _PATCH,
+        {"type": "namespace", "name": "mcp__docs", "description": "D.", "tools": [_TOOL]},
+        {"type": "web_search", "external_web_access": False},
+        _FINDER,
+    ],
+    "input": [
+        {
+            "type": "message",
+            "role": "developer",
+            "content": [{"type": "input_text", "text": "Be."}],
+        },
+        {
+            "type": "message",
+            "role": "developer",
+            "content": [{"type": "input_text", "text": "So."}],
+        },
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Look."}]},
+        _reasoning(encrypted_content="c2VhbA=="),
+        {**_CALL, "namespace": "mcp__docs"},
+        {"type": "function_call_output", "call_id": "call_1", "output": "Rain"},
+        *_FOUND,
+    ],
+}
+"""What Codex 0.169 sends in a tool loop, with less of everything."""
+
 OPENAI_RESPONSES: Final = Features(
     dialect="openai.responses",
     request={"model": "m", "input": [_USER]},
@@ -225,6 +277,10 @@ OPENAI_RESPONSES: Final = Features(
         Feature("`safety_identifier`", {"safety_identifier": "user-1"}),
         Feature("`metadata`", {"metadata": {"job": "1"}}),
         Feature("`client_metadata`", {"client_metadata": {"session": "1"}}),
+        Feature(
+            "`tools` (tool search by the client)", {"tools": [_FINDER], **_input(_USER, *_FOUND)}
+        ),
+        Feature("a turn of Codex", _CODEX),
         Feature("a field nobody has modelled", {"invented": True}),
     ),
     tells=(

@@ -86,6 +86,21 @@ _JSON_BODIES: Final = frozenset(
     {CHAT.name, COMPLETIONS.name, EMBEDDINGS.name, IMAGES.name, MODERATIONS.name, SPEECH.name}
 )
 
+# What Mistral's SDKs say in other words than everybody else (mistralai 3.7,
+# `models/chatcompletionrequest.py` and `models/toolchoiceenum.py`, read 2026-11-25).
+_RANDOM_SEED: Final = "random_seed"
+_SEED: Final = b'"random_seed"'
+_ANY: Final = b'"any"'
+
+
+def _required(choice: Any) -> Mapping[str, Any]:
+    return {"tool_choice": "required" if choice == "any" else choice}
+
+
+_MISTRALS_WORDS: Final = Profile(
+    renames={_RANDOM_SEED: "seed"}, chat=ChatHost(fields={"tool_choice": _required})
+)
+
 
 class OpenAICompatible(HttpProvider):
     """A host with OpenAI's API.
@@ -158,6 +173,7 @@ class OpenAICompatible(HttpProvider):
         if changes:
             self.facts: Facts = evolve(self.facts, **changes)
         self._differs: bool = self._everywhere("") != Profile()
+        self._translates: bool = _RANDOM_SEED not in self.rename.values()
 
     def chat_host_of(self, model: str) -> ChatHost:
         """Give what a chat request to one model wants otherwise; pure, called often."""
@@ -175,7 +191,11 @@ class OpenAICompatible(HttpProvider):
     def body(self, call: Call) -> bytes:
         """Give the request body; a client's own bytes change where this host differs."""
         body = call.body()
-        if self._differs and call.passthrough and call.dialect.name in _JSON_BODIES:
+        if not call.passthrough or call.dialect.name not in _JSON_BODIES:
+            return body
+        if self._translates and (_SEED in body or _ANY in body):
+            body = fit_bytes(body, _MISTRALS_WORDS)
+        if self._differs:
             # The losses were named when the call was checked (`Facts.adapts`).
             return fit_bytes(body, self._everywhere(call.model))
         return body

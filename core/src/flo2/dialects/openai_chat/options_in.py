@@ -107,6 +107,7 @@ def read_sampling(fields: Fields, extras: dict[str, Any]) -> Sampling:
                 raise wrong(f"stop[{number}]", each, "text")
     elif stop is not None and not isinstance(stop, str):
         raise wrong("stop", stop, "text or an array of texts")
+    seed = fields.get("seed", int)
     return Sampling(
         max_output_tokens=bound,
         max_output_field=bound_field if bound is not None else None,
@@ -115,7 +116,7 @@ def read_sampling(fields: Fields, extras: dict[str, Any]) -> Sampling:
         top_k=fields.get("top_k", int),
         stop=(stop,) if isinstance(stop, str) else tuple(stop or ()),
         stop_as_text=isinstance(stop, str),
-        seed=fields.get("seed", int),
+        seed=fields.get("random_seed", int) if seed is None else seed,  # Mistral's word
         n=fields.get("n", int),
         presence_penalty=fields.get("presence_penalty", float),
         frequency_penalty=fields.get("frequency_penalty", float),

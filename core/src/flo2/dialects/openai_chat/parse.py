@@ -60,6 +60,7 @@ _TOP: Final = frozenset(
         "top_k",
         "stop",
         "seed",
+        "random_seed",
         "n",
         "presence_penalty",
         "frequency_penalty",

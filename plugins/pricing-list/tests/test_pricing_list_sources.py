@@ -102,8 +102,8 @@ def test_dated_prices(model, at, expected):
         (("openai", "gpt-5.5", {"input_tokens": 1}), {"service_tier": "scale"}),
         (("openai", "gpt-5.5", {"input_tokens": 1}), {"service_tier": "auto"}),
         (("openai", "gpt-5.5", {"input_tokens": 1}), {"service_tier": "FLEX"}),
-        (("openai", "gpt-5.5", {"input_tokens": 1}), {"processing": "batch"}),
-        (("openai", "gpt-5.5", {"input_tokens": 1}), {"region": "eu"}),
+        (("openai", "gpt-5.5-pro", {"cache_read_tokens": 1}), {"processing": "batch"}),
+        (("openai", "gpt-5.2", {"input_tokens": 1}), {"region": "eu"}),
         (("openai", "gpt-5.5-pro", {"input_tokens": 300_000}), {"service_tier": "flex"}),
         (("openai", "gpt-5.5", {"input_tokens": 300_000}), {"service_tier": "priority"}),
         (("openai", "gpt-4", {"cache_read_tokens": 1}), {}),
@@ -150,6 +150,50 @@ def test_openai_s_models_cost_the_same_in_a_global_deployment_of_azure():
     assert cost("azure", deployment="data_zone") is cost("azure", service_tier="flex") is None
 
 
+CLAUDE = "claude-sonnet-4-5-20250929"
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "meters", "said", "total"),
+    [
+        ("anthropic", CLAUDE, {"input_tokens": 1000}, {"service_tier": "batch"}, "0.0015"),
+        ("anthropic", CLAUDE, {"input_tokens": 1000}, {"processing": "batch"}, "0.0015"),
+        (
+            "anthropic",
+            CLAUDE,
+            {"cache_read_tokens": 1000, "cache_write_1h_tokens": 1000},
+            {"processing": "batch", "service_tier": "batch"},
+            "0.00315",
+        ),
+        ("anthropic", CLAUDE, {"web_search_requests": 1}, {"service_tier": "batch"}, "0.01"),
+        (
+            "anthropic",
+            "claude-fable-5-2",
+            {"input_tokens": 1000},
+            {"service_tier": "batch", "inference_geo": "us"},
+            "0.0044",
+        ),
+        (
+            "anthropic",
+            "claude-fable-5-2",
+            {"input_tokens": 1000},
+            {"service_tier": "batch", "speed": "fast"},
+            None,
+        ),
+        ("openai", "gpt-6.1-sol", {"input_tokens": 1000}, {"processing": "batch"}, "0.001"),
+        ("openai", "gpt-6.1-sol", {"input_tokens": 272_001}, {"processing": "batch"}, "0.544002"),
+        ("openai", "gpt-6.1-sol", {"input_tokens": 1000}, {"region": "eu"}, "0.0022"),
+        ("openai", "gpt-4o", {"input_tokens": 1000}, {"region": "eu"}, None),
+        ("openai", "gpt-6.1-sol", {"input_tokens": 1000}, {"region": "mars"}, None),
+        # No cached rate is published for batches of it.
+        ("openai", "gpt-4.1", {"cache_read_tokens": 1000}, {"processing": "batch"}, None),
+    ],
+)
+def test_batches_and_regions(provider, model, meters, said, total):
+    cost = price(provider, model, meters, **said)
+    assert cost.total == (None if total is None else Decimal(total)), cost.reason
+
+
 def test_every_row_says_where_it_comes_from():
     by_evidence = {}
     for row in PriceList().rows():
@@ -164,18 +208,22 @@ def test_every_row_says_where_it_comes_from():
     }
 
 
+def _elsewhere(row):
+    return tuple(sorted((k, tuple(sorted(v))) for k, v in row.when.items() if k != "inference_geo"))
+
+
 def test_us_rows_are_exactly_ten_percent_dearer_than_their_base():
     rows = [row for row in PriceList().rows() if row.provider == "anthropic"]
     us = frozenset({"us"})
     base = {
-        (row.models, row.dimension, row.tier, row.valid_from, row.when.get("speed")): row
+        (row.models, row.dimension, row.tier, row.valid_from, _elsewhere(row)): row
         for row in rows
         if "inference_geo" not in row.when
     }
     derived = [row for row in rows if row.when.get("inference_geo") == us]
     assert derived
     for row in derived:
-        twin = base[row.models, row.dimension, row.tier, row.valid_from, row.when.get("speed")]
+        twin = base[row.models, row.dimension, row.tier, row.valid_from, _elsewhere(row)]
         assert (row.evidence, row.unit_price) == ("derived", twin.unit_price * Decimal("1.1"))
 
 
@@ -269,11 +317,11 @@ def test_a_wrong_file_is_named(tmp_path, name, text, problem):
     assert problem in str(caught.value)
 
 
-@pytest.mark.parametrize(("kind", "rows"), [("toml", 6), ("csv", 1)])
+@pytest.mark.parametrize(("kind", "rows"), [("toml", [6, 4]), ("csv", [1])])
 def test_the_examples_of_the_readme_load(tmp_path, kind, rows):
     readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
-    (example,) = re.findall(rf"```{kind}\n(.*?)```", readme, re.DOTALL)
-    assert len(user_file(tmp_path, f"example.{kind}", example).rows()) == rows
+    examples = re.findall(rf"```{kind}\n(.*?)```", readme, re.DOTALL)
+    assert rows == [len(user_file(tmp_path, f"x.{kind}", each).rows()) for each in examples]
 
 
 def test_a_missing_file_is_named(tmp_path):

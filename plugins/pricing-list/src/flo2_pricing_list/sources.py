@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
@@ -12,10 +12,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from flo2.errors import PricingError
 from flo2.prices import Defaults, Layer, PriceRow
+from flo2_pricing_list.derived import derive
 from flo2_pricing_list.schema import Table, parse
 
 __all__ = ["CURATED", "PriceList", "UserFile"]
@@ -58,7 +59,7 @@ class PriceList:
             table = parse(document, file=name)
             rows += table.rows
             defaults.update(table.defaults)
-        rows += _at_azure(rows)
+        rows += list(derive(rows))
         defaults["azure"] = {
             "service_tier": defaults["openai"]["service_tier"],
             "deployment": frozenset({"", "global"}),
@@ -76,24 +77,6 @@ class PriceList:
     def layer(self) -> Layer:
         """Give both as a layer of a book."""
         return Layer(self.kind, self._table.rows, self._table.defaults)
-
-
-def _at_azure(rows: Iterable[PriceRow]) -> Iterator[PriceRow]:
-    """Derive what OpenAI's models cost at Azure in a global deployment: the same by the token.
-
-    Other deployments cost more (data zones and regions some 10 to 20 %, provisioned throughput by
-    the hour) and say so in their context, for which there is no row; nor is there one for tiers.
-    """
-    for row in rows:
-        if row.provider == "openai" and not row.when and row.dimension.endswith("_tokens"):
-            yield evolve(
-                row,
-                id=f"azure{row.id.removeprefix('openai')}",
-                provider="azure",
-                source=f"{row.source}; at Azure the same for global deployments "
-                "(https://azure.microsoft.com/pricing/details/cognitive-services/openai-service/)",
-                evidence="derived",
-            )
 
 
 class UserFile:

@@ -122,16 +122,14 @@ def texts(request):
 @pytest.mark.parametrize("other", [AnthropicMessages(), OpenAIChat()], ids=lambda each: each.name)
 def test_requests_are_written_for_other_dialects(trace, other):
     request = DIALECT.parse(trace.request_body)
-    if other.name == "anthropic.messages" and b'"arguments": "[]"' in trace.request_body:
-        with pytest.raises(InvalidRequest, match="must be a JSON object, not list"):
-            other.render(request, model="other", profile=Profile())
-        return
     written = other.render(request, model="other", profile=Profile())
     refused = {loss.path for loss in written.losses if loss.severity == "refuse"}
     kept = ("background", "conversation", "previous_response_id", "prompt")
     assert refused >= {key for key in kept if trace.request.get(key)}
     if not refused:
-        assert texts(other.parse(written.body)) == texts(request)
+        beside = "From the tool call "  # chat's tools give text only
+        told = [text for text in texts(other.parse(written.body)) if not text.startswith(beside)]
+        assert told == texts(request)
 
 
 def decode(trace, pieces=None, *, full=True):

@@ -175,7 +175,8 @@ def stop_reason(choice):
         return "refusal"
     if choice["message"]["tool_calls"] and choice["finish_reason"] == "stop":
         return "tool_use"
-    return STOP_REASON[choice["finish_reason"]]
+    # A provider that does not say why it ended has ended all the same.
+    return STOP_REASON[choice["finish_reason"] or "stop"]
 
 
 BROKEN = [

@@ -735,9 +735,14 @@ def test_what_a_model_does_not_take_is_left_out_by_name():
     assert DIALECT.check(own, Profile(drops=frozenset({PLACEHOLDER, THINKING_MINIMAL}))) == ()
 
 
-def test_arguments_that_are_no_object_are_refused():
-    with pytest.raises(InvalidRequest, match="must be a JSON object"):
-        written(foreign(Message("assistant", (ToolCall("c", "f", "[1]"),))))
+@pytest.mark.parametrize("said", ["[1]", "no JSON"])
+def test_arguments_that_are_no_object_are_sent_inside_one(said):
+    body, losses = written(foreign(Message("assistant", (ToolCall("c", "f", said),))))
+    (part,) = body["contents"][0]["parts"]
+    assert part["functionCall"] == {"id": "c", "name": "f", "args": {"arguments": said}}
+    (loss,) = [each for each in losses if each.path.endswith(".arguments")]
+    assert (loss.path, loss.severity) == ("messages[0].content[0].arguments", "note")
+    assert loss.reason.endswith("; sent as {'arguments': text}")
 
 
 # Counting -------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from flo2.canonical import (
     ToolCall,
     ToolResult,
 )
-from flo2.dialects.anthropic_messages.values import allowed_id, render_cache, tool_arguments
+from flo2.dialects.anthropic_messages.values import allowed_id, render_cache, sent_arguments
 from flo2.dialects.anthropic_messages.vocabulary import NAME
 from flo2.dialects.bookkeeping import lost_part, severity_of, word_of
 
@@ -195,10 +195,7 @@ class BlockWriter:
             "type": "tool_use",
             "id": self._id(part.id, f"{path}.id"),
             "name": part.name,
-            # See `_free_text_tool`: what such a tool takes is the one field of an object.
-            "input": {"input": part.arguments}
-            if part.kind == "custom"
-            else tool_arguments(part.arguments, f"{path}.arguments"),
+            "input": sent_arguments(part, path, self.lose),
         }
         return self._finish(block, part, path)
 

@@ -72,21 +72,13 @@ class AnthropicMessages:
         return parse_request(body)
 
     def check(self, request: Request, profile: Profile) -> tuple[Loss, ...]:
-        """Say what `render` would lose.
-
-        Raises:
-            InvalidRequest: a tool call's arguments are no JSON object.
-        """
+        """Say what `render` would lose."""
         if request.origin == NAME and not profile.drops and profile.system_turns:
             return ()
         return render_request(request, model=request.model, profile=profile)[1]
 
     def render(self, request: Request, *, model: str, profile: Profile) -> Rendered:
-        """Write a request.
-
-        Raises:
-            InvalidRequest: a tool call's arguments are no JSON object.
-        """
+        """Write a request."""
         body, losses = render_request(request, model=model, profile=profile)
         return Rendered(dumps(body), losses)
 
@@ -155,19 +147,11 @@ class AnthropicCountTokens(AnthropicMessages):
         return peek_request(body, bounded=False)
 
     def check(self, request: Request, profile: Profile) -> tuple[Loss, ...]:
-        """Say what `render` would lose.
-
-        Raises:
-            InvalidRequest: a tool call's arguments are no JSON object.
-        """
+        """Say what `render` would lose."""
         return render_count(request, model=request.model, profile=profile)[1]
 
     def render(self, request: Request, *, model: str, profile: Profile) -> Rendered:
-        """Write a request, with the fields that bear on the count.
-
-        Raises:
-            InvalidRequest: a tool call's arguments are no JSON object.
-        """
+        """Write a request, with the fields that bear on the count."""
         body, losses = render_count(request, model=model, profile=profile)
         return Rendered(dumps(body), losses)
 

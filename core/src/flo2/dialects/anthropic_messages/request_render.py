@@ -43,9 +43,6 @@ def render_request(
         model: The provider's name of the model.
         profile: What the model takes.
         bounded: Whether `max_tokens` must be present.
-
-    Raises:
-        InvalidRequest: a tool call's arguments are no JSON object.
     """
     out = BlockWriter(request.origin, request.essential)
     body: Body = {"model": model}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
-from flo2.canonical import CacheHint
+from flo2.canonical import CacheHint, Severity, ToolCall
 from flo2.dialects.jsonio import loads
 from flo2.errors import InvalidRequest
 
-__all__ = ["allowed_id", "render_cache", "tool_arguments"]
+__all__ = ["allowed_id", "render_cache", "sent_arguments", "tool_arguments"]
 
 # `messages.1.content.0.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'`, so says the
 # API to the ids of other vendors such as `functions.get_weather:0`.
@@ -39,6 +40,25 @@ def tool_arguments(text: str, path: str) -> dict[str, Any]:
             f"{path}: must be a JSON object, not {type(value).__name__}", param=path
         )
     return value
+
+
+def sent_arguments(
+    part: ToolCall, path: str, lose: Callable[[str, str, Severity], None]
+) -> dict[str, Any]:
+    """Write a call of an earlier turn as an object; a model's slip must not end a conversation.
+
+    Args:
+        part: The call; of one of free text, the text is the one field of an object.
+        path: Where it stands.
+        lose: Told of arguments that are none.
+    """
+    if part.kind == "custom":
+        return {"input": part.arguments}
+    try:
+        return tool_arguments(part.arguments, f"{path}.arguments")
+    except InvalidRequest as exc:
+        lose(f"{path}.arguments", f"{exc.message}; sent as {{'arguments': text}}", "note")
+        return {"arguments": part.arguments}
 
 
 def allowed_id(value: str) -> str:

@@ -83,21 +83,13 @@ class Gemini:
         return parse_request(body)
 
     def check(self, request: Request, profile: Profile) -> tuple[Loss, ...]:
-        """Say what `render` would lose.
-
-        Raises:
-            InvalidRequest: a tool call's arguments are no JSON object.
-        """
+        """Say what `render` would lose."""
         if request.origin == NAME and profile.drops <= WORDS and not _holds_foreign(request):
             return ()
         return render_request(request, profile=profile)[1]
 
     def render(self, request: Request, *, model: str, profile: Profile) -> Rendered:
-        """Write a request.
-
-        Raises:
-            InvalidRequest: a tool call's arguments are no JSON object.
-        """
+        """Write a request."""
         body, losses = render_request(request, profile=profile)
         return Rendered(dumps(body), losses)
 
@@ -185,19 +177,11 @@ class GeminiCountTokens(Gemini):
         return parse_count(body)
 
     def check(self, request: Request, profile: Profile) -> tuple[Loss, ...]:
-        """Say what `render` would lose.
-
-        Raises:
-            InvalidRequest: a tool call's arguments are no JSON object.
-        """
+        """Say what `render` would lose."""
         return render_count(request, model=request.model, profile=profile)[1]
 
     def render(self, request: Request, *, model: str, profile: Profile) -> Rendered:
-        """Write a request, as a whole one.
-
-        Raises:
-            InvalidRequest: a tool call's arguments are no JSON object.
-        """
+        """Write a request, as a whole one."""
         body, losses = render_count(request, model=model, profile=profile)
         return Rendered(dumps(body), losses)
 

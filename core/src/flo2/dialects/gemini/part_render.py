@@ -26,7 +26,7 @@ from flo2.canonical import (
     ToolCall,
     ToolResult,
 )
-from flo2.dialects.anthropic_messages.values import tool_arguments
+from flo2.dialects.anthropic_messages.values import sent_arguments
 from flo2.dialects.base import Profile
 from flo2.dialects.bookkeeping import lost_part, severity_of, word_of
 from flo2.dialects.gemini.call_ids import is_made
@@ -233,13 +233,7 @@ class PartWriter:
 
     def _call(self, part: ToolCall, path: str) -> list[Piece]:
         self._names[part.id] = part.name
-        # What a tool of free text takes is the one field of an object here.
-        arguments = (
-            {"input": part.arguments}
-            if part.kind == "custom"
-            else tool_arguments(part.arguments, f"{path}.arguments")
-        )
-        call: Piece = {"name": part.name, "args": arguments}
+        call: Piece = {"name": part.name, "args": sent_arguments(part, path, self.lose)}
         if part.id and not is_made(part.id):
             call = {"id": part.id, **call}
         piece: Piece = {"functionCall": call}

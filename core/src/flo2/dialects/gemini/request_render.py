@@ -52,9 +52,6 @@ def render_request(request: Request, *, profile: Profile) -> tuple[Body, tuple[L
     Args:
         request: What is asked.
         profile: What the model takes.
-
-    Raises:
-        InvalidRequest: a tool call's arguments are no JSON object.
     """
     out = PartWriter(request.origin, profile, request.essential)
     body: Body = {}

@@ -11,7 +11,7 @@ import flo2_pricing_list
 from flo2.canonical.usage import Usage
 from flo2.errors import PricingError
 from flo2.prices import PricingContext, Tier, build
-from flo2_pricing_list import GenaiPrices, PriceList, UserFile
+from flo2_pricing_list import GenaiPrices, LiteLLMMap, PriceList, UserFile
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 BOOK = build([PriceList().layer()])
@@ -230,15 +230,15 @@ def test_us_rows_are_exactly_ten_percent_dearer_than_their_base():
 def test_the_hook_registers_the_sources():
     found = []
     flo2_pricing_list.flo2_register_pricing(found.append)
-    assert found == [PriceList, UserFile, GenaiPrices]
-    assert [source.kind for source in found] == ["list", "file", "genai-prices"]
+    assert found == [PriceList, UserFile, LiteLLMMap, GenaiPrices]
+    assert [source.kind for source in found] == ["list", "file", "litellm-map", "genai-prices"]
 
 
 def test_without_genai_prices_only_the_others_are_registered(monkeypatch):
     monkeypatch.setattr(flo2_pricing_list, "find_spec", lambda _: None)
     found = []
     flo2_pricing_list.flo2_register_pricing(found.append)
-    assert found == [PriceList, UserFile]
+    assert found == [PriceList, UserFile, LiteLLMMap]
 
 
 TOML = """

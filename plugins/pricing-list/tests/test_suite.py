@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from flo2.testing import PriceSourceSuite
-from flo2_pricing_list import PriceList
+from flo2_pricing_list import GenaiPrices, PriceList
 
 
 class TestPriceList(PriceSourceSuite):
     source = PriceList
+
+
+class TestGenaiPrices(PriceSourceSuite):
+    source = GenaiPrices

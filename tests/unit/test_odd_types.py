@@ -112,6 +112,22 @@ def test_events_of_responses_are_read_past_what_is_odd(odd, field, full):
     assert decoder.observed.error is not None  # it ended without its last event
 
 
+@pytest.mark.parametrize("origin", ALL, ids=lambda each: each.name)
+@pytest.mark.parametrize("field", ["code", "type", "message", "param", "status"])
+@pytest.mark.parametrize("odd", ODD)
+def test_an_error_inside_an_answer_is_one_whatever_its_fields_are(odd, field, origin):
+    data = json.dumps({"type": "error", "error": {"message": "No.", field: odd}}).encode()
+    plain = origin.body_decoder(full=True)
+    plain.feed(data)
+    plain.close()
+    stream = origin.decoder(full=True, hide_usage=False)
+    stream.feed(b"event: error\ndata: " + data + b"\n\n")
+    stream.close()
+    assert (plain.observed.complete, stream.observed.complete) == (False, False)
+    assert plain.observed.error is not None
+    assert stream.observed.error is not None
+
+
 @pytest.mark.parametrize("client", ALL, ids=lambda each: each.name)
 def test_citations_that_are_no_objects_make_a_text_opaque(client):
     answer = {

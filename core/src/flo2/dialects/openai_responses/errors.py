@@ -63,7 +63,7 @@ def error_inside(found: Any, raw: bytes) -> ProviderError:
     code = inner.get("code")
     fields = {key: inner.get(key) for key in ("message", "code", "param")}
     kind = inner.get("type") if inner.get("type") != "error" else None
-    if code in _CLIENTS_FAULT:
+    if isinstance(code, str) and code in _CLIENTS_FAULT:
         kind = "invalid_request_error"
     fields["type"] = _KINDS.get(str(code), kind)
     return error_from_frame({"error": fields}, raw)

@@ -6,12 +6,16 @@ import inspect
 import json
 
 import anthropic
+import httpx
 import httpx2
 import openai
 import pytest
 from anthropic.resources.beta.messages import AsyncMessages as AnthropicBetaMessages
 from anthropic.resources.messages import AsyncMessages as AnthropicMessages
 from attrs import evolve
+from google.genai import Client as GenaiClient
+from google.genai import errors as genai_errors
+from google.genai.types import HttpOptions
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.resources.chat.completions import AsyncCompletions
 from openai.resources.responses import AsyncResponses
@@ -204,6 +208,61 @@ class AnthropicSDK(SDK):
             return told(error)
 
     answer_to = result
+
+
+class Genai:
+    """Google's SDK, and what it sent and got."""
+
+    def __init__(self, base_url, key, **options):
+        self.sent = self.answer = None
+        self.http = httpx.AsyncClient(
+            event_hooks={"request": [self._note_request], "response": [self._note_answer]},
+            timeout=30,
+        )
+        options = HttpOptions(base_url=base_url, httpx_async_client=self.http, **options)
+        self.client = GenaiClient(api_key=key, http_options=options)
+        self.models = self.client.aio.models
+
+    async def _note_request(self, request):
+        self.sent = request
+
+    async def _note_answer(self, answer):
+        self.answer = answer
+
+    @property
+    def request_id(self):
+        return self.answer.headers["x-flo2-request-id"]
+
+    async def result(self, model, contents, config=None, *, stream=False):
+        """Give what the SDK makes of an answer: all of its chunks, or the error it raises."""
+        given = {"model": model, "contents": contents, "config": config}
+        seen = []
+        try:
+            if not stream:
+                return [_answered(await self.models.generate_content(**given))]
+            async for chunk in await self.models.generate_content_stream(**given):
+                seen += [_answered(chunk)]
+        except genai_errors.APIError as error:
+            return (type(error).__name__, error.code, error.status, error.message)
+        return seen
+
+
+def _answered(answer):
+    return answer.model_dump(mode="json", exclude={"sdk_http_response"}, warnings=False)
+
+
+@pytest.fixture(scope="module")
+async def genai():
+    """Make clients of any address, closed with the module."""
+    made = []
+
+    def make(base_url, key, **options):
+        made.append(Genai(base_url, key, **options))
+        return made[-1]
+
+    yield make
+    for sdk in made:
+        await sdk.http.aclose()
 
 
 @pytest.fixture(scope="module")

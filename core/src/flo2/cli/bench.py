@@ -7,7 +7,7 @@ Imports: config, plugins, gateway, vault, wire.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -28,10 +28,10 @@ from flo2.gateway.first_run import (
     setup_lock,
 )
 from flo2.gateway.resolve import Bound
-from flo2.gateway.runtime import make_book, make_providers, make_store
+from flo2.gateway.runtime import make_price_layers, make_providers, make_store
 from flo2.memory_store import MemoryStore
 from flo2.plugins import Plugins
-from flo2.prices import PriceBook
+from flo2.prices import Layer, PriceBook, build
 from flo2.protocols import Credential
 from flo2.services import Services, wall_us
 from flo2.stored import SealedCredential
@@ -109,7 +109,12 @@ class Bench:
     @cached_property
     def book(self) -> PriceBook:
         """The price book."""
-        return make_book(self.config, self.plugins, self.services)
+        return build(self.price_layers)
+
+    @cached_property
+    def price_layers(self) -> Sequence[Layer]:
+        """The rows of each price source."""
+        return make_price_layers(self.config, self.plugins, self.services)
 
     @cached_property
     def providers(self) -> Mapping[str, Bound]:

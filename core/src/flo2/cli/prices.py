@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -15,7 +16,14 @@ import click
 from flo2.canonical import Usage
 from flo2.cli.bench import Bench
 from flo2.cli.output import say, say_json, table, tell_error
-from flo2.cli.parse import instant_us, pair
+from flo2.cli.parse import duration_s, instant_us, pair
+from flo2.cli.price_check import (
+    change_json,
+    check,
+    checked_json,
+    compare,
+    read_accepted,
+)
 from flo2.cli.price_cost import answer_lines, price_text
 from flo2.cli.price_text import conditions, on_paper, price, row_json, validity
 from flo2.cli.state import State, group
@@ -29,6 +37,7 @@ __all__ = ["prices"]
 
 _BAD_INPUT: Final = 2
 """The exit code for what cannot be read, as for a mistake in the command line."""
+_DIFFERENCES: Final = 3
 
 
 @group("prices", default="list")
@@ -100,6 +109,64 @@ def show(state: State, *, model: str) -> None:
     say(f"book {book.version}")
 
 
+@prices.command("check")
+@click.option(
+    "--allow",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    metavar="FILE",
+    help="Disagreements that were looked into: [[accept]] provider, model, meter, reason.",
+)
+@click.option("--at", metavar="TIME", help="When [now].")
+@click.option("--soon", default="30d", show_default=True, help="Name prices that end within this.")
+@click.pass_obj
+def check_(state: State, *, allow: Path | None, at: str | None, soon: str) -> int:
+    """Load every price source; say where two of them disagree, and what ends soon."""
+    accepted = () if allow is None else read_accepted(allow)
+    with Bench(state) as bench:
+        layers, book = bench.price_layers, bench.book
+        now = bench.now_us()
+    when = _instant(at, now)
+    found = check(layers, accepted, when, timedelta(seconds=duration_s(soon)))
+    if state.as_json:
+        say_json(checked_json(found, book.version))
+    else:
+        for each in found.open:
+            click.echo(str(each))
+        for unused in found.unused:
+            click.echo(f"no disagreement any more: {unused.provider}/{unused.model} {unused.meter}")
+        for row in found.ending:
+            click.echo(f"ends {validity(row).rpartition(' ')[2]} with nothing after it: {row.id}")
+        say(f"book {book.version}: {len(book.rows)} rows of {len(layers)} sources load")
+    return _DIFFERENCES if found.open or found.unused else 0
+
+
+@prices.command("diff")
+@click.argument("old")
+@click.argument("new")
+@click.pass_obj
+def diff(state: State, *, old: str, new: str) -> int:
+    """Say which prices change from OLD to NEW: price files, or `book` for the configured book.
+
+    Of the book, only models that the file names are compared: what the file would take the place
+    of. Nothing is applied.
+    """
+    with Bench(state) as bench:
+        found = compare(bench, old, new)
+    if state.as_json:
+        say_json([change_json(each) for each in found])
+    else:
+        columns = ["change", "model", "meter", "when", "old", "new"]
+        rows = []
+        for each in found:
+            said = change_json(each)
+            model = f"{each.provider}/{each.model}"
+            rows.append(
+                [each.kind, model, each.meter, said["when"], said["old"] or "", said["new"] or ""]
+            )
+        table(state, columns, rows, right=columns[4:], empty="no price changes")
+    return _DIFFERENCES if found else 0
+
+
 @prices.command("cost")
 @click.option("--jsonl", is_flag=True, help="Read one object a line, answer with one a line.")
 @click.pass_obj
@@ -163,7 +230,7 @@ def explain(
         if not quantity.isdecimal():
             raise click.BadParameter(f"{meter}={quantity} is no whole number of 0 or more")
         quantities[meter] = int(quantity)
-    when = datetime.fromtimestamp((now if at is None else instant_us(at, now)) / 1e6, UTC)
+    when = _instant(at, now)
     context = PricingContext(provider, api, name, name, when, dict(map(pair, facts)))
     cost = book.price(Usage(quantities), context)
     explained = book.explain(cost)
@@ -192,6 +259,10 @@ def explain(
         return 0 if total is not None else 1
     _tell(cost, book)
     return 0 if total is not None else 1
+
+
+def _instant(at: str | None, now_us: int) -> datetime:
+    return datetime.fromtimestamp((now_us if at is None else instant_us(at, now_us)) / 1e6, UTC)
 
 
 def _tell(cost: Cost, book: PriceBook) -> None:

@@ -6,7 +6,7 @@ Imports: everything below the gateway.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -138,6 +138,15 @@ def make_book(config: Config, plugins: Plugins, services: Services) -> PriceBook
     Raises:
         ConfigError, PluginError, PricingError: a source is wrong.
     """
+    return build(make_price_layers(config, plugins, services))
+
+
+def make_price_layers(config: Config, plugins: Plugins, services: Services) -> Sequence[Layer]:
+    """Read the configured price sources, or every installed one; earlier ones win.
+
+    Raises:
+        ConfigError, PluginError, PricingError: a source is wrong.
+    """
     tables: Mapping[str, Mapping[str, Any]] = config.pricing or {
         kind: {} for kind in plugins.kinds("pricing") if _needs_nothing(plugins, "pricing", kind)
     }
@@ -147,7 +156,7 @@ def make_book(config: Config, plugins: Plugins, services: Services) -> PriceBook
     ]
     if not config.pricing:
         sources.sort(key=lambda pair: pair[1].precedence)
-    return build(Layer(name, tuple(each.rows()), each.defaults()) for name, each in sources)
+    return [Layer(name, tuple(each.rows()), each.defaults()) for name, each in sources]
 
 
 def make_providers(

@@ -194,6 +194,19 @@ class PriceRow:
             separators=(",", ":"),
         )
 
+    def circumstances(self) -> str:
+        """Write what it asks for besides model and meter: context, tier, hours, time."""
+        tier = self.tier
+        return json.dumps(
+            [
+                sorted((key, sorted(values)) for key, values in self.when.items()),
+                None if tier is None else [tier.start, tier.stop, tier.graduated],
+                None if self.schedule is None else self.schedule.canonical(),
+                None if self.valid_from is None else self.valid_from.isoformat(),
+                None if self.valid_until is None else self.valid_until.isoformat(),
+            ]
+        )
+
     def with_price(self, unit_price: Decimal, per: int) -> PriceRow:
         """Give the same row at another price."""
         return evolve(self, unit_price=unit_price, per=per)

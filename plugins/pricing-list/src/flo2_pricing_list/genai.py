@@ -76,6 +76,9 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
 }
 """Kind → what an answer says, or the plugin of its host, when list prices hold."""
 
+_SAID_ANYWAY: Final = (("service_tier", "default"),)
+"""A variant of no consequence: the prices without a tier are for this one."""
+
 _TRAFFIC: Final = {"flex": "ON_DEMAND_FLEX", "priority": "ON_DEMAND_PRIORITY"}
 """How Vertex names the tiers in its answers (reference of `UsageMetadata`; recordings)."""
 
@@ -288,6 +291,10 @@ def _periods(model: ModelInfo) -> Iterator[_Period]:
     for variant in model.price_variants or ():
         variants.setdefault(tuple(sorted(variant.when.items())), []).append(variant)
     for said, found in variants.items():
+        if said == _SAID_ANYWAY:
+            if any(_fields(v.prices).items() - standard[-1].prices.items() for v in found):
+                raise _Inexpressible("the usual tier has a price of its own")
+            continue
         when = {key: frozenset({value}) for key, value in said}
         dated = sorted(((_start(v.constraint), v) for v in found), key=lambda each: _order(each[0]))
         for index, (begin, variant) in enumerate(dated):

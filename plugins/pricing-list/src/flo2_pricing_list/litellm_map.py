@@ -91,6 +91,7 @@ class LiteLLMMap:
 
     kind: ClassVar[str] = "litellm-map"
     precedence: ClassVar[int] = 30
+    suffixes: ClassVar[tuple[str, ...]] = (".json",)
 
     @frozen
     class Config:

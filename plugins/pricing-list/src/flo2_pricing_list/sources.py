@@ -88,6 +88,8 @@ class UserFile:
 
     kind: ClassVar[str] = "file"
     precedence: ClassVar[int] = 0
+    suffixes: ClassVar[tuple[str, ...]] = (".toml", ".csv")
+    """Files that `flo2 prices diff` reads with it."""
 
     @frozen
     class Config:

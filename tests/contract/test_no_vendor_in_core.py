@@ -45,6 +45,7 @@ FORMAT_FILES = (
 
 ALLOWED = {
     ("openai_compatible.py", "openai"): "the format's name, after the vendor who published it",
+    ("openai_compatible.py", "mistral"): "words of a client, which any host of the format may get",
     ("builtins.py", "openai"): "says in prose what `openai-compatible` means",
     ("gateway/gateway.py", "openai"): "says in which format `chat` takes a mapping",
     ("gateway/caller.py", "claude"): "a header that a client of many providers sends",

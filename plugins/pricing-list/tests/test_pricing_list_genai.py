@@ -117,6 +117,27 @@ def test_fees_beside_tokens_hold_for_every_model():
     assert price("xai", "grok-4.3", {"mcp_requests": 1}).status == "unpriced"
 
 
+@pytest.mark.parametrize(
+    ("model", "meters", "total"),
+    [
+        ("gemini-2.5-flash", {"input_image_tokens": 1000, "input_video_tokens": 1000}, "0.0006"),
+        ("gemini-2.5-flash", {"input_audio_tokens": 1000}, "0.001"),
+        ("gemini-2.5-pro", {"input_audio_tokens": 1000}, "0.00125"),
+        ("gemini-2.5-pro", {"input_image_tokens": 200_001}, "0.5000025"),
+        ("gemini-2.5-flash", {"cache_read_image_tokens": 1000}, "0.00003"),
+        ("gemini-2.5-flash", {"grounded_prompts": 2}, "0.07"),
+        ("gemini-2.5-flash", {"web_search_requests": 2}, None),
+        ("gemini-3.6-flash", {"web_search_requests": 2}, "0.028"),
+        ("gemini-3.6-flash", {"grounded_prompts": 2}, None),
+        ("gemini-2.5-flash-preview-tts", {"output_audio_tokens": 1000}, "0.01"),
+    ],
+)
+def test_gemini_s_modalities_and_searches(model, meters, total):
+    for provider in ("google", "google-vertex"):
+        cost = price(provider, model, meters)
+        assert cost.total == (None if total is None else Decimal(total)), cost.reason
+
+
 def test_variants_that_begin_on_different_days_follow_each_other():
     def argon(day):
         context = PricingContext(

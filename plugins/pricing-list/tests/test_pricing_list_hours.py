@@ -35,6 +35,8 @@ def cost(model, at, usage=MILLION, provider="deepseek"):
         ("deepseek-v4-flash", "2027-01-04T02:00", None),  # the holidays of 2027 are not entered
         ("deepseek-v4-pro-0901", "2026-11-24T02:00", "1.32"),
         ("deepseek-v4-pro", "2026-11-24T05:00", "0.66"),
+        ("deepseek-chat", "2026-11-24T02:00", "0.28"),
+        ("deepseek-chat", "2025-09-28T02:00", None),
         ("deepseek-v3.1-terminus", "2026-11-24T02:00", "0.27"),  # of genai-prices, at all hours
     ],
 )

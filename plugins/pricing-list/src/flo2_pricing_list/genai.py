@@ -64,6 +64,22 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Their id of a provider → our kinds that its prices are for; any other id is the kind itself."""
 
+_GOOGLE: Final = frozenset({"google", "google-vertex"})
+# Gemini's pages price text, images and video as one ("text / image / video"), and audio as well
+# where they name no price for it (https://ai.google.dev/gemini-api/docs/pricing, read 2026-11).
+_AS_TEXT: Final[Mapping[str, Mapping[str, str]]] = {
+    "input_mtok": {
+        "input_image_mtok": "input_image_tokens",
+        "input_video_mtok": "input_video_tokens",
+        "input_audio_mtok": "input_audio_tokens",
+    },
+    "cache_read_mtok": {
+        "cache_image_read_mtok": "cache_read_image_tokens",
+        "cache_audio_read_mtok": "cache_read_audio_tokens",
+    },
+}
+"""Price of text → prices that stand apart from it, and the meters that pay it where none does."""
+
 _USUAL: Final[dict[str, frozenset[str]]] = {"service_tier": frozenset({"", "default", "standard"})}
 _DEFAULTS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     # What the prices are for is what their page shows first; other regions cost more or the same.
@@ -203,7 +219,8 @@ class _Converter:
             if self.provider == "google-vertex":
                 period = evolve(period, when=_as_vertex_says(period.when))  # noqa: PLW2901
             for key, price in period.prices.items():
-                rows += self._rows(model.id, found, period, key, price)
+                meters, per = self._meters(model.id, key, period.prices)
+                rows += self._rows(model.id, found, period, (meters, per), price)
         if not rows:
             raise _Inexpressible("no price is given")
         return [*rows, *self._fees(model.id, found)]
@@ -243,15 +260,30 @@ class _Converter:
             self._wild.append(model.match)
         return frozenset(names), pattern
 
+    def _meters(
+        self, model: str, key: str, prices: Mapping[str, Any]
+    ) -> tuple[tuple[str, ...], int]:
+        """Give the meters that pay a price, and how many units it is for."""
+        meters, per = _METERS[key]
+        if self.provider in _GOOGLE:
+            as_text = _AS_TEXT.get(key, {})
+            meters = (*meters, *(meter for own, meter in as_text.items() if own not in prices))
+            if key == "web_searches_kcount":
+                # Of 2.x a prompt with searches is billed, of later ones each search.
+                meters = ("grounded_prompts",) if model.startswith("gemini-2") else meters
+            if key == "output_mtok" and model.endswith("-tts"):
+                meters = (*meters, "output_audio_tokens")  # what it says is all its output
+        return meters, per
+
     def _rows(
         self,
         model: str,
         match: tuple[frozenset[str], str | None],
         period: _Period,
-        key: str,
+        unit: tuple[Iterable[str], int],
         price: Any,
     ) -> Iterator[PriceRow]:
-        meters, per = _METERS[key]
+        meters, per = unit
         names, pattern = match
         for tier, unit_price in _tiers(price):
             for meter in meters:

@@ -74,9 +74,11 @@ def normal(body):
 
     A null or an empty list says no more than absence; an assistant without text says `null`; a tool
     is a function unless it says otherwise; an image's address stands in an object; a stream asks
-    for usage.
+    for usage; a seed has one name, and a host that knows another gets it by that.
     """
     body = copy.deepcopy(body)
+    if "random_seed" in body:
+        body["seed"] = body.pop("random_seed")
     empty = (None, [])
     modelled = {"tools", "stop", "tool_choice", "response_format", "presence_penalty"}
     for key in modelled | {"frequency_penalty", "seed", "temperature", "user", "max_tokens"}:

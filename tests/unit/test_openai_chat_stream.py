@@ -327,7 +327,7 @@ FAILED_CHOICE = json.dumps(
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        (b"<html>", "the answer is no JSON object: '<html>' (openai.chat)"),
+        (b"<h1>Bad</h1>", "the answer is no JSON object: 'Bad' (openai.chat)"),
         (b"", "the answer is no JSON object: '' (openai.chat)"),
         (b'{"choices":[]}', "the answer holds no choices (openai.chat)"),
         (b'{"error":{"message":"no"}}', "no"),

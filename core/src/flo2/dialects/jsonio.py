@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-__all__ = ["dumps", "loads"]
+__all__ = ["bare_error", "dumps", "loads"]
 
 _decode = msgspec.json.decode
 _encode = msgspec.json.encode
@@ -39,6 +39,28 @@ def dumps(value: Any) -> bytes:
         return _encode(value)
     except UnicodeEncodeError:
         return json.dumps(value, separators=(",", ":")).encode()
+
+
+def bare_error(raw: bytes) -> dict[str, Any] | None:
+    """Read an error that came as plain JSON where a stream of events was due.
+
+    A host, or a proxy before it, may answer so with status 200: its reason is then the only one
+    there is, and a reader of events passes over it.
+
+    Args:
+        raw: What is left of the stream at its end.
+
+    Returns:
+        The whole body; None where it is no such error.
+    """
+    raw = raw.strip()
+    if raw[:1] != b"{" or b'"error"' not in raw:
+        return None
+    try:
+        found = loads(raw)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and found.get("error") else None
 
 
 def _no_constant(name: str) -> NoReturn:

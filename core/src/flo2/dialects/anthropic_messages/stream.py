@@ -26,7 +26,7 @@ from flo2.dialects.anthropic_messages.errors import stream_error
 from flo2.dialects.anthropic_messages.heads import doubt, finish_event, start_event
 from flo2.dialects.anthropic_messages.usage import merge_usage
 from flo2.dialects.base import Chunk, Observed, ReadUsage
-from flo2.dialects.jsonio import loads
+from flo2.dialects.jsonio import bare_error, loads
 from flo2.dialects.sse import Frame, SSEParser
 from flo2.errors import ErrorKind, ProviderError, ResponseTooLarge
 
@@ -101,8 +101,12 @@ class StreamDecoder:
         frames = self._parser.close()
         events = self._events(frames)
         if not self._ended:
+            rest = b"".join([one.raw for one in frames])
+            what = "the stream ended before message_stop"
             events += self._fail(
-                _broken("the stream ended before message_stop", kind="connection", retryable=True)
+                stream_error(rest)
+                if bare_error(rest)
+                else _broken(what, kind="connection", retryable=True)
             )
         whole = self.observed.complete
         return Chunk(b"".join([one.raw for one in frames if one.complete or whole]), events)

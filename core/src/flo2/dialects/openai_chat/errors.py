@@ -25,6 +25,7 @@ __all__ = [
     "encode_stream_error",
     "error_from_frame",
     "error_object",
+    "plain_text",
 ]
 
 _TYPE_OF: Final[Mapping[ErrorKind, str]] = {
@@ -141,7 +142,9 @@ def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> Provid
     if (said := lower.get("x-should-retry", "").lower()) in {"true", "false"}:
         retryable = said == "true"
     return ProviderError(
-        found.get("message") or _plain(body) or f"the provider answered {status} without a reason",
+        found.get("message")
+        or plain_text(body)
+        or f"the provider answered {status} without a reason",
         status=status,
         kind=kind,
         retryable=retryable,
@@ -215,7 +218,7 @@ def _dump(value: Any) -> str:
     return msgspec.json.encode(value).decode()[:_MESSAGE_CHARS]
 
 
-def _plain(body: bytes) -> str:
+def plain_text(body: bytes) -> str:
     """Make one readable line of an HTML page or other text."""
     text = body[: 16 * _MESSAGE_CHARS].decode("utf-8", "replace")
     return " ".join(html.unescape(_TAG.sub(" ", text)).split())[:_MESSAGE_CHARS]

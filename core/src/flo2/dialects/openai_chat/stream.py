@@ -12,8 +12,9 @@ import msgspec
 
 from flo2.canonical import Event, UsageUpdate
 from flo2.dialects.base import Chunk, Observed, ReadUsage
+from flo2.dialects.jsonio import bare_error
 from flo2.dialects.openai_chat.answer import AnswerReader
-from flo2.dialects.openai_chat.errors import error_from_frame
+from flo2.dialects.openai_chat.errors import error_from_frame, plain_text
 from flo2.dialects.openai_chat.light import glance
 from flo2.dialects.sse import Frame, SSEParser
 from flo2.errors import ProviderError, ResponseTooLarge
@@ -106,7 +107,11 @@ class StreamDecoder:
         if self._reader.finished and observed.usage is not None:
             observed.complete = True
             return Chunk(chunk.raw, tuple(out))
-        self._reader.fail(_broke("the stream ended before its end", self.reads), out)
+        rest = b"".join([each.raw for each in frames])
+        if (told := bare_error(rest)) is not None:
+            self._reader.fail(error_from_frame(told, rest), out)
+        else:
+            self._reader.fail(_broke("the stream ended before its end", self.reads), out)
         return Chunk(chunk.raw if all(each.complete for each in frames) else b"", tuple(out))
 
     def _take(self, frames: list[Frame]) -> Chunk:
@@ -196,7 +201,8 @@ class BodyDecoder:
         except _GARBAGE:
             payload = None
         if not isinstance(payload, dict):
-            reader.fail(_broke(f"the answer is no JSON object: {_text(raw)!r}", self.reads), out)
+            what = f"the answer is no JSON object: {plain_text(raw)[:100]!r}"
+            reader.fail(_broke(what, self.reads), out)
             return Chunk(raw, tuple(out))
         reader.take(payload, raw, out)
         reader.flush(out)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from flo2.canonical import Event, Failed, PartStart, Start, Text, UsageUpdate
 from flo2.dialects.base import Chunk, Observed, ReadUsage
-from flo2.dialects.jsonio import loads
+from flo2.dialects.jsonio import bare_error, loads
 from flo2.dialects.openai_responses.errors import broken, error_inside
 from flo2.dialects.openai_responses.heads import finish_of, start_of, usage_of
 from flo2.dialects.openai_responses.items import ItemReader
@@ -149,11 +149,15 @@ class StreamDecoder:
 
         A rest that is no whole frame is not in `raw`: what follows it would be glued to it.
         """
-        chunk = self._take(self._parser.close())
+        frames = self._parser.close()
+        chunk = self._take(frames)
         if self.observed.complete or self.observed.error:
             return chunk
         out = list(chunk.events)
-        self._reader.fail(broken("the stream ended before its end"), out)
+        rest = b"".join([frame.raw for frame in frames])
+        told = bare_error(rest)
+        error = error_inside(told, rest) if told else broken("the stream ended before its end")
+        self._reader.fail(error, out)
         return Chunk(chunk.raw, tuple(out))
 
     def _take(self, frames: list[Frame]) -> Chunk:

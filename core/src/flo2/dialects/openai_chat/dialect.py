@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from flo2.canonical import Loss, Request, Response
+from flo2.canonical import Loss, Request, Response, Usage
 from flo2.dialects.base import (
     Decoder,
     Encoder,
@@ -44,8 +45,8 @@ class OpenAIChat:
     stream_content_type: str = "text/event-stream"
 
     # As they are, without a method around them: they run at every call.
-    peek = staticmethod(peek)
-    read_usage = staticmethod(read_usage)
+    peek: staticmethod[[bytes], Peek] = staticmethod(peek)
+    read_usage: staticmethod[[Mapping[str, Any]], Usage] = staticmethod(read_usage)
 
     def parse(self, body: bytes) -> Request:
         """Parse a whole request; see `Dialect.parse`."""

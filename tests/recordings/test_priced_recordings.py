@@ -62,8 +62,8 @@ REASONS = (
     # a share of the upstream's, a reserved capacity, a tier that publishes no rate for the model
     r"no price row for model '.*' of provider '.*' with (?:byok|service_tier|traffic_type)='.*'",
     # the model has rows, but none for what was used beside its usual tokens
-    r"no price row for meter '(?:.*_(?:requests|calls|prompts|units|images)|cache_read_tokens)' of .*",
-    r"no price row for meter '(?:.*_(?:audio|image|video)_tokens|input_tokens)' of .*",
+    r"no price row for meter '.*_(?:requests|calls|prompts|units|images)' of .*",
+    r"no price row for meter '(?:.*_(?:audio|image|video|read)_tokens|input_tokens)' of .*",
     # money that no answer tells
     r"(?:code_interpreter|shell)_call: whether its container was already paid for is not said",
     r"image_generation_call: the tokens of the image's model are not said",

@@ -207,7 +207,7 @@ class _Converter:
         self.source = f"genai-prices {installed} (provider page {urls[0]})"
         self.read_on = _READ_ON.get(installed, _NOT_READ)
         self._taken: set[str] = set()
-        self._wild: list[Any] = []
+        self._wild: list[tuple[Any, list[str | None]]] = []
 
     def model(self, model: ModelInfo) -> list[PriceRow]:
         """Convert one model; its names are taken even when it cannot be converted."""
@@ -244,11 +244,12 @@ class _Converter:
 
     def _match(self, model: ModelInfo) -> tuple[frozenset[str], str | None]:
         literal = {name for name in _equals(model.match) if name not in self._taken}
-        names = {n for n in literal if not any(match.is_match(n) for match in self._wild)}
+        names = {n for n in literal if not any(match.is_match(n) for match, _ in self._wild)}
         names.update(ALIASES.get(self.provider, {}).get(model.id, ()))
         pattern = None
         if wild := not _only_equals(model.match):
-            before = [_regex(earlier) for earlier in self._wild if _may_meet(earlier, model.match)]
+            own = _literals(model.match)
+            before = [_regex(match) for match, texts in self._wild if _may_meet(texts, own)]
             before += [re.escape(n) for n in sorted(self._taken) if model.match.is_match(n)]
             unless = f"(?!(?:{'|'.join(before)})\\Z)" if before else ""
             pattern = f"(?i:{unless}{_regex(model.match)})"
@@ -257,7 +258,7 @@ class _Converter:
             pattern = f"(?i:{'|'.join(map(re.escape, sorted(names)))})"
         self._taken |= names
         if wild:
-            self._wild.append(model.match)
+            self._wild.append((model.match, _literals(model.match)))
         return frozenset(names), pattern
 
     def _meters(
@@ -423,16 +424,12 @@ def _literals(match: Any) -> list[str | None]:
     return [text for part in parts for text in _literals(part)] or [None]
 
 
-def _may_meet(earlier: Any, later: Any) -> bool:
-    """Say whether two clauses are likely to match one name, so that the order must decide.
+def _may_meet(earlier: list[str | None], later: list[str | None]) -> bool:
+    """Say of two clauses, by their literals, whether they may match one name: order decides then.
 
     A miss here is safe: a name that both patterns match is ambiguous then, and stays unpriced.
     """
-    return any(
-        a is None or b is None or a in b or b in a
-        for a in _literals(earlier)
-        for b in _literals(later)
-    )
+    return any(a is None or b is None or a in b or b in a for a in earlier for b in later)
 
 
 def _regex(match: Any) -> str:

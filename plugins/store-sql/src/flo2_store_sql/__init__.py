@@ -1,4 +1,4 @@
-"""Ledger, issued keys and vault in SQLite, through SQLAlchemy and Alembic."""
+"""Ledger, issued keys and vault in SQLite or PostgreSQL, through SQLAlchemy and Alembic."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 SQLite: WAL, `synchronous=FULL` (with NORMAL a power cut lost every commit since the last
 checkpoint, with FULL none), foreign keys, deleted content overwritten. Writers take their lock at
 the beginning (`BEGIN IMMEDIATE`), so that they wait for each other instead of failing half way.
+PostgreSQL: read committed; who writes takes the locks that `flo2_store_sql.statements` names.
 """
 
 from __future__ import annotations
@@ -11,19 +12,26 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, create_engine, event, make_url
+from sqlalchemy import Connection, create_engine, event, func, make_url, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from flo2.errors import ConfigError, StoreError
+from flo2.errors import ConfigError, SecretError, StoreError
+from flo2.secrets import Secret
+from flo2_store_sql.postgres import engine_options, explain
 
 __all__ = ["Database"]
 
 _WRITES: Final = "flo2_writes"
+_POSTGRESQL: Final = ("postgresql", "postgresql+psycopg")  # the same driver since SQLAlchemy 2.1
+_FORM: Final = (
+    "write it like 'postgresql+psycopg://user@host/name', and install the driver "
+    "(pip install 'flo2-store-sql[postgres]')"
+)
 _ADVICE: Final = (
     ("locked", "another process holds it; end that process, or raise busy_timeout_s"),
     ("is full", "make room on that disk"),
@@ -35,6 +43,7 @@ _ADVICE: Final = (
     ("no such table", "the schema is missing; open the store again to create it"),
     ("foreign key", "the account does not exist; create it first"),
     ("unique", "it exists already"),
+    ("queuepool limit", "all connections are in use; raise pool_size or busy_timeout_s"),
 )
 
 
@@ -44,37 +53,59 @@ class Database:
     Args:
         url: SQLAlchemy's form; a password in it appears in no error.
         busy_timeout_s: How long to wait for another process's transaction.
+        pool_size: How many connections to a server to keep at most.
+        password: Gives the password anew for each connection to a server; None: it needs none.
 
     Raises:
         ConfigError: no such kind of database, or its driver is not installed.
     """
 
-    def __init__(self, url: URL | str, *, busy_timeout_s: float) -> None:
+    def __init__(
+        self,
+        url: URL | str,
+        *,
+        busy_timeout_s: float,
+        pool_size: int = 5,
+        password: Callable[[], Secret] | None = None,
+    ) -> None:
         try:
             self.url = make_url(url)
             self.sqlite = self.url.get_backend_name() == "sqlite"
+            if not self.sqlite and self.url.drivername not in _POSTGRESQL:
+                raise ConfigError([f"the database {self.url.drivername!r} cannot be used; {_FORM}"])
             if self.sqlite and not self.url.database:
                 raise ConfigError(
                     ["a SQLite store needs a file; without one use the store 'memory'"]
                 )
+            options: dict[str, Any] = {}
+            if not self.sqlite:
+                options = engine_options(
+                    self.url, busy_timeout_s=busy_timeout_s, pool_size=pool_size
+                )
             # Parameters are hidden, because they may hold personal data and sealed keys.
-            self._engine = create_engine(self.url, hide_parameters=True)
+            self._engine = create_engine(self.url, hide_parameters=True, **options)
         except (SQLAlchemyError, ImportError) as exc:
-            problem = (
-                f"the database address cannot be used: {exc}; write it like "
-                "'postgresql+psycopg://user@host/name', and install that driver"
-            )
+            problem = f"the database address cannot be used: {exc}; {_FORM}"
             raise ConfigError([problem]) from exc
+        except ValueError:  # it quotes what stands for the port: a password with an '@' ends there
+            problem = f"the database address cannot be used: its port is no number; {_FORM}"
+            raise ConfigError([problem]) from None
         self._busy_timeout_s = busy_timeout_s
         self._file: os.stat_result | None = None
         if self.sqlite:
             event.listen(self._engine, "connect", self._on_connect)
             event.listen(self._engine, "begin", _on_begin)
+        elif password is not None:
+            self._password = password
+            event.listen(self._engine, "do_connect", self._on_do_connect)
 
     @property
     def name(self) -> str:
         """How to name this database to people."""
-        return self.url.database or "" if self.sqlite else self.url.render_as_string()
+        if self.sqlite:
+            return self.url.database or ""
+        # A password may also stand in the query.
+        return self.url.set(query={}).render_as_string(hide_password=True)
 
     @property
     def dialect(self) -> Any:
@@ -85,9 +116,10 @@ class Database:
         """Make sure that it can be written.
 
         Raises:
-            StoreError: it cannot be opened.
+            StoreError: it cannot be opened, or cannot keep every text.
         """
         if not self.sqlite:
+            self._check_encoding()
             return
         path = Path(self.name)
         with self._in_words():
@@ -142,6 +174,18 @@ class Database:
                 "then restart flo2 (what it has not stored waits in the journal)"
             )
 
+    def _check_encoding(self) -> None:
+        with self.reading() as connection:
+            encoding = connection.execute(select(func.current_setting("server_encoding"))).scalar()
+        if encoding != "UTF8":
+            raise StoreError(
+                f"the database {self.name!r} keeps text as {encoding!r}, which has no room for "
+                "every character; create one with ENCODING 'UTF8'"
+            )
+
+    def _on_do_connect(self, *arguments: Any) -> None:
+        arguments[-1]["password"] = self._password().reveal()
+
     def _write_ahead(self) -> None:
         # The change to WAL needs the file for itself and, unlike a transaction, may fail at once
         # instead of waiting when several processes open a new database together.
@@ -176,7 +220,12 @@ class Database:
         try:
             yield
         except DBAPIError as exc:
-            raise StoreError(self._words(str(exc.orig))) from exc
+            if self.sqlite:
+                raise StoreError(self._words(str(exc.orig))) from exc
+            # Not chained: PostgreSQL's own error quotes the row it refused.
+            raise StoreError(self._told(*explain(exc.orig))) from None
+        except SecretError as exc:
+            raise StoreError(self._told("its password cannot be read", str(exc))) from exc
         except OSError as exc:
             raise StoreError(self._words(f"unable to open it ({exc.strerror})")) from exc
         except SQLAlchemyError as exc:
@@ -185,6 +234,9 @@ class Database:
     def _words(self, cause: str) -> str:
         lower = cause.lower()
         advice = next((text for sign, text in _ADVICE if sign in lower), "see the database's log")
+        return self._told(cause, advice)
+
+    def _told(self, cause: str, advice: str) -> str:
         return f"the database {self.name!r} fails: {cause}; {advice}"
 
 

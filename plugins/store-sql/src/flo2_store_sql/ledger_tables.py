@@ -10,12 +10,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Row, Select, Table, bindparam, insert, literal_column, or_, select, update
+from sqlalchemy import (
+    Row,
+    Select,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from flo2.errors import StoreError
 from flo2.records import Entry, Exchange, Intent, Pend, Settle, Void, fold_entry
 from flo2.stores import ChainLink, EntryFilter, WriterHead
 from flo2_store_sql import tables
+from flo2_store_sql.postgres import APPEND_LOCK_ID
 from flo2_store_sql.rows import (
     END_COLUMNS,
     ENTRY_COLUMNS,
@@ -29,6 +44,7 @@ from flo2_store_sql.rows import (
     link_of,
     record_of,
     record_row,
+    storable,
 )
 from flo2_store_sql.statements import Many, insert_new, insert_or_update
 
@@ -46,6 +62,12 @@ _EXCHANGES: Final = tables.exchanges
 _SPAN: Final = select(_RECORDS.c.seq, _RECORDS.c.hash).where(
     _RECORDS.c.writer == bindparam("of"),
     _RECORDS.c.seq.between(bindparam("first"), bindparam("last")),
+)
+_LOCK_ENTRIES: Final = (
+    select(_ENTRIES.c.entry_id)
+    .where(_ENTRIES.c.entry_id == any_(bindparam("ended", type_=ARRAY(Text))))
+    .order_by(_ENTRIES.c.entry_id)
+    .with_for_update()
 )
 _ENDS: Final = (Settle, Pend, Void)
 _ENTRY_KINDS: Final = ("intent", "settle", "pend", "void")
@@ -90,6 +112,8 @@ class LedgerTables:
     def append(self, links: Sequence[ChainLink]) -> None:
         """Store links in one transaction; those that are there already are skipped."""
         with self._database.writing() as connection:
+            if not self._database.sqlite:
+                _take_turns(connection, links)
             new = _missing(connection, links)
             rows = list(map(record_row, new))
             self._insert_records(connection, rows)
@@ -125,7 +149,7 @@ class LedgerTables:
         if where.status is not None:
             query = query.where(_ENTRIES.c.status == where.status)
         if where.answer_id is not None:
-            query = query.where(_ENTRIES.c.provider_request_id == where.answer_id)
+            query = query.where(_ENTRIES.c.provider_request_id == storable(where.answer_id))
         found = query.subquery()
         return self._folded(found, newest_first=where.newest_first)
 
@@ -151,7 +175,11 @@ class LedgerTables:
         return list(kept.values())
 
     def chain(self, writer: str) -> Iterator[ChainLink]:
-        """Give a writer's whole chain in order, a page at a time."""
+        """Give a writer's whole chain in order, a page at a time.
+
+        By key and not by a cursor: memory is bounded too, and while the caller thinks no
+        transaction is open that would keep SQLite's log or PostgreSQL's dead rows from going.
+        """
         seq = 0
         while True:
             query = (
@@ -178,9 +206,12 @@ class LedgerTables:
         erased = 0
         bare = dict.fromkeys(("team", "feature", "customer", "end_user", "tags"))
         with self._database.writing() as connection:
+            if not self._database.sqlite:
+                # What is appended between the two statements would keep its name in the record.
+                connection.execute(select(func.pg_advisory_xact_lock(APPEND_LOCK_ID)))
             for table, key in ((_ENTRIES, "entry_id"), (_EXCHANGES, "exchange_id")):
                 named = [
-                    table.c[name] == value
+                    table.c[name] == storable(value)
                     for name, value in (("customer", customer), ("end_user", end_user))
                     if value is not None
                 ]
@@ -212,11 +243,13 @@ class LedgerTables:
 
 def _filtered(table: Table, key: Any, where: EntryFilter) -> Select[Any]:
     columns = table.c
-    query = select(key.label("id"), columns.started_us).where(columns.account == where.account)
+    query = select(key.label("id"), columns.started_us).where(
+        columns.account == storable(where.account)
+    )
     if where.exchange_id is not None:
-        query = query.where(columns.exchange_id == where.exchange_id)
+        query = query.where(columns.exchange_id == storable(where.exchange_id))
     if where.key_id is not None:
-        query = query.where(columns.key_id == where.key_id)
+        query = query.where(columns.key_id == storable(where.key_id))
     if where.since_us is not None:
         query = query.where(columns.started_us >= where.since_us)
     if where.until_us is not None:
@@ -237,6 +270,20 @@ def _records_of(found: Any, kinds: Sequence[str], *, newest_first: bool) -> Sele
         .where(_RECORDS.c.kind.in_(kinds))
         .order_by(*(each.desc() if newest_first else each for each in began), _RECORDS.c.id)
     )
+
+
+def _take_turns(connection: Connection, links: Sequence[ChainLink]) -> None:
+    """On PostgreSQL, wait for whoever ends the same entries, in an order that all keep.
+
+    SQLite has one writer at a time. Here many append at once, and two may end one entry: the first
+    to come must be the first by `id` too, or the folded table and the fold of the records would
+    differ. And two that end the same entries in different order would wait for each other for ever.
+    """
+    connection.execute(select(func.pg_advisory_xact_lock_shared(APPEND_LOCK_ID)))
+    ended = {link.record.entry_id for link in links if isinstance(link.record, _ENDS)}
+    begun = {link.record.entry_id for link in links if isinstance(link.record, Intent)}
+    if elsewhere := list(ended - begun):
+        connection.execute(_LOCK_ENTRIES, {"ended": elsewhere})
 
 
 def _missing(connection: Connection, links: Sequence[ChainLink]) -> list[ChainLink]:

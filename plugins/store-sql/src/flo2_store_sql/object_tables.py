@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from flo2_store_sql.database import Database
 
-__all__ = ["ObjectTables", "upsert"]
+__all__ = ["ObjectTables", "take_turns", "upsert"]
 
 _Object = TypeVar("_Object", bound=AttrsInstance)
 _JSON: Final = frozenset({"models", "tags", "data_terms", "settings", "targets", "options"})
@@ -59,16 +59,27 @@ class ObjectTables:
         for name in _JSON & values.keys():
             values[name] = encode_json(values[name]).decode()
         with self._database.writing() as connection:
+            take_turns(connection)
             upsert(connection, table, values)
             _touch(connection)
 
     def delete(self, table: Table, *conditions: ColumnElement[bool]) -> bool:
         """Delete what meets all conditions; False when nothing does."""
         with self._database.writing() as connection:
+            take_turns(connection)
             gone = connection.execute(delete(table).where(*conditions)).rowcount > 0
             if gone:
                 _touch(connection)
         return gone
+
+
+def take_turns(connection: Connection) -> None:
+    """Wait until nobody else changes objects.
+
+    Otherwise two could look for a row, find none, and both insert it. SQLite's writers take turns
+    anyway; there is no FOR UPDATE, and SQLAlchemy leaves it out.
+    """
+    connection.execute(select(tables.revision.c.value).with_for_update())
 
 
 def upsert(connection: Connection, table: Table, values: dict[str, Any]) -> None:

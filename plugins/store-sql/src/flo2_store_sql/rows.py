@@ -35,6 +35,7 @@ __all__ = [
     "link_of",
     "record_of",
     "record_row",
+    "storable",
 ]
 
 _ATTRIBUTION: Final = ("team", "feature", "customer", "end_user")
@@ -243,6 +244,16 @@ def link_of(row: Row[Any]) -> ChainLink:
     )
 
 
+def storable(value: Any) -> Any:
+    """Give what a text column holds in a value's place; a record's payload keeps the value itself.
+
+    PostgreSQL refuses NUL in text, UTF-8 a lone surrogate.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+    return value
+
+
 def _attribution_row(attribution: Attribution, *, clean: bool) -> Sequence[Any]:
     return (
         *_texts(_attribution_values(attribution), clean=clean),
@@ -252,14 +263,7 @@ def _attribution_row(attribution: Attribution, *, clean: bool) -> Sequence[Any]:
 
 def _texts(values: Iterable[Any], *, clean: bool) -> Iterable[Any]:
     """Leave out of values what a text column cannot hold."""
-    return values if clean else map(_text, values)
-
-
-def _text(value: Any) -> Any:
-    # PostgreSQL refuses NUL in text, UTF-8 a lone surrogate.
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
-    return value
+    return values if clean else map(storable, values)
 
 
 def _money(value: Decimal | None) -> str | None:

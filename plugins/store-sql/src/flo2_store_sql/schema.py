@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import func, inspect, select, text
 
 from flo2.errors import StoreError
+from flo2_store_sql.postgres import SCHEMA_LOCK_ID
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -20,7 +21,6 @@ HEAD: Final = "0002"
 """The newest revision; a test holds it against the migrations."""
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
-_LOCK_ID: Final = 0x666C6F32  # "flo2"; PostgreSQL's advisory locks are numbers
 
 
 def migrate(database: Database) -> None:
@@ -34,7 +34,7 @@ def migrate(database: Database) -> None:
             return  # the usual case, without importing Alembic
     with database.writing() as connection:
         if not database.sqlite:
-            connection.execute(select(func.pg_advisory_xact_lock(_LOCK_ID)))
+            connection.execute(select(func.pg_advisory_xact_lock(SCHEMA_LOCK_ID)))
         if _revision(connection) != HEAD:  # another process may have been first
             _upgrade(connection, database.name)
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from attrs import field, frozen
 from sqlalchemy import URL, select
 
 from flo2.errors import ConfigError
+from flo2.secrets import Secret, is_reference, resolve
 from flo2.stored import Account, DataKey, IssuedKey, RouteSpec, SealedCredential
 from flo2_store_sql import tables
 from flo2_store_sql.database import Database
 from flo2_store_sql.ledger_tables import LedgerTables
-from flo2_store_sql.object_tables import ObjectTables, upsert
+from flo2_store_sql.object_tables import ObjectTables, take_turns, upsert
 from flo2_store_sql.schema import migrate
 
 if TYPE_CHECKING:
@@ -25,14 +28,15 @@ __all__ = ["SqlStore"]
 
 
 class SqlStore:
-    """A store in SQLite, or in another database that SQLAlchemy reaches by URL.
+    """A store in SQLite or PostgreSQL.
 
     Args:
         config: Where the database is.
         services: Gives the data folder in which `flo2.db` lies when `config` names nothing.
 
     Raises:
-        ConfigError: `config` names two places, or none and there is no data folder.
+        ConfigError: `config` names two places, or none and there is no data folder; its URL or
+            its password's reference cannot be used.
     """
 
     kind: ClassVar[str] = "sql"
@@ -43,17 +47,27 @@ class SqlStore:
 
         Attributes:
             path: File of a SQLite database; default: `flo2.db` in the data folder.
-            url: SQLAlchemy URL of another database, instead of `path`.
+            url: Address of a PostgreSQL database, instead of `path`.
+            password: Reference to that database's password (`env:NAME`, `file:/path`), read anew
+                for each connection.
+            pool_size: How many connections to PostgreSQL each process keeps at most.
             busy_timeout_s: How long to wait for another process's transaction, in seconds.
         """
 
         path: str | None = None
         url: str | None = field(default=None, repr=False)  # it may hold a password
+        password: str | None = field(default=None, repr=False)  # somebody may put it here itself
+        pool_size: int = 5
         busy_timeout_s: float = 5.0
 
     def __init__(self, config: Config | None = None, services: Services | None = None) -> None:
         config = config or self.Config()
-        self._database = Database(_url(config, services), busy_timeout_s=config.busy_timeout_s)
+        self._database = Database(
+            _url(config, services),
+            busy_timeout_s=config.busy_timeout_s,
+            pool_size=config.pool_size,
+            password=_password(config, services),
+        )
         self._ledger = LedgerTables(self._database)
         self._objects = ObjectTables(self._database)
 
@@ -187,6 +201,7 @@ class SqlStore:
     def put_setting(self, name: str, value: str) -> None:
         """Write a setting."""
         with self._database.writing() as connection:
+            take_turns(connection)
             upsert(connection, tables.settings, {"name": name, "value": value})
 
 
@@ -202,3 +217,18 @@ def _url(config: SqlStore.Config, services: Services | None) -> URL | str:
             ["the SQL store has no place: set its path or url, or give the gateway a data folder"]
         )
     return URL.create("sqlite", database=str(services.data_dir / "flo2.db"))
+
+
+def _password(config: SqlStore.Config, services: Services | None) -> Callable[[], Secret] | None:
+    if config.password is None:
+        return None
+    if config.url is None:
+        raise ConfigError(["the SQL store has a password but no url; a SQLite file needs none"])
+    if not is_reference(config.password):
+        problem = (
+            "the SQL store's 'password' is no reference (not shown, it may be the password); "
+            "write env:NAME or file:/path"
+        )
+        raise ConfigError([problem])
+    environ = os.environ if services is None else services.environ
+    return partial(resolve, config.password, environ=environ, multiline=True)

@@ -7,7 +7,7 @@ JSON text. `ledger_records` is append-only and what the chain covers; `ledger_en
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -37,6 +37,10 @@ __all__ = [
     "settings",
 ]
 
+# Texts are ordered by code point, as SQLite orders them: a language's rules would give another
+# order, which changes with the server's operating system under the indexes made before.
+_TEXT: Final = Text().with_variant(Text(collation="C"), "postgresql")
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -47,16 +51,16 @@ metadata = MetaData(
 )
 
 
-def _must(name: str, kind: Any = Text, **options: Any) -> Column[Any]:
+def _must(name: str, kind: Any = _TEXT, **options: Any) -> Column[Any]:
     return Column(name, kind, nullable=False, **options)
 
 
-def _may(*names: str, kind: Any = Text) -> list[Column[Any]]:
+def _may(*names: str, kind: Any = _TEXT) -> list[Column[Any]]:
     return [Column(name, kind) for name in names]
 
 
 def _account(**options: Any) -> Column[Any]:
-    return Column("account", Text, ForeignKey("accounts.id"), nullable=False, **options)
+    return Column("account", _TEXT, ForeignKey("accounts.id"), nullable=False, **options)
 
 
 accounts = Table(

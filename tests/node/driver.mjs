@@ -1,6 +1,6 @@
 // The official Node SDKs as clients, driven by test_node_sdks.py: one JSON command a line on standard
 // input, one JSON answer a line on standard output. A command is
-//   {sdk: "openai" | "anthropic", base_url, key, do, beta, retries, request}; `do` is a name below,
+//   {sdk: "openai" | "responses" | "anthropic", base_url, key, do, beta, retries, request}; `do` is a name below,
 // an answer {value} or {error: {name, status, body, message}}, with `sent` (the requests that the
 // SDK made of it, retries included) and `headers` (of the last answer). The first argument is the
 // folder that holds node_modules.
@@ -22,6 +22,13 @@ const asks = {
     // Each as it came: the helper goes on writing into its snapshot.
     stream.on("chunk", (chunk) => events.push(structuredClone(chunk)));
     return { final: await stream.finalChatCompletion(), events };
+  },
+  async responses(client, request) {
+    if (!request.stream) return { final: await client.responses.create(request), events: [] };
+    const events = [];
+    const stream = client.responses.stream(request);
+    stream.on("event", (event) => events.push(structuredClone(event)));
+    return { final: await stream.finalResponse(), events };
   },
   async anthropic(client, request, beta) {
     const messages = beta ? client.beta.messages : client.messages;
@@ -55,8 +62,9 @@ const does = {
 async function answer(command) {
   const sent = [];
   let headers = {};
+  const isOpenAI = command.sdk !== "anthropic";
   const options = {
-    baseURL: command.sdk === "openai" ? `${command.base_url}/v1` : command.base_url,
+    baseURL: isOpenAI ? `${command.base_url}/v1` : command.base_url,
     apiKey: command.key,
     timeout: 30_000,
     maxRetries: command.retries,
@@ -67,7 +75,7 @@ async function answer(command) {
       return response;
     },
   };
-  const client = command.sdk === "openai" ? new OpenAI(options) : new Anthropic(options);
+  const client = isOpenAI ? new OpenAI(options) : new Anthropic(options);
   try {
     return { value: await does[command.do](client, command), sent, headers };
   } catch (error) {

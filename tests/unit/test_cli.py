@@ -77,6 +77,18 @@ def test_an_unknown_command_names_the_nearest(state, capsys):
     assert "there is no command 'key'; did you mean 'keys'?" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "missing"),
+    [
+        (["providers", "add"], "Missing argument 'NAME'"),
+        (["routes", "add", "r"], "Missing option '--target'"),
+    ],
+)
+def test_what_is_missing_is_named(words, missing, state, capsys):
+    assert run(words, state) == 2
+    assert missing in capsys.readouterr().err
+
+
 def test_a_word_that_looks_like_a_key_is_not_repeated(state, capsys):
     assert run(["sk-proj-abcdefghijklmnopqrstuvwxyz"], state) == 2
     assert "abcdefghij" not in capsys.readouterr().err

@@ -203,6 +203,20 @@ def test_an_unknown_provider_is_told_with_what_to_install(state, capsys):
     assert "there is no provider 'acmee'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("azure", "give its base_url in a table [providers.azure] in flo2.toml"),
+        ("gemini", "did you mean 'google'?"),
+        ("vertex", "did you mean 'google-vertex'?"),
+        ("nobody", "a host of your own needs a table [providers.nobody] in flo2.toml"),
+    ],
+)
+def test_an_installed_provider_is_found_by_other_words_for_it(state, capsys, name, said):
+    assert run(["providers", "add", name, "--env", "KEY"], state) == 1
+    assert said in capsys.readouterr().err
+
+
 def test_a_second_key_gets_a_name_of_its_own_and_each_is_removed_by_it(state, capsys):
     for _ in range(2):
         run(["providers", "add", "acme", "--env", "ACME_KEY"], again(state))

@@ -28,7 +28,7 @@ from flo2.gateway.first_run import (
     setup_lock,
 )
 from flo2.gateway.resolve import Bound
-from flo2.gateway.runtime import make_price_layers, make_providers, make_store
+from flo2.gateway.runtime import make_price_layers, make_providers, make_store, needed_settings
 from flo2.memory_store import MemoryStore
 from flo2.plugins import Plugins
 from flo2.prices import Layer, PriceBook, build
@@ -135,10 +135,17 @@ class Bench:
         if name in providers:
             return providers[name]
         have = ", ".join(sorted(providers)) or "none"
-        near = difflib.get_close_matches(name, list(providers), 1, 0.7)
+        if name in self.plugins.kinds("provider"):
+            settings = " and ".join(needed_settings(self.plugins, "provider", name))
+            raise NotFound(
+                f"provider {name!r} is installed and not configured; give its {settings} in a "
+                f"table [providers.{name}] in flo2.toml (flo2 init makes the file)",
+                param="name",
+            )
+        near = _near(name, providers)
         # No package is guessed from a name that may be a slip of the pen.
         table = f"a host of your own needs a table [providers.{name}] in flo2.toml"
-        hint = f"did you mean {near[0]!r}?" if near else table
+        hint = f"did you mean {near!r}?" if near else table
         raise NotFound(f"there is no provider {name!r} (installed: {have}); {hint}", param="name")
 
     def now_us(self) -> int:
@@ -226,6 +233,17 @@ class Bench:
             self.prepare(secrets=False)
             return name
         raise NotFound(f"there is no account {name!r}; known: {_names(accounts)}", param="account")
+
+
+def _near(name: str, providers: Mapping[str, Bound]) -> str | None:
+    """Find the provider that is likely meant: by its spelling, a part of it, or its variable."""
+    if near := difflib.get_close_matches(name, list(providers), 1, 0.7):
+        return near[0]
+    for known, bound in sorted(providers.items()):
+        variable = bound.provider.facts.key_env or ""
+        if name in known.split("-") or variable.startswith(f"{name.upper()}_"):
+            return known
+    return None
 
 
 def _names(names: Iterable[str]) -> str:

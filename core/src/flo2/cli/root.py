@@ -146,7 +146,8 @@ def run(args: Sequence[str] | None = None, state: State | None = None) -> int:
         return exc.exit_code
     except click.UsageError as exc:
         # A click error repeats what was typed, and a key pasted into the wrong place is typed too.
-        click.UsageError(redact(exc.message), exc.ctx).show()
+        # `message` of a missing argument is empty; what there is to say is in the formatted one.
+        click.UsageError(redact(exc.format_message()), exc.ctx).show()
         return exc.exit_code
     except click.ClickException as exc:
         tell_error(state, exc.format_message())

@@ -40,9 +40,11 @@ __all__ = [
     "Runtime",
     "make_book",
     "make_observers",
+    "make_price_layers",
     "make_providers",
     "make_store",
     "make_strategies",
+    "needed_settings",
 ]
 
 
@@ -148,7 +150,9 @@ def make_price_layers(config: Config, plugins: Plugins, services: Services) -> S
         ConfigError, PluginError, PricingError: a source is wrong.
     """
     tables: Mapping[str, Mapping[str, Any]] = config.pricing or {
-        kind: {} for kind in plugins.kinds("pricing") if _needs_nothing(plugins, "pricing", kind)
+        kind: {}
+        for kind in plugins.kinds("pricing")
+        if not needed_settings(plugins, "pricing", kind)
     }
     sources: list[tuple[str, PriceSource]] = [
         (name, _instance(plugins, "pricing", name, table, f"config.pricing.{name}", services))
@@ -168,7 +172,9 @@ def make_providers(
         ConfigError, PluginError: a table is wrong; every problem at once.
     """
     tables: dict[str, Mapping[str, Any]] = {
-        kind: {} for kind in plugins.kinds("provider") if _needs_nothing(plugins, "provider", kind)
+        kind: {}
+        for kind in plugins.kinds("provider")
+        if not needed_settings(plugins, "provider", kind)
     }
     tables.update(config.providers)
     bound: dict[str, Bound] = {}
@@ -235,7 +241,7 @@ def make_observers(config: Config, plugins: Plugins, services: Services) -> tupl
     ]
     named = {table.get("kind", name) for name, table in config.observers.items()}
     for kind in plugins.kinds("observer"):
-        if kind in named or not _needs_nothing(plugins, "observer", kind):
+        if kind in named or needed_settings(plugins, "observer", kind):
             continue
         try:
             made.append(_instance(plugins, "observer", kind, {}, f"observer {kind!r}", services))
@@ -259,6 +265,7 @@ def _instance(
     return item(structure(given, item.Config, where), services)
 
 
-def _needs_nothing(plugins: Plugins, slot: str, kind: str) -> bool:
+def needed_settings(plugins: Plugins, slot: str, kind: str) -> tuple[str, ...]:
+    """Name the settings without which an installed plugin class is not made."""
     fields = attrs.fields(plugins.get(slot, kind).Config)
-    return all(each.default is not attrs.NOTHING for each in fields)
+    return tuple(each.name for each in fields if each.default is attrs.NOTHING)

@@ -226,6 +226,11 @@ async def test_unknown_paths_and_methods_say_so(house: House) -> None:
     [
         ("/chat/completions", "did you mean '/v1/chat/completions'? The base URL of OpenAI's SDK"),
         ("/models", "did you mean '/v1/models'? The base URL of OpenAI's SDK ends in /v1"),
+        ("/v1/v1/chat/completions", "'/v1/chat/completions'? The base URL of OpenAI's SDK ends in"),
+        ("/v1beta/openai/responses", "did you mean '/v1/responses'? The base URL of OpenAI's SDK"),
+        ("/v1/response", "did you mean '/v1/responses'?"),
+        ("/v1/messages/batches", "what is there: /v1/chat/completions, "),
+        ("/v1/files", "/v1beta/models/MODEL:generateContent"),
         ("/v1/v1/messages", "did you mean '/v1/messages'? The base URL of Anthropic's SDK ends"),
     ],
 )

@@ -8,6 +8,7 @@ Imports: gateway, starlette.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -61,6 +62,7 @@ _SURFACES: Mapping[str, Callable[[], Dialect]] = {
 }
 _CALLS = tuple(_SURFACES)
 _MODELS = "/v1/models"
+_GEMINI_CALL = "/v1beta/models/MODEL:generateContent"
 # Groq's SDKs put it before every path of OpenAI's API (groq 1.7, `resources`, read 2026-11-25), and
 # so does whoever has OpenAI's API at Azure (https://learn.microsoft.com/azure/ai-foundry/openai/
 # api-version-lifecycle, the v1 API, read 2026-11-25).
@@ -140,12 +142,16 @@ async def _not_found(request: Request, _: Exception) -> Response:
 
 def _hint(path: str, root: str) -> str:
     """Say what to do about a path that is not there; a wrong base URL is the usual reason."""
-    below = path.removeprefix(root)
-    if (longer := f"/v1{below}") in {*_CALLS, _MODELS}:
-        return f"did you mean {root + longer!r}? The base URL of OpenAI's SDK ends in /v1"
-    if (shorter := below.removeprefix("/v1")) in _CALLS:
-        return f"did you mean {root + shorter!r}? The base URL of Anthropic's SDK ends before /v1"
-    return f"what is there: {', '.join(root + each for each in (*_CALLS, _MODELS))}"
+    below = path.removeprefix(root)[:200]
+    known = (*_CALLS, _MODELS)
+    # The longest first: /v1/completions ends what /v1/chat/completions ends.
+    for each in sorted(known, key=len, reverse=True):
+        if below.endswith(each.removeprefix("/v1")):
+            ends = "Anthropic's SDK ends before" if "messages" in each else "OpenAI's SDK ends in"
+            return f"did you mean {root + each!r}? The base URL of {ends} /v1"
+    if near := difflib.get_close_matches(below, known, 1, 0.85):
+        return f"did you mean {root + near[0]!r}?"
+    return f"what is there: {', '.join(root + each for each in (*known, _GEMINI_CALL))}"
 
 
 async def _wrong_method(request: Request, _: Exception) -> Response:

@@ -125,6 +125,16 @@ def test_the_printed_lines_work_as_they_are(environ, tmp_path):
             timeout=PATIENCE_S,
         )
         assert "Say hello in five words." in done.stdout
+        google = section(shown, "Or with Google's SDK (pip install google-genai):")
+        done = subprocess.run(
+            [sys.executable, "-c", google],
+            env={**environ, "PYTHONWARNINGS": ""},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE_S,
+        )
+        assert "Say hello in five words." in done.stdout
         code, out, err = flo2(environ, "chat", "hi through the gateway")
         assert (code, "hi through the gateway" in out) == (0, True)
         assert f"through http://127.0.0.1:{environ['FLO2__SERVER__PORT']}" in err
@@ -136,7 +146,7 @@ def test_the_printed_lines_work_as_they_are(environ, tmp_path):
     code, out, err = flo2(environ, "usage", "--by", "key", "--json")
     told = json.loads(out)
     assert (code, err) == (0, "")
-    assert [row["statuses"] for row in told["data"]] == [{"settled": 4}, {"settled": 1}]
+    assert [row["statuses"] for row in told["data"]] == [{"settled": 5}, {"settled": 1}]
     assert flo2(environ, "ledger", "verify")[0] == 0
     assert flo2(environ, "doctor")[0] == 0
     # The secrets were shown once: no file and no later start has them.

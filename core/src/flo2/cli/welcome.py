@@ -14,7 +14,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import click
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from flo2.cli.output import ask_console, program
 from flo2.gateway.first_run import DEFAULT_ACCOUNT, Prepared, suggest_model, unused_variables
@@ -54,7 +54,6 @@ class Welcome:
     model: str | None
     admin: Secret | None = None
     key: Secret | None = None
-    speaks: tuple[str, ...] = field(default=())
 
     @property
     def is_first(self) -> bool:
@@ -184,6 +183,9 @@ def _sections(welcome: Welcome) -> Sequence[tuple[str, Sequence[str]]]:
         sections.append(
             ("Or with Anthropic's SDK (pip install anthropic):", _anthropic(address, key, model))
         )
+        sections.append(
+            ("Or with Google's SDK (pip install google-genai):", _google(address, key, model))
+        )
     sections.append(("", _next(welcome)))
     return sections
 
@@ -215,6 +217,15 @@ def _anthropic(address: str, key: str, model: str) -> list[str]:
         f'messages = [{{"role": "user", "content": "{_PROMPT}"}}]',
         f'answer = client.messages.create(model="{model}", max_tokens=100, messages=messages)',
         "print(answer.content[0].text)",
+    ]
+
+
+def _google(address: str, key: str, model: str) -> list[str]:
+    return [
+        "from google import genai",
+        f'client = genai.Client(api_key="{key}", http_options={{"base_url": "{address}"}})',
+        f'answer = client.models.generate_content(model="{model}", contents="{_PROMPT}")',
+        "print(answer.text)",
     ]
 
 

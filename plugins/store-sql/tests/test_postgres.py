@@ -13,10 +13,12 @@ from psycopg import errors
 
 from flo2.errors import ConfigError, StoreError
 from flo2.records import Attribution
+from flo2.services import Services
 from flo2.stored import Account, IssuedKey
 from flo2.stores import EntryFilter
 from flo2.testing.records import an_exchange, an_intent, linked, settle_of, void_of
 from flo2.testing.suites.store import StoreSuite
+from flo2.wire import Wire
 from flo2_store_sql import SqlStore
 from flo2_store_sql.postgres import explain
 from flo2_store_sql.tables import metadata
@@ -340,6 +342,16 @@ def test_a_password_comes_by_reference_and_is_read_for_each_connection(
     monkeypatch.delenv(PASSWORD)
     with pytest.raises(StoreError, match=f"variable '{PASSWORD}' is not set"):
         make()
+
+
+async def test_a_gateway_gives_its_own_environment(postgres, database, monkeypatch):
+    monkeypatch.delenv(PASSWORD)
+    config = SqlStore.Config(url=postgres.url(database), password=f"env:{PASSWORD}")
+    async with Wire() as wire:
+        store = SqlStore(config, Services(wire, environ={PASSWORD: postgres.password}))
+        store.open()
+        assert store.revision() == 1
+        store.close()
 
 
 @pytest.mark.parametrize("place", ["user", "query"])

@@ -69,6 +69,19 @@ def named(traces):
     return pytest.mark.parametrize("trace", traces, ids=lambda trace: trace.name)
 
 
+def normalise_message(message, empty):
+    """Do the same for one message."""
+    own = ("tool_calls", "refusal", "reasoning", "reasoning_content")
+    for key in ("name", *(own if message["role"] == "assistant" else ())):
+        if message.get(key, 0) in empty:
+            message.pop(key, None)
+    if message["role"] == "assistant" and message.get("content") in empty:
+        message["content"] = None
+    for part in message["content"] if isinstance(message.get("content"), list) else ():
+        if isinstance(part.get("image_url"), str):
+            part["image_url"] = {"url": part["image_url"]}
+
+
 def normal(body):
     """Write a request in the normal form of this dialect.
 
@@ -85,15 +98,7 @@ def normal(body):
         if body.get(key, 0) in empty:
             body.pop(key, None)
     for message in body["messages"]:
-        own = ("tool_calls", "refusal", "reasoning", "reasoning_content")
-        for key in ("name", *(own if message["role"] == "assistant" else ())):
-            if message.get(key, 0) in empty:
-                message.pop(key, None)
-        if message["role"] == "assistant" and message.get("content") in empty:
-            message["content"] = None
-        for part in message["content"] if isinstance(message.get("content"), list) else ():
-            if isinstance(part.get("image_url"), str):
-                part["image_url"] = {"url": part["image_url"]}
+        normalise_message(message, empty)
     for tool in body.get("tools", ()):
         if "function" in tool:
             tool.setdefault("type", "function")

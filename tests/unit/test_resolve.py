@@ -39,7 +39,7 @@ def credential(provider: str, number: int = 1) -> SealedCredential:
 
 PROVIDERS = {
     "acme": Bound("acme", Fake("acme-"), listed=frozenset({"shared-1"})),
-    "other": Bound("other", Fake("other-"), listed=frozenset({"shared-1", "listed-1"})),
+    "other": Bound("other", Fake("other-"), listed=frozenset({"shared-1", "listed-1", "acme-8"})),
     "local": Bound("local", Fake(needs_key=False)),
     "unkeyed": Bound("unkeyed", Fake("unkeyed-")),
 }
@@ -65,6 +65,7 @@ def ids(model: str, of: Tenant | None = None) -> list[str]:
             ["acme/anything/with/slashes@c1", "acme/anything/with/slashes@c2"],
         ),
         ("acme-7", ["acme/acme-7@c1", "acme/acme-7@c2"]),
+        ("acme-8", ["acme/acme-8@c1", "acme/acme-8@c2"]),  # acme's own; other only prices it
         ("listed-1", ["other/listed-1@c1"]),
         ("local/any", ["local/any@-"]),
     ],

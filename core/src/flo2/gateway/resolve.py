@@ -45,11 +45,12 @@ class Bound:
         return self.name if self.provider.facts.priced_by_name else self.provider.kind
 
     def knows(self, model: str) -> bool:
-        """Whether a bare model name is this provider's."""
-        provider = self.provider
-        if isinstance(provider, KnowsModels) and provider.knows(model):
-            return True
-        return model in self.listed
+        """Whether a bare model name is this provider's, or one that it has a price for."""
+        return self.claims(model) or model in self.listed
+
+    def claims(self, model: str) -> bool:
+        """Whether the provider itself says that a bare model name is its own."""
+        return isinstance(self.provider, KnowsModels) and self.provider.knows(model)
 
     def profile(self, model: str) -> Profile:
         """Facts about one of its models."""
@@ -139,7 +140,10 @@ def _resolve(model: str, tenant: Tenant, providers: Mapping[str, Bound]) -> Reso
         msg = f"no credential for provider {head!r} in this account; run: flo2 providers add {head}"
         raise NotFound(msg, code="model_not_found", param="model")
     mine = [bound for bound in providers.values() if _serves(tenant, bound)]
-    knowing = [bound for bound in mine if bound.knows(model)]
+    # Whose name it is comes before who has a price for it: a host of another maker's models (Azure
+    # beside OpenAI) would otherwise make every name of the maker's ambiguous.
+    knowing = [bound for bound in mine if bound.claims(model)]
+    knowing = knowing or [bound for bound in mine if bound.knows(model)]
     if len(knowing) > 1:
         names = ", ".join(f"{bound.name}/{model}" for bound in knowing)
         msg = f"model {model!r} is known to several providers; name one: {names}"

@@ -25,10 +25,8 @@ OK, UNKNOWN, NOT_YOU, NOT_HERE = (frozenset({status}) for status in (200, 401, 4
 # Let through, and then something else was wrong: no such model, no body.
 PASSED = frozenset({200, 400, 404})
 
-DECLARED: Mapping[tuple[str, str], str] = {
+OF_OPENAI: Mapping[tuple[str, str], str] = {
     ("POST", "/v1/chat/completions"): KEY,
-    ("POST", "/v1/messages"): KEY,
-    ("POST", "/v1/messages/count_tokens"): KEY,
     ("POST", "/v1/embeddings"): KEY,
     ("POST", "/v1/completions"): KEY,
     ("POST", "/v1/responses"): KEY,
@@ -39,12 +37,18 @@ DECLARED: Mapping[tuple[str, str], str] = {
     ("POST", "/v1/audio/transcriptions"): KEY,
     ("POST", "/v1/audio/translations"): KEY,
     ("POST", "/v1/moderations"): KEY,
+    ("GET", "/v1/models"): KEY,
+    ("GET", "/v1/models/{id:path}"): KEY,
+}
+DECLARED: Mapping[tuple[str, str], str] = {
+    **OF_OPENAI,
+    **{(method, f"/openai{path}"): who for (method, path), who in OF_OPENAI.items()},
+    ("POST", "/v1/messages"): KEY,
+    ("POST", "/v1/messages/count_tokens"): KEY,
     ("POST", "/v1/models/{call:path}"): KEY,
     ("POST", "/v1beta/models/{call:path}"): KEY,
     ("GET", "/v1beta/models"): KEY,
     ("GET", "/v1beta/models/{id:path}"): KEY,
-    ("GET", "/v1/models"): KEY,
-    ("GET", "/v1/models/{id:path}"): KEY,
     ("GET", "/livez"): OPEN,
     ("GET", "/healthz"): OPEN,
     ("GET", "/readyz"): OPEN,

@@ -107,6 +107,15 @@ def test_each_provider_is_read_its_own_way(ask, provider, api, model, usage, tot
     assert found["status"] == ("unpriced" if total is None else "priced")
 
 
+def test_a_provider_that_nobody_knows_is_unpriced_through_any_api(ask):
+    for api, usage in (("generate_content", GEMINI), ("messages", ANTHROPIC), ("chat", CHAT)):
+        found = answer(ask, provider="nobody", api=api, usage=usage)
+        assert (found["status"], found["reason"]) == (
+            "unpriced",
+            "no price row for provider 'nobody'",
+        )
+
+
 def test_the_context_of_the_caller_goes_first(ask):
     plain, flex = ({**QUESTION, "model": "o3"}, {"context": {"service_tier": "flex"}})
     assert answer(ask, **plain)["total"] == "0.0022"

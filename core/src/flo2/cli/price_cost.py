@@ -15,7 +15,6 @@ from flo2.cli.bench import Bench
 from flo2.dialects.jsonio import loads
 from flo2.errors import InvalidRequest, PluginError
 from flo2.gateway.costing import Priced, cost_json, price_question, read_question
-from flo2.prices import PriceBook
 from flo2.protocols import Provider
 
 __all__ = ["answer_lines", "price_text"]
@@ -62,7 +61,7 @@ def price_text(data: bytes, bench: Bench) -> Priced:
     Raises:
         InvalidRequest: it cannot be read.
     """
-    return _price(data, bench.book, _finder(bench), _now(bench))
+    return _price(data, bench, _finder(bench), _now(bench))
 
 
 def answer_lines(data: bytes, bench: Bench) -> Iterator[tuple[dict[str, Any], bool]]:
@@ -71,12 +70,12 @@ def answer_lines(data: bytes, bench: Bench) -> Iterator[tuple[dict[str, Any], bo
     Yields:
         The answer, and whether the line could be read.
     """
-    book, find, now = bench.book, _finder(bench), _now(bench)
+    find, now = _finder(bench), _now(bench)
     for number, line in enumerate(data.split(b"\n"), 1):
         if not line.strip():
             continue
         try:
-            yield cost_json(_price(line, book, find, now)), True
+            yield cost_json(_price(line, bench, find, now)), True
         except InvalidRequest as exc:
             error = {"message": str(exc), "param": exc.param, "line": number}
             yield {"status": "error", "error": error}, False
@@ -84,7 +83,7 @@ def answer_lines(data: bytes, bench: Bench) -> Iterator[tuple[dict[str, Any], bo
 
 def _price(
     data: bytes,
-    book: PriceBook,
+    bench: Bench,
     find: Callable[[str], tuple[Provider | None, str]],
     now: datetime,
 ) -> Priced:
@@ -92,7 +91,8 @@ def _price(
         document = loads(data)
     except ValueError as exc:
         raise InvalidRequest(f"this is no JSON: {exc}") from exc
-    return price_question(read_question(document, now), book, find)
+    spoken = [d for bound in bench.providers.values() for d in bound.provider.facts.dialects]
+    return price_question(read_question(document, now), bench.book, find, spoken)
 
 
 def _now(bench: Bench) -> datetime:

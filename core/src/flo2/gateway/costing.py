@@ -8,7 +8,7 @@ Pure but for the providers it is handed: nothing is sent. Imports: prices, proto
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -112,6 +112,7 @@ def price_question(
     question: Question,
     book: PriceBook,
     find: Callable[[str], tuple[Provider | None, str]],
+    spoken: Sequence[Dialect] = (),
 ) -> Priced:
     """Price a question by the very reader and book that the ledger uses.
 
@@ -119,12 +120,13 @@ def price_question(
         question: What was used.
         book: The price book.
         find: Gives a provider by its name and the name that its prices go by.
+        spoken: What other providers speak, for an API that this one does not, or has no plugin for.
 
     Raises:
         InvalidRequest: no API has the name.
     """
     provider, priced_as = find(question.provider)
-    dialect = _dialect(provider, question.api)
+    dialect = _dialect(provider, question.api, spoken)
     usage = _reader(provider, dialect, question.model)(question.usage)
     context = PricingContext(
         priced_as,
@@ -167,13 +169,16 @@ def _line(line: CostLine) -> dict[str, Any]:
     }
 
 
-def _dialect(provider: Provider | None, api: str) -> Dialect:
+def _dialect(provider: Provider | None, api: str, spoken: Sequence[Dialect]) -> Dialect:
     own = () if provider is None else provider.facts.dialects
-    for dialect in (*own, *_COMMON):
+    known = (*own, *_COMMON, *spoken)
+    for dialect in known:
         if api in _names(dialect.api):
             return dialect
-    known = sorted({dialect.api for dialect in (*own, *_COMMON)})
-    raise InvalidRequest(f"there is no API {api!r}; known: {', '.join(known)}", param="api")
+    raise InvalidRequest(
+        f"there is no API {api!r}; known: {', '.join(sorted({each.api for each in known}))}",
+        param="api",
+    )
 
 
 def _names(api: str) -> Iterable[str]:

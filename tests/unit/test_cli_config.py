@@ -162,6 +162,18 @@ def test_doctor_is_content_after_init(tmp_path, capsys):
     assert "key-encryption key" in {check["name"] for check in told["checks"] if check["ok"]}
 
 
+def test_doctor_tells_which_providers_have_no_prices(tmp_path, capsys):
+    host = 'kind = "openai-compatible"\nbase_url = "https://api.acme.example/v1"\n'
+    state = make(tmp_path, f"[providers.acme]\n{host}", ACME_KEY="sk-acme-0123456789abcdefghij")
+    assert run(["providers", "add", "acme", "--env", "ACME_KEY"], state) == 0
+    capsys.readouterr()
+    run(["doctor", "--json"], State(state.environ, store=state.store))
+    checks = {each["name"]: each for each in json.loads(capsys.readouterr().out)["checks"]}
+    told = checks["priced providers"]
+    assert (told["ok"], told["detail"]) == (None, "no price rows for acme")
+    assert "[pricing.file]" in told["fix"]
+
+
 def test_doctor_tells_a_key_file_that_was_swapped(tmp_path, capsys):
     state = make(tmp_path)
     run(["init", "--no-file"], state)

@@ -59,6 +59,7 @@ def checks(bench: Bench, *, online: bool) -> Iterator[Check]:
     if online:
         yield from _reach(bench)
     yield _tried("prices", lambda: _prices(bench))
+    yield _tried("priced providers", lambda: _priced(bench))
     yield _tried("clock", lambda: _clock(bench))
 
 
@@ -161,6 +162,24 @@ def _prices(bench: Bench) -> Check:
         fix = f"that is {age} days ago; run: pip install -U flo2-pricing-list"
         return Check("prices", ok=None, detail=detail, fix=fix)
     return Check("prices", ok=True, detail=detail)
+
+
+def _priced(bench: Bench) -> Check:
+    """Say which providers can be called and have no price row: their calls cost what nobody knows.
+
+    A row for one of its models is enough here; `flo2 usage` shows what stayed unpriced.
+    """
+    have = {each.provider for each in bench.store.credentials() if each.disabled_us is None}
+    mine = [bound for name, bound in sorted(bench.bare_providers.items()) if name in have]
+    priced = set(bench.book.providers())
+    if without := [bound.name for bound in mine if bound.priced_as not in priced]:
+        detail = f"no price rows for {', '.join(without)}"
+        fix = (
+            "their calls are unpriced, unless the provider states its charge; give rows in "
+            '[pricing.file], or run: pip install "flo2-pricing-list[genai]"'
+        )
+        return Check("priced providers", ok=None, detail=detail, fix=fix)
+    return Check("priced providers", ok=True, detail=", ".join(b.name for b in mine) or "none")
 
 
 def _clock(bench: Bench) -> Check:

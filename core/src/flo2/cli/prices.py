@@ -57,7 +57,10 @@ def list_(state: State, *, provider: str | None) -> None:
         return
     if provider not in book.providers():
         known = ", ".join(book.providers())
-        raise NotFound(f"the book has no prices of {provider!r}; it knows: {known}")
+        raise NotFound(
+            f"the book has no prices of {provider!r}; it knows: {known}. Give rows of your own in "
+            '[pricing.file], or run: pip install "flo2-pricing-list[genai]"'
+        )
     rows = []
     for model in book.models(provider):
         listed = list_prices(book, provider, model, now)

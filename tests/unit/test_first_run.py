@@ -24,6 +24,7 @@ from flo2.gateway.resolve import Bound
 from flo2.keys import Authenticator, check_admin
 from flo2.keys.issuing import ADMIN_SETTING
 from flo2.memory_store import MemoryStore
+from flo2.plugins import Plugins
 from flo2.prices import Layer, PriceBook, PriceRow
 from flo2.protocols import Facts
 from flo2.vault import Vault
@@ -169,3 +170,11 @@ def test_the_example_is_the_cheapest_model_with_both_prices():
     own = bound("acme", listed=listed, example_model="big")
     assert suggest_model(own, book, NOW_US) == "acme/big"
     assert suggest_model(bound("acme"), book, NOW_US) is None
+
+
+@pytest.mark.parametrize(
+    "kind", ["cerebras", "cohere", "google", "groq", "mistral", "openrouter", "together", "xai"]
+)
+def test_a_provider_without_prices_still_has_a_model_to_try(kind):
+    provider = Plugins.load().get("provider", kind)
+    assert provider.example_model

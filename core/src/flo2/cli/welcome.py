@@ -234,6 +234,8 @@ def _next(welcome: Welcome) -> list[str]:
     flo2 = program(sys.argv[0], os.environ)
     if welcome.missing:
         lines.append(f"add a provider   {flo2} providers add NAME   ({', '.join(welcome.missing)})")
+    if welcome.model is None:
+        lines.append(f"what to call     {flo2} models")
     lines.append(f"another key      {flo2} keys create NAME")
     lines.append(f"what it cost     {flo2} usage")
     return lines

@@ -14,6 +14,7 @@ class Cerebras(OpenAICompatible):
     """Cerebras' API (https://inference-docs.cerebras.ai/api-reference, read 2026-11-25)."""
 
     kind: ClassVar[str] = "cerebras"
+    example_model: ClassVar[str] = "gpt-oss-120b"
     base_url: ClassVar[str] = "https://api.cerebras.ai/v1"
     # Nobody says what closing a stream does there: the list that flo2's other plugins go by does
     # not name it (https://openrouter.ai/docs/api-reference/streaming, read 2026-11-25).

@@ -46,6 +46,7 @@ class Cohere(HttpProvider):
     """Cohere's API, version 2 (https://docs.cohere.com/reference/about, read 2026-11-25)."""
 
     kind: ClassVar[str] = "cohere"
+    example_model: ClassVar[str] = "command-a-03-2025"
     base_url: ClassVar[str] = "https://api.cohere.com"
     facts: Facts = Facts(
         dialects=(CHAT, EMBED),

@@ -20,6 +20,7 @@ class DeepInfra(OpenAICompatible):
     """
 
     kind: ClassVar[str] = "deepinfra"
+    example_model: ClassVar[str] = "openai/gpt-oss-20b"
     base_url: ClassVar[str] = "https://api.deepinfra.com/v1/openai"
     facts: Facts = evolve(
         OpenAICompatible.facts,

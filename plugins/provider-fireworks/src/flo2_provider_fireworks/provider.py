@@ -23,6 +23,7 @@ class Fireworks(OpenAICompatible):
     """
 
     kind: ClassVar[str] = "fireworks"
+    example_model: ClassVar[str] = "accounts/fireworks/models/gpt-oss-20b"
     base_url: ClassVar[str] = "https://api.fireworks.ai/inference/v1"
     facts: Facts = evolve(
         OpenAICompatible.facts,

@@ -46,6 +46,7 @@ class Google(HttpProvider):
     """The Gemini API (https://ai.google.dev/api, read 2026-11-25)."""
 
     kind: ClassVar[str] = "google"
+    example_model: ClassVar[str] = "gemini-flash-latest"
     base_url: ClassVar[str] = "https://generativelanguage.googleapis.com/v1beta"
     facts: Facts = Facts(
         dialects=(CONTENT, COUNT_TOKENS, BATCH_EMBED, EMBED),

@@ -27,6 +27,7 @@ class Groq(OpenAICompatible):
     """Groq's API (https://console.groq.com/docs/api-reference, read 2026-11-25)."""
 
     kind: ClassVar[str] = "groq"
+    example_model: ClassVar[str] = "openai/gpt-oss-20b"
     base_url: ClassVar[str] = "https://api.groq.com/openai/v1"
     facts: Facts = Facts(
         dialects=(CHAT, SPEECH, TRANSCRIPTIONS, TRANSLATIONS),

@@ -33,6 +33,7 @@ class Mistral(OpenAICompatible):
     """
 
     kind: ClassVar[str] = "mistral"
+    example_model: ClassVar[str] = "mistral-small-latest"
     base_url: ClassVar[str] = "https://api.mistral.ai/v1"
     facts: Facts = evolve(
         OpenAICompatible.facts,

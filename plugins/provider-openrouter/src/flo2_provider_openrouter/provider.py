@@ -31,6 +31,7 @@ class OpenRouter(OpenAICompatible):
     """
 
     kind: ClassVar[str] = "openrouter"
+    example_model: ClassVar[str] = "openai/gpt-oss-20b"
     base_url: ClassVar[str] = "https://openrouter.ai/api/v1"
     facts: Facts = evolve(
         OpenAICompatible.facts,

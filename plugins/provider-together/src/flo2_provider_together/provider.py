@@ -17,6 +17,7 @@ class Together(OpenAICompatible):
     """Together's API (https://docs.together.ai/docs/openai-api-compatibility, read 2026-11-25)."""
 
     kind: ClassVar[str] = "together"
+    example_model: ClassVar[str] = "openai/gpt-oss-20b"
     base_url: ClassVar[str] = "https://api.together.ai/v1"
     facts: Facts = evolve(
         OpenAICompatible.facts,

@@ -43,6 +43,7 @@ class XAI(OpenAICompatible):
     """xAI's API (https://docs.x.ai/developers/rest-api-reference, read 2026-11-25)."""
 
     kind: ClassVar[str] = "xai"
+    example_model: ClassVar[str] = "grok-4.3"
     base_url: ClassVar[str] = "https://api.x.ai/v1"
     facts: Facts = Facts(
         # Responses first: a chat gives back no reasoning, runs none of xAI's tools, and is called

@@ -53,6 +53,7 @@ ALLOWED = {
     ("secrets/redaction.py", "jina"): "same",
     ("cli/welcome.py", "openai"): "prints lines for the SDK that people have",
     ("cli/welcome.py", "anthropic"): "same",
+    ("cli/welcome.py", "google"): "same",
 }
 
 

@@ -28,13 +28,15 @@ from flo2.dialects.anthropic_messages import AnthropicMessages
 from flo2.dialects.base import Profile
 from flo2.dialects.gemini import Gemini
 from flo2.dialects.openai_chat import OpenAIChat
+from flo2.dialects.openai_responses import OpenAIResponses
 from flo2.errors import InvalidRequest
 from flo2.testing.canonical_strategies import Capabilities, answers, json_objects, requests
-from flo2.testing.hops import same_form, without
+from flo2.testing.hops import same_form, unasked, without
 from flo2.testing.traces import golden_traces
 from flo2.testing.validators import VALIDATORS
 
 GEMINI, OPENAI, ANTHROPIC = Gemini(), OpenAIChat(), AnthropicMessages()
+RESPONSES = OpenAIResponses()
 NAME = "gemini"
 SAMPLING = frozenset(
     {
@@ -195,25 +197,6 @@ def test_peek_agrees_with_parse(request):
     assert GEMINI.splice(body, peek, model="another") is body
 
 
-def unasked(request):
-    """Forget what is so without being asked for, and a name that OpenAI demands of every file."""
-    messages = tuple(
-        evolve(
-            message,
-            content=tuple(
-                evolve(part, filename=None)
-                if getattr(part, "filename", None) == "document.pdf"
-                else part
-                for part in message.content
-            ),
-        )
-        for message in request.messages
-    )
-    tools = tuple(evolve(tool, strict=tool.strict or None) for tool in request.tools)
-    parallel = None if request.parallel_tool_calls else request.parallel_tool_calls
-    return evolve(request, messages=messages, tools=tools, parallel_tool_calls=parallel)
-
-
 def hop(request, target, profile):
     """Write a request for another dialect and read it there."""
     rendered = target.render(request, model=request.model, profile=profile)
@@ -244,7 +227,7 @@ def test_anthropic_to_gemini_and_back_is_the_request_minus_the_named_losses(requ
 @given(request=own_requests(), model=st.sampled_from(["m", "gemini-9"]))
 def test_gemini_to_another_and_back_is_the_request_minus_the_named_losses(request, model):
     request = evolve(request, model=model, stream=False)
-    for target in (OPENAI, ANTHROPIC):
+    for target in (OPENAI, ANTHROPIC, RESPONSES):
         there, _ = hop(request, target, Profile())
         if there.messages:
             hop(there, GEMINI, LEVELS)

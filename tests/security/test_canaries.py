@@ -556,10 +556,13 @@ async def python_calls(session: Session, gateway: Gateway) -> None:
 _NOT_FOLLOWED = (type, ModuleType, CodeType, FrameType, PriceBook, io.IOBase, FakeUpstream)
 
 
-def shown(root: object) -> dict[str, str]:
-    """Show every object of flo2's own classes that can be reached from one."""
+_OF_THE_RUNNER = {"_pytest", "asyncio", "coverage", "logging", "pluggy", "uvloop", "xdist"}
+
+
+def shown(*roots: object) -> dict[str, str]:
+    """Show every object of flo2's own classes that can be reached from these, each once."""
     seen: set[int] = set()
-    todo = [root]
+    todo = [*roots]
     found: dict[str, str] = {}
     while todo:
         one = todo.pop()
@@ -567,6 +570,10 @@ def shown(root: object) -> dict[str, str]:
             continue
         seen.add(id(one))
         kind = type(one)
+        # From a log handler or the loop it is one step to the test runner, and from there to every
+        # test there is.
+        if kind.__module__.partition(".")[0] in _OF_THE_RUNNER:
+            continue
         if kind.__module__.startswith("flo2") and "testing" not in kind.__module__:
             name = f"{kind.__module__}.{kind.__qualname__}"
             found[name] = found.get(name, "") + f"{one!r} {one!s} {one:}"
@@ -584,13 +591,13 @@ async def in_flight(session: Session, gateway: Gateway, driver: ASGIDriver) -> N
     where = "/v1/chat/completions"
     async with driver.stream("POST", where, headers=session.headers, json=body) as stream:
         await stream.chunk()
-        objects = shown(gateway) | {
-            name: text
-            for attempt in gc.get_objects()
-            if type(attempt).__name__ in {"Attempt", "OpenExchange", "Answer"}
-            and type(attempt).__module__.startswith("flo2.")
-            for name, text in shown(attempt).items()
-        }
+        running = [
+            each
+            for each in gc.get_objects()
+            if type(each).__name__ in {"Attempt", "OpenExchange", "Answer"}
+            and type(each).__module__.startswith(("flo2.executor", "flo2.gateway"))
+        ]
+        objects = shown(gateway, *running)
         session.sinks.files(session.folder, "while open", leave_out={"kek"})
         seen.set()
         await stream.hang_up()

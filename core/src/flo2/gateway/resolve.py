@@ -140,8 +140,8 @@ def _resolve(model: str, tenant: Tenant, providers: Mapping[str, Bound]) -> Reso
         msg = f"no credential for provider {head!r} in this account; run: flo2 providers add {head}"
         raise NotFound(msg, code="model_not_found", param="model")
     mine = [bound for bound in providers.values() if _serves(tenant, bound)]
-    # Whose name it is comes before who has a price for it: a host of another maker's models (Azure
-    # beside OpenAI) would otherwise make every name of the maker's ambiguous.
+    # Whose name it is comes before who has a price for it: a host of another maker's models
+    # would otherwise make every name of the maker's ambiguous.
     knowing = [bound for bound in mine if bound.claims(model)]
     knowing = knowing or [bound for bound in mine if bound.knows(model)]
     if len(knowing) > 1:

@@ -34,13 +34,39 @@ from flo2.canonical import (
     ToolResult,
 )
 
-__all__ = ["same_form", "without"]
+__all__ = ["same_form", "unasked", "without"]
 
 _WHOLE = frozenset(
     {"response_format", "metadata", "service_tier", "end_user", "parallel_tool_calls"}
 )
 _FOLLOWS = "follows in a message"
 _STEP = re.compile(r"([a-z_]+)(?:\[(\d+)\])?")
+
+
+def unasked(request: Request) -> Request:
+    """Forget what is so without being asked for, and a name that OpenAI demands of every file."""
+    messages = tuple(
+        evolve(
+            message,
+            content=tuple(
+                evolve(part, filename=None)
+                if isinstance(part, File) and part.filename == "document.pdf"
+                else part
+                for part in message.content
+            ),
+        )
+        for message in request.messages
+    )
+    tools = tuple(
+        evolve(tool, strict=tool.strict or None) if isinstance(tool, Tool) else tool
+        for tool in request.tools
+    )
+    parallel = None if request.parallel_tool_calls else request.parallel_tool_calls
+    # That nothing is to be kept, and encrypted reasoning wanted, is flo2's to say.
+    extras = {key: each for key, each in request.extras.items() if key not in {"store", "include"}}
+    return evolve(
+        request, messages=messages, tools=tools, parallel_tool_calls=parallel, extras=extras
+    )
 
 
 def without(request: Request, losses: Iterable[Loss]) -> Request:

@@ -191,7 +191,7 @@ async def outcome_of(house, upstream, provider, trace):
         words = {"void": "error passed on", "pending": "error passed on, and perhaps billed"}
         return words[attempt["status"]] if kept else f"FAILED: {trace.status} → {answer.status}"
     status = attempt["status"]
-    if status in {"settled", "unpriced"}:
+    if status in {"settled", "reported", "unpriced"}:
         return "metered"
     return f"{status}: {attempt.get('reason') or attempt.get('outcome')}"[:120]
 

@@ -52,7 +52,7 @@ LEFT_OUT = {
 }
 LEVELS: tuple[Level, ...] = ("strict", "compatible")
 JSON = {"content-type": "application/json"}
-SHORT = 3
+SHORT = 6
 
 
 def events_of(dialect: Dialect, trace: Trace) -> list[Event] | None:
@@ -88,7 +88,7 @@ def own_level(source: str, trace: Trace) -> Level | None:
 
 
 def traces():
-    """Give (dialect, trace): golden ones, one recording in three; the others in deep sessions."""
+    """Give (dialect, trace): golden ones, one recording in six; the others in deep sessions."""
     for source in DIALECTS:
         yield from (
             pytest.param(source, each, id=each.name) for each in golden_traces(GOLDEN[source])

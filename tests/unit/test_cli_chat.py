@@ -101,7 +101,7 @@ def first(**more):
 def test_a_first_start_in_a_pipe(capsys, monkeypatch):
     monkeypatch.setattr(welcome, "program", lambda *_: "flo2")
     show(first(), {})
-    head, key, token, curl, openai, anthropic, rest = capsys.readouterr().out.strip().split("\n\n")
+    head, key, token, curl, *sdks, rest = capsys.readouterr().out.strip().split("\n\n")
     assert head.splitlines() == [
         "serving on http://127.0.0.1:8787",
         "providers  acme (key from env:ACME_API_KEY)",
@@ -112,9 +112,9 @@ def test_a_first_start_in_a_pipe(capsys, monkeypatch):
     words = shlex.split(curl.splitlines()[1])
     assert words[:3] == ["curl", "-sS", "http://127.0.0.1:8787/v1/chat/completions"]
     assert json.loads(words[-1])["model"] == "acme/small"
-    compile("\n".join(openai.splitlines()[1:]), "openai", "exec")
-    compile("\n".join(anthropic.splitlines()[1:]), "anthropic", "exec")
-    assert [lines.splitlines()[-1][:6] for lines in (openai, anthropic)] == ["print(", "print("]
+    for lines in sdks:
+        compile("\n".join(lines.splitlines()[1:]), "sdk", "exec")
+    assert [lines.splitlines()[-1][:6] for lines in sdks] == ["print("] * 3
     assert rest.splitlines() == [
         "add a provider   flo2 providers add NAME   (beta)",
         "another key      flo2 keys create NAME",

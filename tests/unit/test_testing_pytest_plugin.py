@@ -58,7 +58,7 @@ def test_nothing_is_printed_without_a_count(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("deep", "expected"),
-    [("0", "examples 60 True None None"), ("1", "examples 2000 False None None")],
+    [("0", "examples 40 True None None"), ("1", "examples 2000 False None None")],
 )
 def test_profile_is_loaded_by_the_option(tmp_path: Path, deep: str, expected: str):
     ini = "flo2_hypothesis_profile = ci"

@@ -56,7 +56,7 @@ def _load_profile(name: str) -> None:
             derandomize=True,
             database=None,
             deadline=None,
-            max_examples=60,
+            max_examples=40,
             suppress_health_check=suppressed,
         ),
         "deep": settings(

@@ -337,7 +337,11 @@ def _npm_packages(session: nox.Session, source: Path, target: Path) -> bool:
     for name in (".npmrc", "package.json", "package-lock.json"):
         shutil.copyfile(source / name, target / name)
     options = ("--no-audit", "--no-fund", "--ignore-scripts")
-    return _live(session, npm, "ci", *options, folder=target, quiet=True)
+    if not _live(session, npm, "ci", *options, folder=target, quiet=True):
+        return False
+    # The one script that is wanted: it puts the program of this machine's kind into its place.
+    script = target / "node_modules" / "@anthropic-ai" / "claude-code" / "install.cjs"
+    return not script.is_file() or _live(session, "node", str(script), folder=target, quiet=True)
 
 
 # ---------------------------------------------------------------------------------- build and lock

@@ -54,8 +54,10 @@ class Acceptor:
     async def _take(self, connection: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(self._protocol, connection)
-        except OSError:  # the client is gone already
+        except BaseException as exc:
             connection.close()
+            if not isinstance(exc, OSError):  # else the client is gone already
+                raise
 
     def close(self) -> None:
         """Take no more; what was taken lives on."""

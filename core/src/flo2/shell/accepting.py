@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio  # noqa: TID251  # the loop's own way to take over an accepted socket
 import contextlib
+import errno
 import socket
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +21,9 @@ __all__ = ["Acceptor"]
 
 _AT_ONCE: Final = 32
 """So many in one turn: other workers on the same socket are to get some too."""
+_NOTHING_TO_SPARE: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_PAUSE_S: Final = 1.0
+"""How long it looks away then; asyncio's own servers do the same (`asyncio.constants`)."""
 
 
 class Acceptor:
@@ -36,20 +40,35 @@ class Acceptor:
         self._taking: set[asyncio.Task[object]] = set()
         self._twin = listening.dup()
         self._twin.setblocking(False)  # noqa: FBT003  # the socket's own signature
-        self._loop.add_reader(self._twin.fileno(), self._accept)
+        self._pausing: asyncio.TimerHandle | None = None
+        self._look()
 
     def _accept(self) -> None:
         for _ in range(_AT_ONCE):
             try:
                 connection, _ = self._twin.accept()
-            except OSError:  # nobody is left, or the process has no descriptor to spare
+            except BlockingIOError:  # nobody is left
                 return
+            except OSError as exc:
+                if exc.errno in _NOTHING_TO_SPARE:
+                    self._pause()
+                    return
+                continue  # this one has left already
             connection.setblocking(False)  # noqa: FBT003  # the socket's own signature
             if connection.family != getattr(socket, "AF_UNIX", None):
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             task = self._loop.create_task(self._take(connection))
             self._taking.add(task)
             task.add_done_callback(self._taking.discard)
+
+    def _look(self) -> None:
+        self._pausing = None
+        self._loop.add_reader(self._twin.fileno(), self._accept)
+
+    def _pause(self) -> None:
+        """Look away for a while: the socket stays ready, so that the loop would only spin."""
+        self._loop.remove_reader(self._twin.fileno())
+        self._pausing = self._loop.call_later(_PAUSE_S, self._look)
 
     async def _take(self, connection: socket.socket) -> None:
         try:
@@ -61,6 +80,8 @@ class Acceptor:
 
     def close(self) -> None:
         """Take no more; what was taken lives on."""
+        if self._pausing is not None:
+            self._pausing.cancel()
         with contextlib.suppress(ValueError):
             self._loop.remove_reader(self._twin.fileno())
         self._twin.close()

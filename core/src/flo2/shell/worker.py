@@ -114,7 +114,8 @@ class GracefulServer(uvicorn.Server):
         """Start the app, serve the socket, then say so."""
         await super().startup(sockets=sockets)
         if self.started and not self.should_exit:
-            self._acceptors = [Acceptor(sock, self._protocol) for sock in sockets or []]
+            if sys.platform != "win32":  # its loop has no readers, and accepts at once by itself
+                self._acceptors = [Acceptor(sock, self._protocol) for sock in sockets or []]
             self._on_ready()
 
     def _protocol(self) -> asyncio.Protocol:

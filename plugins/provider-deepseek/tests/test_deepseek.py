@@ -4,56 +4,20 @@ from __future__ import annotations
 
 import json
 
-import anyio
 import pytest
 
-from flo2 import Call, Credential, Inbound, Secret, Services, Usage, Wire
+from flo2 import Call, Credential, Inbound, Usage
 from flo2.dialects.anthropic_messages import AnthropicMessages
 from flo2.openai_compatible import CHAT
-from flo2.testing import FakeUpstream
+from flo2.testing.one_host import HELLO, OneHost
 from flo2_provider_deepseek import DeepSeek
 
 USAGE = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
-HI = [{"role": "user", "content": "hi"}]
+HI = [*HELLO]
 
 
-def make(**options):
-    return DeepSeek(DeepSeek.Config(**options), Services(wire=Wire()))
-
-
-def a_call(**fields):
-    body = json.dumps({"model": "m", "messages": HI, **fields}).encode()
-    inbound = Inbound(CHAT, body, CHAT.peek(body))
-    return Call(inbound, CHAT, "its-model", Credential("c", Secret("key-test")), passthrough=True)
-
-
-def sent(**fields):
-    return json.loads(make().body(a_call(**fields)))
-
-
-def ask(*, headers=None, usage=None, **options):
-    upstream = FakeUpstream()
-    message = {"role": "assistant", "content": "ho"}
-    upstream.reply(
-        json={
-            "id": "1",
-            "model": "its-model",
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": usage or USAGE,
-        },
-        headers=headers,
-    )
-    replies = []
-
-    async def test():
-        async with Wire(transport=upstream.transport()) as wire:
-            provider = DeepSeek(DeepSeek.Config(**options), Services(wire=wire))
-            async with provider.chat(a_call()) as reply:
-                await reply.whole()
-                replies.append(reply)
-
-    anyio.run(test)
-    return upstream.last, replies[0]
+HOST = OneHost(DeepSeek)
+make, a_call, sent, ask = HOST.make, HOST.call, HOST.sent, HOST.ask
 
 
 def test_it_posts_at_the_root():

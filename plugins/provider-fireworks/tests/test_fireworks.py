@@ -4,55 +4,16 @@ from __future__ import annotations
 
 import json
 
-import anyio
 import pytest
 
-from flo2 import Call, Credential, Inbound, Secret, Services, Wire
-from flo2.openai_compatible import CHAT
-from flo2.testing import FakeUpstream
+from flo2.testing.one_host import OneHost
 from flo2_provider_fireworks import Fireworks
 
 USAGE = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
-HI = [{"role": "user", "content": "hi"}]
 
 
-def make(**options):
-    return Fireworks(Fireworks.Config(**options), Services(wire=Wire()))
-
-
-def a_call(**fields):
-    body = json.dumps({"model": "m", "messages": HI, **fields}).encode()
-    inbound = Inbound(CHAT, body, CHAT.peek(body))
-    return Call(inbound, CHAT, "its-model", Credential("c", Secret("key-test")), passthrough=True)
-
-
-def sent(**fields):
-    return json.loads(make().body(a_call(**fields)))
-
-
-def ask(*, headers=None, usage=None, **options):
-    upstream = FakeUpstream()
-    message = {"role": "assistant", "content": "ho"}
-    upstream.reply(
-        json={
-            "id": "1",
-            "model": "its-model",
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": usage or USAGE,
-        },
-        headers=headers,
-    )
-    replies = []
-
-    async def test():
-        async with Wire(transport=upstream.transport()) as wire:
-            provider = Fireworks(Fireworks.Config(**options), Services(wire=wire))
-            async with provider.chat(a_call()) as reply:
-                await reply.whole()
-                replies.append(reply)
-
-    anyio.run(test)
-    return upstream.last, replies[0]
+HOST = OneHost(Fireworks)
+make, a_call, sent, ask = HOST.make, HOST.call, HOST.sent, HOST.ask
 
 
 def test_it_posts_under_inference():

@@ -19,21 +19,12 @@ from flo2.canonical import (
 )
 from flo2.dialects.anthropic_messages import AnthropicMessages
 from flo2.dialects.base import Profile
-from flo2.testing.canonical_strategies import Capabilities, answers, json_objects, requests, texts
+from flo2.testing.canonical_strategies import answers, json_objects, requests, texts
+from flo2.testing.capabilities import ANTHROPIC_MESSAGES_CAN
 
 DIALECT = AnthropicMessages()
 NAME = "anthropic.messages"
-CAN = Capabilities(
-    NAME,
-    files=True,
-    reasoning=True,
-    signatures=True,
-    result_images=True,
-    result_errors=True,
-    cache_hints=True,
-    sampling=frozenset({"temperature", "top_p", "top_k", "stop"}),
-    efforts=("low", "medium", "high", "xhigh", "max"),
-)
+CAN = evolve(ANTHROPIC_MESSAGES_CAN, efforts=("low", "medium", "high", "xhigh", "max"))
 USAGE = DIALECT.read_usage(
     {
         "input_tokens": 9,

@@ -19,50 +19,11 @@ from flo2.canonical import Reasoning, Start, Text, ToolCall, Usage, fold
 from flo2.dialects.anthropic_messages import AnthropicMessages
 from flo2.dialects.base import Profile
 from flo2.dialects.openai_chat import OpenAIChat
-from flo2.testing.canonical_strategies import Capabilities, answers, requests
+from flo2.testing.canonical_strategies import answers, requests
+from flo2.testing.capabilities import ANTHROPIC_MESSAGES_CAN, OPENAI_CHAT_CAN
 from flo2.testing.hops import same_form, without
 
 OPENAI, ANTHROPIC = OpenAIChat(), AnthropicMessages()
-OPENAI_CAN = Capabilities(
-    "openai.chat",
-    system_roles=("system", "developer"),
-    names=True,
-    audio=True,
-    files=True,
-    refusals=True,
-    reasoning=True,
-    cache_hints=True,
-    max_output_fields=("max_tokens", "max_completion_tokens"),
-    sampling=frozenset(
-        {
-            "temperature",
-            "top_p",
-            "top_k",
-            "presence_penalty",
-            "frequency_penalty",
-            "seed",
-            "n",
-            "logprobs",
-            "top_logprobs",
-            "logit_bias",
-            "stop",
-        }
-    ),
-    response_formats=("text", "json_object", "json_schema"),
-    efforts=("minimal", "low", "medium", "high"),
-    custom_tools=True,
-)
-ANTHROPIC_CAN = Capabilities(
-    "anthropic.messages",
-    files=True,
-    reasoning=True,
-    signatures=True,
-    result_images=True,
-    result_errors=True,
-    cache_hints=True,
-    sampling=frozenset({"temperature", "top_p", "top_k", "stop"}),
-    efforts=("low", "medium", "high"),
-)
 
 ANTHROPIC_REQUEST = TypeAdapter(MessageCreateParams)
 ANTHROPIC_EVENT = TypeAdapter(RawMessageStreamEvent)
@@ -94,7 +55,7 @@ def accepted(rendered):
     return all(loss.severity != "refuse" for loss in rendered.losses)
 
 
-@given(request=requests(OPENAI_CAN))
+@given(request=requests(OPENAI_CHAT_CAN))
 def test_openai_to_anthropic_and_back_is_the_request_minus_the_named_losses(request):
     there, rendered = hop(request, ANTHROPIC)
     if accepted(rendered):
@@ -103,7 +64,7 @@ def test_openai_to_anthropic_and_back_is_the_request_minus_the_named_losses(requ
         hop(there, OPENAI)
 
 
-@given(request=requests(ANTHROPIC_CAN))
+@given(request=requests(ANTHROPIC_MESSAGES_CAN))
 def test_anthropic_to_openai_and_back_is_the_request_minus_the_named_losses(request):
     there, rendered = hop(request, OPENAI)
     if accepted(rendered):
@@ -187,7 +148,7 @@ OPENAI_FINISHES = (("stop", "stop"), ("length", "length"))
 ANTHROPIC_FINISHES = (("stop", "end_turn"), ("length", "max_tokens"))
 
 
-@given(events=answers_of(OPENAI_CAN, OPENAI_FINISHES, OPENAI_USAGE))
+@given(events=answers_of(OPENAI_CHAT_CAN, OPENAI_FINISHES, OPENAI_USAGE))
 def test_an_openai_answer_means_the_same_to_an_anthropic_client(events):
     body = encode(ANTHROPIC, events)
     assert meaning(decode(ANTHROPIC, body)) == meaning(fold(events))
@@ -199,7 +160,7 @@ def test_an_openai_answer_means_the_same_to_an_anthropic_client(events):
     AnthropicMessage.model_validate_json(plain.body)
 
 
-@given(events=answers_of(ANTHROPIC_CAN, ANTHROPIC_FINISHES, ANTHROPIC_USAGE))
+@given(events=answers_of(ANTHROPIC_MESSAGES_CAN, ANTHROPIC_FINISHES, ANTHROPIC_USAGE))
 def test_an_anthropic_answer_means_the_same_to_an_openai_client(events):
     body = encode(OPENAI, events)
     assert meaning(decode(OPENAI, body)) == meaning(fold(events))
@@ -210,7 +171,7 @@ def test_an_anthropic_answer_means_the_same_to_an_openai_client(events):
     ChatCompletion.model_validate_json(plain.body)
 
 
-@given(events=answers_of(ANTHROPIC_CAN, ANTHROPIC_FINISHES, ANTHROPIC_USAGE))
+@given(events=answers_of(ANTHROPIC_MESSAGES_CAN, ANTHROPIC_FINISHES, ANTHROPIC_USAGE))
 def test_an_answer_through_both_dialects_means_what_it_meant(events):
     there = decode(OPENAI, encode(OPENAI, events))
     body = ANTHROPIC.encode_response(there).body

@@ -30,7 +30,8 @@ from flo2.dialects.gemini import Gemini
 from flo2.dialects.openai_chat import OpenAIChat
 from flo2.dialects.openai_responses import OpenAIResponses
 from flo2.errors import InvalidRequest
-from flo2.testing.canonical_strategies import Capabilities, answers, json_objects, requests
+from flo2.testing.canonical_strategies import answers, json_objects, requests
+from flo2.testing.capabilities import ANTHROPIC_MESSAGES_CAN, GEMINI_CAN, OPENAI_CHAT_CAN
 from flo2.testing.hops import same_form, unasked, without
 from flo2.testing.traces import golden_traces
 from flo2.testing.validators import VALIDATORS
@@ -38,59 +39,6 @@ from flo2.testing.validators import VALIDATORS
 GEMINI, OPENAI, ANTHROPIC = Gemini(), OpenAIChat(), AnthropicMessages()
 RESPONSES = OpenAIResponses()
 NAME = "gemini"
-SAMPLING = frozenset(
-    {
-        "temperature",
-        "top_p",
-        "top_k",
-        "presence_penalty",
-        "frequency_penalty",
-        "seed",
-        "n",
-        "logprobs",
-        "top_logprobs",
-        "stop",
-    }
-)
-GEMINI_CAN = Capabilities(
-    NAME,
-    audio=True,
-    files=True,
-    reasoning=True,
-    signatures=True,
-    result_images=True,
-    result_errors=True,
-    sampling=SAMPLING,
-    response_formats=("text", "json_object", "json_schema"),
-    efforts=("minimal", "low", "medium", "high"),
-    end_user=False,
-)
-OPENAI_CAN = Capabilities(
-    "openai.chat",
-    system_roles=("system", "developer"),
-    names=True,
-    audio=True,
-    files=True,
-    refusals=True,
-    reasoning=True,
-    cache_hints=True,
-    max_output_fields=("max_tokens", "max_completion_tokens"),
-    sampling=SAMPLING | {"logit_bias"},
-    response_formats=("text", "json_object", "json_schema"),
-    efforts=("minimal", "low", "medium", "high"),
-    custom_tools=True,
-)
-ANTHROPIC_CAN = Capabilities(
-    "anthropic.messages",
-    files=True,
-    reasoning=True,
-    signatures=True,
-    result_images=True,
-    result_errors=True,
-    cache_hints=True,
-    sampling=frozenset({"temperature", "top_p", "top_k", "stop"}),
-    efforts=("low", "medium", "high"),
-)
 LEVELS = Profile(adaptive_thinking=True)
 
 
@@ -210,14 +158,14 @@ def hop(request, target, profile):
     return found, rendered
 
 
-@given(request=requests(OPENAI_CAN))
+@given(request=requests(OPENAI_CHAT_CAN))
 def test_openai_to_gemini_and_back_is_the_request_minus_the_named_losses(request):
     there, _ = hop(request, GEMINI, LEVELS)
     if there.messages:
         hop(there, OPENAI, Profile())
 
 
-@given(request=requests(ANTHROPIC_CAN))
+@given(request=requests(ANTHROPIC_MESSAGES_CAN))
 def test_anthropic_to_gemini_and_back_is_the_request_minus_the_named_losses(request):
     there, _ = hop(request, GEMINI, LEVELS)
     if there.messages:
@@ -496,8 +444,8 @@ def foreign_answers(draw, can, words):
 @pytest.mark.parametrize(
     ("can", "words"),
     [
-        (OPENAI_CAN, ("stop", "length", "tool_calls")),
-        (ANTHROPIC_CAN, ("end_turn", "max_tokens", "tool_use")),
+        (OPENAI_CHAT_CAN, ("stop", "length", "tool_calls")),
+        (ANTHROPIC_MESSAGES_CAN, ("end_turn", "max_tokens", "tool_use")),
     ],
     ids=["openai", "anthropic"],
 )

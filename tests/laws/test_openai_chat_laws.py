@@ -21,38 +21,10 @@ from flo2.canonical import (
 )
 from flo2.dialects.base import Profile
 from flo2.dialects.openai_chat import OpenAIChat
-from flo2.testing.canonical_strategies import Capabilities, answers, json_objects, requests, texts
+from flo2.testing.canonical_strategies import answers, json_objects, requests, texts
+from flo2.testing.capabilities import OPENAI_CHAT_CAN
 
 DIALECT = OpenAIChat()
-CAN = Capabilities(
-    "openai.chat",
-    system_roles=("system", "developer"),
-    names=True,
-    audio=True,
-    files=True,
-    refusals=True,
-    reasoning=True,
-    cache_hints=True,
-    max_output_fields=("max_tokens", "max_completion_tokens"),
-    sampling=frozenset(
-        {
-            "temperature",
-            "top_p",
-            "top_k",
-            "presence_penalty",
-            "frequency_penalty",
-            "seed",
-            "n",
-            "logprobs",
-            "top_logprobs",
-            "logit_bias",
-            "stop",
-        }
-    ),
-    response_formats=("text", "json_object", "json_schema"),
-    efforts=("minimal", "low", "medium", "high"),
-    custom_tools=True,
-)
 USAGE = DIALECT.read_usage({"prompt_tokens": 9, "completion_tokens": 12, "total_tokens": 21})
 
 
@@ -69,14 +41,14 @@ def _bare(request):
     return evolve(request, messages=tuple(messages), include_usage=None)
 
 
-@given(request=requests(CAN))
+@given(request=requests(OPENAI_CHAT_CAN))
 def test_parse_of_render_is_identity(request):
     rendered = DIALECT.render(request, model=request.model, profile=Profile())
     assert rendered.losses == ()
     assert _bare(DIALECT.parse(rendered.body)) == _bare(request)
 
 
-@given(request=requests(CAN), unknown=json_objects())
+@given(request=requests(OPENAI_CHAT_CAN), unknown=json_objects())
 def test_render_of_parse_is_identity_and_unknown_fields_survive_everywhere(request, unknown):
     body = json.loads(DIALECT.render(request, model=request.model, profile=Profile()).body)
     unknown = {f"x-{key}": value for key, value in unknown.items()}
@@ -93,7 +65,7 @@ def test_render_of_parse_is_identity_and_unknown_fields_survive_everywhere(reque
     assert json.loads(DIALECT.render(parsed, model=body["model"], profile=Profile()).body) == body
 
 
-@given(request=requests(CAN))
+@given(request=requests(OPENAI_CHAT_CAN))
 def test_peek_agrees_with_parse(request):
     body = DIALECT.render(request, model=request.model, profile=Profile()).body
     peek, parsed = DIALECT.peek(body), DIALECT.parse(body)
@@ -104,7 +76,7 @@ def test_peek_agrees_with_parse(request):
     assert peek.end_user == parsed.end_user
 
 
-@given(request=requests(CAN), model=texts(1))
+@given(request=requests(OPENAI_CHAT_CAN), model=texts(1))
 def test_splice_changes_the_model_and_asks_for_usage(request, model):
     body = json.loads(DIALECT.render(request, model=request.model, profile=Profile()).body)
     body.pop("stream_options", None)
@@ -115,7 +87,7 @@ def test_splice_changes_the_model_and_asks_for_usage(request, model):
     assert json.loads(DIALECT.splice(raw, DIALECT.peek(raw), model=model)) == expected
 
 
-@given(request=requests(evolve(CAN, cache_hints=False)), hint=st.booleans())
+@given(request=requests(evolve(OPENAI_CHAT_CAN, cache_hints=False)), hint=st.booleans())
 def test_what_a_foreign_request_loses_is_named(request, hint):
     foreign = evolve(request, origin="other.dialect")
     foreign = evolve(
@@ -162,7 +134,7 @@ def _plain(response: Response) -> Response:
 FINISHES = (("stop", "stop"), ("length", "length"), ("tool_calls", "tool_calls"))
 
 
-@given(events=answers(CAN, finishes=FINISHES, usage=USAGE))
+@given(events=answers(OPENAI_CHAT_CAN, finishes=FINISHES, usage=USAGE))
 def test_decode_of_encode_folds_the_same(events):
     decoded, _, observed = _decode(_encode(events))
     assert _plain(fold(decoded)) == _plain(fold(events))
@@ -170,7 +142,7 @@ def test_decode_of_encode_folds_the_same(events):
     assert observed.usage == USAGE
 
 
-@given(events=answers(CAN, finishes=FINISHES, usage=USAGE))
+@given(events=answers(OPENAI_CHAT_CAN, finishes=FINISHES, usage=USAGE))
 def test_plain_answer_and_stream_mean_the_same(events):
     response = fold(events, origin="openai.chat")
     decoder = DIALECT.body_decoder(full=True)
@@ -178,7 +150,9 @@ def test_plain_answer_and_stream_mean_the_same(events):
     assert _plain(fold(decoder.close().events, origin="openai.chat")) == _plain(response)
 
 
-@given(events=answers(CAN, usage=USAGE), cuts=st.lists(st.integers(1, 2000), max_size=10))
+@given(
+    events=answers(OPENAI_CHAT_CAN, usage=USAGE), cuts=st.lists(st.integers(1, 2000), max_size=10)
+)
 def test_any_chunking_gives_the_same_events_and_every_byte(events, cuts):
     stream = _encode(events)
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
@@ -189,7 +163,7 @@ def test_any_chunking_gives_the_same_events_and_every_byte(events, cuts):
     assert _decode(*(stream[at : at + 1] for at in range(len(stream)))) == whole
 
 
-@given(events=answers(CAN, usage=USAGE), size=st.integers(1, 300))
+@given(events=answers(OPENAI_CHAT_CAN, usage=USAGE), size=st.integers(1, 300))
 def test_light_decoder_observes_what_the_full_one_does(events, size):
     stream = _encode(events)
     chunks = [stream[at : at + size] for at in range(0, len(stream), size)]
@@ -204,7 +178,7 @@ def test_light_decoder_observes_what_the_full_one_does(events, size):
     ]
 
 
-@given(events=answers(CAN, usage=USAGE), size=st.integers(1, 300), full=st.booleans())
+@given(events=answers(OPENAI_CHAT_CAN, usage=USAGE), size=st.integers(1, 300), full=st.booleans())
 def test_hiding_usage_removes_exactly_the_usage_frame(events, size, full):
     asked = _encode(events)
     usage_frame = asked.split(b"\n\n")[-3] + b"\n\n"
@@ -215,7 +189,7 @@ def test_hiding_usage_removes_exactly_the_usage_frame(events, size, full):
     assert observed.usage == USAGE
 
 
-@given(events=answers(CAN, usage=USAGE), at=st.integers(0, 5000), full=st.booleans())
+@given(events=answers(OPENAI_CHAT_CAN, usage=USAGE), at=st.integers(0, 5000), full=st.booleans())
 def test_a_cut_stream_is_never_complete(events, at, full):
     stream = _encode(events)
     # Behind the usage frame all is said: some hosts leave [DONE] out.

@@ -26,64 +26,12 @@ from flo2.dialects.base import Profile
 from flo2.dialects.gemini import Gemini
 from flo2.dialects.openai_chat import OpenAIChat
 from flo2.dialects.openai_responses import OpenAIResponses
-from flo2.testing.canonical_strategies import Capabilities, answers, requests, texts
+from flo2.testing.canonical_strategies import answers, requests, texts
+from flo2.testing.capabilities import ANTHROPIC_MESSAGES_CAN, OPENAI_CHAT_CAN, OPENAI_RESPONSES_CAN
 from flo2.testing.hops import same_form, unasked, without
 
 RESPONSES, CHAT, ANTHROPIC = OpenAIResponses(), OpenAIChat(), AnthropicMessages()
 GEMINI = Gemini()
-RESPONSES_CAN = Capabilities(
-    "openai.responses",
-    system_roles=("system", "developer"),
-    audio=True,
-    files=True,
-    refusals=True,
-    reasoning=True,
-    result_images=True,
-    sampling=frozenset({"temperature", "top_p", "top_logprobs"}),
-    response_formats=("text", "json_object", "json_schema"),
-    efforts=("minimal", "low", "medium", "high"),
-    custom_tools=True,
-)
-CHAT_CAN = Capabilities(
-    "openai.chat",
-    system_roles=("system", "developer"),
-    names=True,
-    audio=True,
-    files=True,
-    refusals=True,
-    reasoning=True,
-    cache_hints=True,
-    max_output_fields=("max_tokens", "max_completion_tokens"),
-    sampling=frozenset(
-        {
-            "temperature",
-            "top_p",
-            "top_k",
-            "presence_penalty",
-            "frequency_penalty",
-            "seed",
-            "n",
-            "logprobs",
-            "top_logprobs",
-            "logit_bias",
-            "stop",
-        }
-    ),
-    response_formats=("text", "json_object", "json_schema"),
-    efforts=("minimal", "low", "medium", "high"),
-    custom_tools=True,
-)
-ANTHROPIC_CAN = Capabilities(
-    "anthropic.messages",
-    files=True,
-    reasoning=True,
-    signatures=True,
-    result_images=True,
-    result_errors=True,
-    cache_hints=True,
-    sampling=frozenset({"temperature", "top_p", "top_k", "stop"}),
-    efforts=("low", "medium", "high"),
-)
 
 
 def hop(request, target):
@@ -104,31 +52,31 @@ def asked(request: Request) -> Request:
     return unasked(same_form(request))
 
 
-@given(request=requests(RESPONSES_CAN))
+@given(request=requests(OPENAI_RESPONSES_CAN))
 def test_responses_to_chat_and_back_is_the_request_minus_the_named_losses(request):
     hop(hop(request, CHAT), RESPONSES)
 
 
-@given(request=requests(RESPONSES_CAN))
+@given(request=requests(OPENAI_RESPONSES_CAN))
 def test_responses_to_anthropic_and_back_is_the_request_minus_the_named_losses(request):
     there = hop(request, ANTHROPIC)
     if there.messages:  # all of them may have been audio
         hop(there, RESPONSES)
 
 
-@given(request=requests(RESPONSES_CAN))
+@given(request=requests(OPENAI_RESPONSES_CAN))
 def test_responses_to_gemini_and_back_is_the_request_minus_the_named_losses(request):
     there = hop(request, GEMINI)
     if there.messages:
         hop(there, RESPONSES)
 
 
-@given(request=requests(CHAT_CAN))
+@given(request=requests(OPENAI_CHAT_CAN))
 def test_chat_to_responses_and_back_is_the_request_minus_the_named_losses(request):
     hop(hop(request, RESPONSES), CHAT)
 
 
-@given(request=requests(ANTHROPIC_CAN))
+@given(request=requests(ANTHROPIC_MESSAGES_CAN))
 def test_anthropic_to_responses_and_back_is_the_request_minus_the_named_losses(request):
     hop(hop(request, RESPONSES), ANTHROPIC)
 
@@ -186,10 +134,10 @@ WORDS = {
     "anthropic.messages": (("stop", "end_turn"), ("length", "max_tokens")),
 }
 PAIRS = [
-    (CHAT_CAN, RESPONSES),
-    (ANTHROPIC_CAN, RESPONSES),
-    (RESPONSES_CAN, CHAT),
-    (RESPONSES_CAN, ANTHROPIC),
+    (OPENAI_CHAT_CAN, RESPONSES),
+    (ANTHROPIC_MESSAGES_CAN, RESPONSES),
+    (OPENAI_RESPONSES_CAN, CHAT),
+    (OPENAI_RESPONSES_CAN, ANTHROPIC),
 ]
 
 

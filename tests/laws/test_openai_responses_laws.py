@@ -16,23 +16,15 @@ from flo2.canonical import Failed, Finish, PartStart, Reasoning, Request, Text, 
 from flo2.dialects.base import Profile
 from flo2.dialects.carrier import carry, holds_carrier, open_carrier
 from flo2.dialects.openai_responses import OpenAIResponses
-from flo2.testing.canonical_strategies import Capabilities, answers, json_objects, requests, texts
+from flo2.testing.canonical_strategies import answers, json_objects, requests, texts
+from flo2.testing.capabilities import OPENAI_RESPONSES_CAN
 
 DIALECT = OpenAIResponses()
 NAME = "openai.responses"
-CAN = Capabilities(
-    NAME,
-    system_roles=("system", "developer"),
-    audio=True,
-    files=True,
-    refusals=True,
-    reasoning=True,
-    result_images=True,
+CAN = evolve(
+    OPENAI_RESPONSES_CAN,
     max_output_fields=("max_output_tokens",),
-    sampling=frozenset({"temperature", "top_p", "top_logprobs"}),
-    response_formats=("text", "json_object", "json_schema"),
     efforts=("none", "minimal", "low", "medium", "high", "xhigh"),
-    custom_tools=True,
 )
 USAGE = DIALECT.read_usage({"input_tokens": 9, "output_tokens": 12, "total_tokens": 21})
 FINISHES = (("stop", "completed"), ("length", "max_output_tokens"), ("content_filter",) * 2)

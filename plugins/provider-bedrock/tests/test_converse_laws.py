@@ -15,6 +15,7 @@ from flo2 import Failed, PartStart, Profile, ProviderError, Reasoning, Text, Too
 from flo2.dialects.anthropic_messages import AnthropicMessages
 from flo2.dialects.openai_chat import OpenAIChat
 from flo2.testing.canonical_strategies import Capabilities, answers, json_objects, requests
+from flo2.testing.capabilities import ANTHROPIC_MESSAGES_CAN, OPENAI_CHAT_CAN
 from flo2.testing.event_strategies import wild_events
 from flo2.testing.hops import same_form, without
 from flo2_provider_bedrock.converse import BedrockConverse
@@ -22,31 +23,7 @@ from flo2_provider_bedrock.eventstream import EventStreamParser
 
 CONVERSE = BedrockConverse()
 NAME = CONVERSE.name
-OPENAI_CAN = Capabilities(
-    "openai.chat",
-    system_roles=("system", "developer"),
-    names=True,
-    audio=True,
-    files=True,
-    refusals=True,
-    reasoning=True,
-    cache_hints=True,
-    max_output_fields=("max_tokens", "max_completion_tokens"),
-    response_formats=("text", "json_object", "json_schema"),
-    efforts=("minimal", "low", "medium", "high"),
-    custom_tools=True,
-)
-ANTHROPIC_CAN = Capabilities(
-    "anthropic.messages",
-    files=True,
-    reasoning=True,
-    signatures=True,
-    result_images=True,
-    result_errors=True,
-    cache_hints=True,
-    sampling=frozenset({"temperature", "top_p", "top_k", "stop"}),
-    efforts=("low", "medium", "high"),
-)
+OPENAI_CAN = evolve(OPENAI_CHAT_CAN, sampling=frozenset(["stop", "temperature", "top_p"]))
 OWN = Capabilities(
     NAME,
     files=True,
@@ -102,7 +79,7 @@ def assert_well_formed(body):
     assert config is None or config["tools"]
 
 
-@pytest.mark.parametrize("can", [OPENAI_CAN, ANTHROPIC_CAN], ids=lambda can: can.origin)
+@pytest.mark.parametrize("can", [OPENAI_CAN, ANTHROPIC_MESSAGES_CAN], ids=lambda can: can.origin)
 def test_whatever_a_client_asks_is_well_formed_or_refused(can):
     @given(request=requests(can), model=MODELS, profile=PROFILES)
     def law(request, model, profile):
@@ -129,7 +106,7 @@ def told(request):
     return said
 
 
-@pytest.mark.parametrize("can", [OPENAI_CAN, ANTHROPIC_CAN], ids=lambda can: can.origin)
+@pytest.mark.parametrize("can", [OPENAI_CAN, ANTHROPIC_MESSAGES_CAN], ids=lambda can: can.origin)
 def test_what_is_said_arrives_minus_the_named_losses(can):
     @given(request=requests(can))
     def law(request):

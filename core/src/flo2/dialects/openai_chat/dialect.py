@@ -9,7 +9,6 @@ from flo2.canonical import Loss, Request, Response, Usage
 from flo2.dialects.base import (
     Decoder,
     Encoder,
-    ErrorBody,
     Operation,
     Peek,
     Profile,
@@ -19,7 +18,7 @@ from flo2.dialects.base import (
 from flo2.dialects.chat_host import ANY_HOST
 from flo2.dialects.openai_chat.encode_response import encode_response
 from flo2.dialects.openai_chat.encode_stream import StreamEncoder
-from flo2.dialects.openai_chat.errors import decode_error, encode_error, encode_stream_error
+from flo2.dialects.openai_chat.envelope import OpenAIEnvelope
 from flo2.dialects.openai_chat.own_bytes import check_bytes
 from flo2.dialects.openai_chat.parse import parse
 from flo2.dialects.openai_chat.peek import peek
@@ -27,12 +26,11 @@ from flo2.dialects.openai_chat.render import render
 from flo2.dialects.openai_chat.stream import BodyDecoder, StreamDecoder
 from flo2.dialects.openai_chat.usage import DIALECT, read_usage
 from flo2.dialects.splice import splice
-from flo2.errors import ProviderError, RefusedCall
 
 __all__ = ["OpenAIChat"]
 
 
-class OpenAIChat:
+class OpenAIChat(OpenAIEnvelope):
     """`POST /v1/chat/completions`, as OpenAI and compatible hosts speak it.
 
     Source: https://platform.openai.com/docs/api-reference/chat (read 2026-11-20).
@@ -90,17 +88,3 @@ class OpenAIChat:
     def encode_response(self, response: Response) -> Rendered:
         """Encode a plain answer for a client."""
         return encode_response(response)
-
-    def encode_error(
-        self, error: RefusedCall | ProviderError, *, request_id: str = ""
-    ) -> ErrorBody:
-        """Write an error in OpenAI's envelope."""
-        return encode_error(error, request_id=request_id)
-
-    def encode_stream_error(self, error: RefusedCall | ProviderError) -> bytes:
-        """Write an error as the last frame of a stream."""
-        return encode_stream_error(error)
-
-    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        """Read an upstream error of any shape."""
-        return decode_error(status, headers, body)

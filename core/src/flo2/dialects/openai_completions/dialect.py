@@ -11,7 +11,6 @@ from flo2.canonical import Loss, Request, Response, Usage
 from flo2.dialects.base import (
     Decoder,
     Encoder,
-    ErrorBody,
     Operation,
     Peek,
     Profile,
@@ -19,18 +18,18 @@ from flo2.dialects.base import (
     Rendered,
     unsupported,
 )
-from flo2.dialects.openai_chat.errors import decode_error, encode_error, encode_stream_error
+from flo2.dialects.openai_chat.envelope import OpenAIEnvelope
 from flo2.dialects.openai_chat.usage import read_usage
 from flo2.dialects.openai_completions.answer import TextBodyDecoder, TextStreamDecoder
 from flo2.dialects.openai_completions.encode import StreamEncoder, encode_response
 from flo2.dialects.openai_completions.request import NAME, parse, peek, render
 from flo2.dialects.splice import splice
-from flo2.errors import ProviderError, RefusedCall, UnsupportedCall
+from flo2.errors import UnsupportedCall
 
 __all__ = ["OpenAICompletions"]
 
 
-class OpenAICompletions:
+class OpenAICompletions(OpenAIEnvelope):
     """`POST /v1/completions`, as OpenAI and compatible hosts speak it."""
 
     name: str = NAME
@@ -93,17 +92,3 @@ class OpenAICompletions:
     def read_usage(self, raw: Mapping[str, Any]) -> Usage:
         """Normalise a usage object, which is a chat's; never raises."""
         return evolve(read_usage(raw), dialect=NAME)
-
-    def encode_error(
-        self, error: RefusedCall | ProviderError, *, request_id: str = ""
-    ) -> ErrorBody:
-        """Write an error in OpenAI's envelope."""
-        return encode_error(error, request_id=request_id)
-
-    def encode_stream_error(self, error: RefusedCall | ProviderError) -> bytes:
-        """Write an error as the last frame of a stream."""
-        return encode_stream_error(error)
-
-    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        """Read an upstream error of any shape."""
-        return decode_error(status, headers, body)

@@ -11,7 +11,6 @@ from flo2.canonical import Loss, Request, Response, Usage
 from flo2.dialects.base import (
     Decoder,
     Encoder,
-    ErrorBody,
     Operation,
     Peek,
     Profile,
@@ -19,12 +18,12 @@ from flo2.dialects.base import (
     Rendered,
     unsupported,
 )
-from flo2.dialects.openai_chat.errors import decode_error, encode_error, encode_stream_error
+from flo2.dialects.openai_chat.envelope import OpenAIEnvelope
 from flo2.dialects.openai_chat.usage import read_usage
 from flo2.dialects.openai_embeddings.answer import BodyDecoder, encode_response
 from flo2.dialects.openai_embeddings.request import NAME, parse, peek, render
 from flo2.dialects.splice import splice
-from flo2.errors import ProviderError, RefusedCall, UnsupportedCall
+from flo2.errors import UnsupportedCall
 
 __all__ = ["OpenAIEmbeddings"]
 
@@ -33,7 +32,7 @@ def _refuse(losses: tuple[Loss, ...]) -> Never:
     raise UnsupportedCall(unsupported(losses), losses=[str(loss) for loss in losses])
 
 
-class OpenAIEmbeddings:
+class OpenAIEmbeddings(OpenAIEnvelope):
     """`POST /v1/embeddings`, as OpenAI and compatible hosts speak it."""
 
     name: str = NAME
@@ -99,17 +98,3 @@ class OpenAIEmbeddings:
         total = raw.get("total_tokens")
         told = raw if "prompt_tokens" in raw or total is None else {**raw, "prompt_tokens": total}
         return evolve(read_usage(told), raw=raw, dialect=NAME)
-
-    def encode_error(
-        self, error: RefusedCall | ProviderError, *, request_id: str = ""
-    ) -> ErrorBody:
-        """Write an error in OpenAI's envelope."""
-        return encode_error(error, request_id=request_id)
-
-    def encode_stream_error(self, error: RefusedCall | ProviderError) -> bytes:
-        """Write an error in a stream."""
-        return encode_stream_error(error)
-
-    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        """Read an upstream error of any shape."""
-        return decode_error(status, headers, body)

@@ -17,7 +17,6 @@ from flo2.canonical import Loss, Opaque, Request, Response, Usage
 from flo2.dialects.base import (
     Decoder,
     Encoder,
-    ErrorBody,
     Operation,
     Peek,
     Profile,
@@ -26,12 +25,12 @@ from flo2.dialects.base import (
     unsupported,
 )
 from flo2.dialects.multipart import Form, is_form, read_form
-from flo2.dialects.openai_chat.errors import decode_error, encode_error, encode_stream_error
+from flo2.dialects.openai_chat.envelope import OpenAIEnvelope
 from flo2.dialects.openai_chat.peek import read_json
 from flo2.dialects.openai_operation.answer import BYTES
 from flo2.dialects.openai_operation.events import EventEncoder
 from flo2.dialects.splice import splice
-from flo2.errors import InvalidRequest, ProviderError, RefusedCall, UnsupportedCall
+from flo2.errors import InvalidRequest, UnsupportedCall
 
 __all__ = ["OpenAIOperation", "end_user", "flag", "needed"]
 
@@ -62,7 +61,7 @@ def end_user(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-class OpenAIOperation(ABC):
+class OpenAIOperation(OpenAIEnvelope, ABC):
     """Base of these dialects; a subclass sets the names and says what is in a request."""
 
     name: str
@@ -165,20 +164,6 @@ class OpenAIOperation(ABC):
                 whole = data if isinstance(data, bytes) else msgspec.json.encode(part.data)
                 return Rendered(whole)
         raise _refusal((Loss("answer", f"it holds no {self.what} of {self.name}", "refuse"),))
-
-    def encode_error(
-        self, error: RefusedCall | ProviderError, *, request_id: str = ""
-    ) -> ErrorBody:
-        """Write an error in OpenAI's envelope."""
-        return encode_error(error, request_id=request_id)
-
-    def encode_stream_error(self, error: RefusedCall | ProviderError) -> bytes:
-        """Write an error as the last frame of a stream."""
-        return encode_stream_error(error)
-
-    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        """Read an upstream error of any shape."""
-        return decode_error(status, headers, body)
 
 
 def _refusal(losses: tuple[Loss, ...]) -> UnsupportedCall:

@@ -20,7 +20,8 @@ from flo2.dialects.openai_chat import OpenAIChat
 from flo2.dialects.openai_responses import OpenAIResponses
 from flo2.testing.harness import CANARY, running
 from flo2.testing.suites.gemini_samples import GEMINI_SAMPLES
-from flo2.testing.suites.samples import SAMPLES, TEXT
+from flo2.testing.suites.sample import TEXT
+from flo2.testing.suites.samples import SAMPLES
 from flo2.testing.upstream import FakeUpstream
 from flo2.testing.validators import VALIDATORS
 from flo2.wire import Wire

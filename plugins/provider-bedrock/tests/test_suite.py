@@ -10,7 +10,8 @@ from attrs import evolve
 
 from flo2.dialects.sse import SSEParser
 from flo2.testing import ProviderSuite
-from flo2.testing.suites.samples import SAMPLES, TEXT, UNKNOWN_FIELD, UNKNOWN_PART, Sample
+from flo2.testing.suites.sample import TEXT, UNKNOWN_FIELD, UNKNOWN_PART, Sample
+from flo2.testing.suites.samples import SAMPLES
 from flo2_provider_bedrock import Bedrock
 from flo2_provider_bedrock.converse import BedrockConverse
 from flo2_provider_bedrock.count import BedrockCountTokens, wrapped

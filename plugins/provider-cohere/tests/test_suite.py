@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from flo2.testing import ProviderSuite
-from flo2.testing.suites.samples import TEXT, UNKNOWN_FIELD, UNKNOWN_PART, Sample
+from flo2.testing.suites.sample import TEXT, UNKNOWN_FIELD, UNKNOWN_PART, Sample
 from flo2_provider_cohere import Cohere, CohereChat, CohereEmbed
 
 USAGE = {

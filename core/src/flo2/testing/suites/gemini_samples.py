@@ -1,6 +1,6 @@
 """Requests and answers in Google's dialects, small and awkward, for the provider suite.
 
-Written for this project; no recorded traffic is in them. Imports: dialects, testing.suites.samples.
+Written for this project; no recorded traffic is in them. Imports: dialects, testing.suites.sample.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from flo2.dialects.gemini import Gemini, GeminiCountTokens
 from flo2.dialects.gemini_embed import GeminiBatchEmbed, GeminiEmbed
-from flo2.testing.suites.samples import TEXT, UNKNOWN_FIELD, UNKNOWN_PART, Sample
+from flo2.testing.suites.sample import TEXT, UNKNOWN_FIELD, UNKNOWN_PART, Sample, dump
 
 __all__ = ["GEMINI_SAMPLES"]
 
@@ -22,10 +22,6 @@ _USAGE = {
     "thoughtsTokenCount": 2,
     "totalTokenCount": 34,
 }
-
-
-def _dump(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _answer(text: str, finish: str | None = None) -> dict[str, Any]:
@@ -40,10 +36,10 @@ def _answer(text: str, finish: str | None = None) -> dict[str, Any]:
 
 
 def _event(value: Any) -> bytes:
-    return b"data: " + _dump(value) + b"\r\n\r\n"
+    return b"data: " + dump(value) + b"\r\n\r\n"
 
 
-_ERROR = _dump({"error": {"code": 400, "message": "it failed", "status": "INVALID_ARGUMENT"}})
+_ERROR = dump({"error": {"code": 400, "message": "it failed", "status": "INVALID_ARGUMENT"}})
 _CONTENT = Sample(
     dialect=Gemini(),
     request={
@@ -52,7 +48,7 @@ _CONTENT = Sample(
         "generationConfig": {"maxOutputTokens": 64},
         UNKNOWN_FIELD: {"depth": 1},
     },
-    plain=_dump(_answer(TEXT, "STOP")),
+    plain=dump(_answer(TEXT, "STOP")),
     error=_ERROR,
     stream=_event(_answer(TEXT[:6])) + b": note\r\n\r\n" + _event(_answer(TEXT[6:], "STOP")),
     input_total=25,
@@ -62,7 +58,7 @@ _CONTENT = Sample(
 _COUNT = Sample(
     dialect=GeminiCountTokens(),
     request={"contents": _CONTENT.request["contents"]},
-    plain=_dump({"totalTokens": 25}),
+    plain=dump({"totalTokens": 25}),
     error=_ERROR,
     in_url=True,
 )
@@ -72,7 +68,7 @@ _EMBED_USAGE = {"promptTokenCount": 5}
 _EMBED = Sample(
     dialect=GeminiEmbed(),
     request=_EMBEDDED,
-    plain=_dump({"embedding": {"values": [0.5, -0.25]}, "usageMetadata": _EMBED_USAGE}),
+    plain=dump({"embedding": {"values": [0.5, -0.25]}, "usageMetadata": _EMBED_USAGE}),
     error=_ERROR,
     input_total=5,
     in_url=True,
@@ -80,11 +76,11 @@ _EMBED = Sample(
 _BATCH = Sample(
     dialect=GeminiBatchEmbed(),
     request={"requests": [{"model": "models/as-the-client-says", **_EMBEDDED}]},
-    plain=_dump({"embeddings": [{"values": [0.5, -0.25]}], "usageMetadata": _EMBED_USAGE}),
+    plain=dump({"embeddings": [{"values": [0.5, -0.25]}], "usageMetadata": _EMBED_USAGE}),
     error=_ERROR,
     input_total=5,
     in_url=True,
-    sent=lambda body: _dump(json.loads(body)),
+    sent=lambda body: dump(json.loads(body)),
 )
 
 GEMINI_SAMPLES: Mapping[str, Sample] = {

@@ -1,7 +1,7 @@
 # ruff: noqa: S101  # asserting is what a suite does
 """How the provider suite calls a provider over a scripted upstream, and reads what comes out.
 
-Imports: wire, protocols, testing.upstream, testing.suites.samples.
+Imports: wire, protocols, testing.upstream, testing.suites.samples and .sample.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from flo2.protocols import Call, Credential, Inbound, Profiles, Provider, Reply
 from flo2.secrets import Secret
 from flo2.services import Services
 from flo2.testing.suites.gemini_samples import GEMINI_SAMPLES
-from flo2.testing.suites.samples import SAMPLES, Sample
+from flo2.testing.suites.sample import Sample
+from flo2.testing.suites.samples import SAMPLES
 from flo2.testing.upstream import Ending, FakeUpstream, Piece, Received
 from flo2.wire import Wire
 

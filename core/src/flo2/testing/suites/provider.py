@@ -47,7 +47,7 @@ from flo2.testing.suites.http_calls import Seen, run
 from flo2.testing.suites.plugin import PluginSuite
 from flo2.testing.suites.provider_answers import AnswerTests
 from flo2.testing.suites.provider_requests import RequestTests
-from flo2.testing.suites.samples import Sample
+from flo2.testing.suites.sample import Sample
 from flo2.testing.suites.selecting import needs
 from flo2.wire import Wire
 

@@ -17,7 +17,7 @@ from flo2.canonical import Failed
 from flo2.errors import ReadFailed, WireError
 from flo2.protocols import Call, Reply
 from flo2.testing.suites.http_calls import HttpCalls, Seen, run
-from flo2.testing.suites.samples import Sample
+from flo2.testing.suites.sample import Sample
 from flo2.testing.suites.selecting import needs
 from flo2.testing.upstream import Ending, FakeUpstream
 

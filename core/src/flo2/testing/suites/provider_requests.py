@@ -23,7 +23,8 @@ from flo2.errors import InvalidRequest, ProviderError
 from flo2.protocols import Credential
 from flo2.secrets import Secret
 from flo2.testing.suites.http_calls import KEY, HttpCalls, Seen, replies, run
-from flo2.testing.suites.samples import SAMPLES, UNKNOWN_FIELD, UNKNOWN_PART
+from flo2.testing.suites.sample import UNKNOWN_FIELD, UNKNOWN_PART
+from flo2.testing.suites.samples import SAMPLES
 from flo2.testing.suites.selecting import needs
 from flo2.testing.upstream import FakeUpstream
 

@@ -1,16 +1,12 @@
 """One request and its answers in each public dialect, for the provider suite.
 
-Texts hold characters of two and four bytes, unescaped, so that cuts fall inside them; requests hold
-a field and a content part that flo2 does not model. Imports: dialects.
+Imports: dialects, testing.suites.sample.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
-
-from attrs import frozen
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from flo2.dialects.anthropic_messages import AnthropicCountTokens, AnthropicMessages
 from flo2.dialects.base import Dialect
@@ -22,106 +18,14 @@ from flo2.dialects.openai_moderations import OpenAIModerations
 from flo2.dialects.openai_responses import OpenAIInputTokens, OpenAIResponses
 from flo2.dialects.openai_speech import OpenAISpeech
 from flo2.dialects.openai_transcriptions import OpenAITranscriptions, OpenAITranslations
+from flo2.testing.suites.sample import TEXT, UNKNOWN_FIELD, UNKNOWN_PART, Sample, dump
 
-__all__ = ["SAMPLES", "UNKNOWN_FIELD", "UNKNOWN_PART", "Sample"]
-
-_BOUNDARY = "sample-boundary"
-TEXT = "Grüße 🌍, fertig."
-UNKNOWN_FIELD = "x_invented_last_week"
-UNKNOWN_PART: dict[str, Any] = {"type": "x_hologram", "x_hologram": {"depth": 3}}
-
-
-@frozen
-class Sample:
-    """What a provider of one dialect is asked, and what it answers.
-
-    Attributes:
-        dialect: The dialect.
-        request: The request; `model` and `stream` are set by `body`.
-        plain: The plain answer.
-        stream: The streamed answer, or b"" where there are no streams.
-        unasked: The frame a client does not see unless it asked for usage, or b"".
-        ask: What a client adds to ask for that frame.
-        error: The error envelope.
-        input_total: Tokens of the prompt that the answer tells.
-        output_total: Tokens of the answer that it tells.
-        in_url: Model and stream stand in the URL: no body has them.
-        sent: What the host is sent for a client's bytes, where it wants them otherwise.
-        shown: What a client of the dialect sees of `stream` (of `plain`, where there are no
-            streams), where the host writes it otherwise.
-        asks_stream: What a client adds to ask for a stream.
-        is_form: The request is a form with a file, `model` one of its fields.
-        has_parts: Its content is made of parts, as a conversation's is.
-        tells_usage: The plain answer has a place for its usage.
-        beside_json: What else the plain answer may be: any `text`, any `bytes`.
-    """
-
-    dialect: Dialect
-    request: Mapping[str, Any]
-    plain: bytes
-    error: bytes
-    stream: bytes = b""
-    unasked: bytes = b""
-    ask: Mapping[str, Any] = {}
-    input_total: int = 0
-    output_total: int = 0
-    in_url: bool = False
-    sent: Callable[[bytes], bytes] = bytes
-    shown: bytes = b""
-    asks_stream: Mapping[str, Any] = {"stream": True}
-    is_form: bool = False
-    has_parts: bool = True
-    tells_usage: bool = True
-    beside_json: Literal["", "text", "bytes"] = ""
-
-    @property
-    def content_type(self) -> str:
-        """Type of the request."""
-        return f"multipart/form-data; boundary={_BOUNDARY}" if self.is_form else "application/json"
-
-    @property
-    def seen(self) -> bytes:
-        """What a client that asked for everything sees of the stream."""
-        return self.shown or self.stream
-
-    def body(self, model: str, *, stream: bool = False, asks: bool = True) -> bytes:
-        """Write the request as a client would.
-
-        Args:
-            model: As the client names it.
-            stream: Whether it wants a stream.
-            asks: Whether it asks for the usage of a stream, where there is a choice.
-        """
-        fields = {**({} if self.in_url else {"model": model}), **self.request}
-        if stream and not self.in_url:
-            fields |= self.asks_stream
-            if asks:
-                fields |= self.ask
-        if self.is_form:
-            return _form(fields)
-        return json.dumps(fields, ensure_ascii=False).encode()
-
-
-def _form(fields: Mapping[str, Any]) -> bytes:
-    """Write a form: the fields as text, and a file with bytes of every kind."""
-    disposition = f"--{_BOUNDARY}\r\nContent-Disposition: form-data; name="
-    parts = [
-        f'{disposition}"{name}"\r\n\r\n{"true" if value is True else value}\r\n'.encode()
-        for name, value in fields.items()
-    ]
-    head = f'{disposition}"file"; filename="a.wav"\r\nContent-Type: audio/wav\r\n\r\n'.encode()
-    return b"".join(
-        [*parts, head, b"RIFF\r\n", bytes(range(256)), f"\r\n--{_BOUNDARY}--\r\n".encode()]
-    )
-
-
-def _dump(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+__all__ = ["SAMPLES"]
 
 
 def _chat_chunk(**fields: Any) -> bytes:
     head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_700_000_000}
-    return b"data: " + _dump({**head, "model": "sample-1", **fields}) + b"\n\n"
+    return b"data: " + dump({**head, "model": "sample-1", **fields}) + b"\n\n"
 
 
 def _delta(delta: Mapping[str, Any], finish: str | None = None) -> bytes:
@@ -147,7 +51,7 @@ _CHAT = Sample(
         "max_completion_tokens": 64,
         UNKNOWN_FIELD: {"depth": 1},
     },
-    plain=_dump(
+    plain=dump(
         {
             "id": "chatcmpl-1",
             "object": "chat.completion",
@@ -163,7 +67,7 @@ _CHAT = Sample(
             "usage": _CHAT_USAGE,
         }
     ),
-    error=_dump({"error": {"message": "it failed", "type": "x", "param": None, "code": None}}),
+    error=dump({"error": {"message": "it failed", "type": "x", "param": None, "code": None}}),
     stream=b"".join(
         [
             _delta({"role": "assistant", "content": ""}),
@@ -184,7 +88,7 @@ _CHAT = Sample(
 _EMBEDDINGS = Sample(
     dialect=OpenAIEmbeddings(),
     request={"input": ["Grüß dich 🌍"], UNKNOWN_FIELD: 1},
-    plain=_dump(
+    plain=dump(
         {
             "object": "list",
             "data": [{"object": "embedding", "index": 0, "embedding": [0.5, -0.25]}],
@@ -198,7 +102,7 @@ _EMBEDDINGS = Sample(
 
 
 def _event(name: str, **fields: Any) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), _dump({"type": name, **fields}))
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), dump({"type": name, **fields}))
 
 
 def _text_delta(text: str) -> bytes:
@@ -231,7 +135,7 @@ _MESSAGES = Sample(
         "max_tokens": 64,
         UNKNOWN_FIELD: {"depth": 1},
     },
-    plain=_dump(
+    plain=dump(
         {
             **_MESSAGE,
             "content": [{"type": "text", "text": TEXT}],
@@ -239,7 +143,7 @@ _MESSAGES = Sample(
             "usage": _MESSAGES_USAGE,
         }
     ),
-    error=_dump({"type": "error", "error": {"type": "x", "message": "it failed"}}),
+    error=dump({"type": "error", "error": {"type": "x", "message": "it failed"}}),
     stream=b"".join(
         [
             _event(
@@ -267,7 +171,7 @@ _MESSAGES = Sample(
 _COUNT = Sample(
     dialect=AnthropicCountTokens(),
     request={key: value for key, value in _MESSAGES.request.items() if key != "max_tokens"},
-    plain=_dump({"input_tokens": 25}),
+    plain=dump({"input_tokens": 25}),
     error=_MESSAGES.error,
 )
 
@@ -276,7 +180,7 @@ def _text_chunk(text: str, finish: str | None = None) -> bytes:
     choice = {"text": text, "index": 0, "logprobs": None, "finish_reason": finish}
     head = {"id": "cmpl-1", "object": "text_completion", "created": 1_700_000_000}
     chunk = {**head, "choices": [choice], "model": "sample-1", "usage": None}
-    return b"data: " + _dump(chunk) + b"\n\n"
+    return b"data: " + dump(chunk) + b"\n\n"
 
 
 _TEXT_LAST = _CHAT_LAST.replace(b"chat.completion.chunk", b"text_completion")
@@ -288,7 +192,7 @@ _COMPLETIONS = Sample(
         UNKNOWN_FIELD: {"depth": 1},
         "x_part": UNKNOWN_PART,
     },
-    plain=_dump(
+    plain=dump(
         {
             "id": "cmpl-1",
             "object": "text_completion",
@@ -377,7 +281,7 @@ _RESPONSES = Sample(
         "max_output_tokens": 64,
         UNKNOWN_FIELD: {"depth": 1},
     },
-    plain=_dump(_RESPONSE_DONE),
+    plain=dump(_RESPONSE_DONE),
     error=_CHAT.error,
     stream=b"".join(
         _event(f"response.{name}", sequence_number=number, **fields)
@@ -390,13 +294,13 @@ _RESPONSES = Sample(
 _INPUT_TOKENS = Sample(
     dialect=OpenAIInputTokens(),
     request={key: value for key, value in _RESPONSES.request.items() if key != "max_output_tokens"},
-    plain=_dump({"object": "response.input_tokens", "input_tokens": 25}),
+    plain=dump({"object": "response.input_tokens", "input_tokens": 25}),
     error=_CHAT.error,
 )
 
 
 def _data(kind: str, **fields: Any) -> bytes:
-    return b"data: " + _dump({"type": kind, **fields}) + b"\n\n"
+    return b"data: " + dump({"type": kind, **fields}) + b"\n\n"
 
 
 _IMAGE_USAGE = {
@@ -411,7 +315,7 @@ def _image_sample(dialect: Dialect, events: str, **fields: Any) -> Sample:
     return Sample(
         dialect=dialect,
         request={"prompt": "Grüß dich 🌍", UNKNOWN_FIELD: 1},
-        plain=_dump({"created": 1, "data": [{"b64_json": "AA=="}], "usage": _IMAGE_USAGE}),
+        plain=dump({"created": 1, "data": [{"b64_json": "AA=="}], "usage": _IMAGE_USAGE}),
         stream=_data(f"{events}.partial_image", b64_json="AA==")
         + _data(f"{events}.completed", b64_json="AA==", usage=_IMAGE_USAGE),
         error=_CHAT.error,
@@ -424,7 +328,7 @@ def _image_sample(dialect: Dialect, events: str, **fields: Any) -> Sample:
 _MODERATIONS = Sample(
     dialect=OpenAIModerations(),
     request={"input": "Grüß dich 🌍", UNKNOWN_FIELD: 1},
-    plain=_dump({"id": "modr-1", "model": "sample-1", "results": [{"flagged": False}]}),
+    plain=dump({"id": "modr-1", "model": "sample-1", "results": [{"flagged": False}]}),
     error=_CHAT.error,
     tells_usage=False,
 )
@@ -457,7 +361,7 @@ def _audio_sample(dialect: Dialect) -> Sample:
     return Sample(
         dialect=dialect,
         request={"language": "de", UNKNOWN_FIELD: 1},
-        plain=_dump({"text": TEXT, "usage": _HEARD}),
+        plain=dump({"text": TEXT, "usage": _HEARD}),
         stream=_data("transcript.text.delta", delta=TEXT[:6])
         + _data("transcript.text.done", text=TEXT, usage=_HEARD),
         error=_CHAT.error,

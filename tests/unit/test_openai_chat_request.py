@@ -440,3 +440,19 @@ def test_splice_keeps_the_clients_bytes():
         b'{ "stream" : true, "model" : "n","stream_options":{"include_usage":true} ,'
         b' "messages":[{"role":"user","content":"\\u00e9"}]}'
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "own"),
+    [
+        ({}, False),
+        ({"tool_choice": "auto"}, False),
+        ({"tool_choice": {"type": "function", "function": {"name": "any"}}}, False),
+        ({"tool_choice": "any"}, True),
+        ({"random_seed": 7}, True),
+        ({"messages": [{"role": "user", "content": 'say "any" and "random_seed"'}]}, False),
+    ],
+)
+def test_a_peek_tells_the_words_of_one_host_by_its_fields(fields, own):
+    body = {"model": "m", "messages": [{"role": "user", "content": "x"}], **fields}
+    assert OpenAIChat().peek(json.dumps(body).encode()).own_words is own

@@ -89,8 +89,6 @@ _JSON_BODIES: Final = frozenset(
 # What Mistral's SDKs say in other words than everybody else (mistralai 3.7,
 # `models/chatcompletionrequest.py` and `models/toolchoiceenum.py`, read 2026-11-25).
 _RANDOM_SEED: Final = "random_seed"
-_SEED: Final = b'"random_seed"'
-_ANY: Final = b'"any"'
 
 
 def _required(choice: Any) -> Mapping[str, Any]:
@@ -193,7 +191,7 @@ class OpenAICompatible(HttpProvider):
         body = call.body()
         if not call.passthrough or call.dialect.name not in _JSON_BODIES:
             return body
-        if self._translates and (_SEED in body or _ANY in body):
+        if self._translates and call.inbound.peek.own_words:
             body = fit_bytes(body, _MISTRALS_WORDS)
         if self._differs:
             # The losses were named when the call was checked (`Facts.adapts`).

@@ -55,6 +55,10 @@ class Peek(Struct, frozen=True, gc=False):
         end_user: `user` / `metadata.user_id`, for attribution, or None.
         needs_render: The bytes hold what flo2 itself wrote for the client and the provider would
             not take; the request is rendered anew although the dialects are equal.
+        continues: The provider's id of an earlier answer that this request goes on from, kept at
+            the provider; None: it goes on from nothing.
+        own_words: Some fields are in the words of one host's own client; other hosts are given the
+            usual ones.
     """
 
     model: str
@@ -65,6 +69,7 @@ class Peek(Struct, frozen=True, gc=False):
     end_user: str | None = None
     needs_render: bool = False
     continues: str | None = None
+    own_words: bool = False
 
 
 @frozen

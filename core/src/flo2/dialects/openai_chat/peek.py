@@ -26,6 +26,10 @@ class _StreamOptions(msgspec.Struct):
     include_usage: bool | None = None
 
 
+_ABSENT: Final = msgspec.Raw()
+_ANY: Final = msgspec.Raw(b'"any"')
+
+
 class _Fields(msgspec.Struct):
     model: str
     # Elements are the provider's to judge; Raw checks that they are JSON and builds nothing.
@@ -36,6 +40,9 @@ class _Fields(msgspec.Struct):
     max_completion_tokens: _NUMBER | None = None
     n: _NUMBER | None = None
     user: Any = None
+    # As Mistral's own clients write (mistralai 3.7, read 2026-11-25).
+    random_seed: msgspec.Raw = _ABSENT
+    tool_choice: msgspec.Raw = _ABSENT
 
 
 _decode: Final = msgspec.json.Decoder(_Fields).decode
@@ -128,6 +135,7 @@ def peek(body: bytes) -> Peek:
     if fields.max_completion_tokens is not None:
         bound = max(fields.max_completion_tokens, bound or 0)
     n = 1 if fields.n is None else _whole("n", fields.n) or 1
+    own_words = fields.random_seed is not _ABSENT or fields.tool_choice == _ANY
     # By position: model, stream, wants_usage, max_output_tokens, n, end_user.
     return Peek(
         fields.model,
@@ -136,6 +144,7 @@ def peek(body: bytes) -> Peek:
         (bound or None) if type(bound) is int else _whole("max_completion_tokens", bound or None),
         n,
         fields.user if isinstance(fields.user, str) and fields.user else None,
+        own_words=own_words,
     )
 
 

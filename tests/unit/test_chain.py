@@ -23,7 +23,7 @@ RECORDS = [
     pend_of(INTENT),
     void_of(INTENT),
     an_exchange(1, attribution=ADA),
-    Adjust("a1", 9, ("x1.1",), Decimal("-0.000001"), "USD", "rounding", "invoice 7"),
+    Adjust("a1", "default", 9, "rounding", "invoice 7", {"x1.1": Decimal("-0.000001")}),
 ]
 LINKS = linked(*RECORDS)
 

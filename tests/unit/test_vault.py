@@ -468,14 +468,13 @@ def test_of_two_peppers_made_at_once_the_stored_one_counts(store):
     one, two = _vault(store), _vault(store)
     kept = two.pepper()
     first = store.settings.pop("vault.pepper")
-    put = store.put_setting
-    store.put_setting = lambda name, _: put(name, first)
+    store.first_setting = lambda name, _: store.settings.setdefault(name, first)
     assert one.pepper() == kept
 
 
 def test_a_store_that_keeps_no_setting_gives_no_pepper(store):
     vault = _vault(store)
-    store.put_setting = lambda *_: None
+    store.first_setting = lambda *_: ""
     with pytest.raises(SecretError, match="did not keep its setting"):
         vault.pepper()
 

@@ -133,6 +133,7 @@ if TYPE_CHECKING:
         Transcribes as Transcribes,
     )
     from flo2.records import (
+        Adjust as Adjust,
         Attribution as Attribution,
         Entry as Entry,
         Exchange as Exchange,
@@ -147,6 +148,7 @@ if TYPE_CHECKING:
     from flo2.shell import create_app as create_app
     from flo2.stored import (
         Account as Account,
+        Declaration as Declaration,
         IssuedKey as IssuedKey,
         RouteSpec as RouteSpec,
         SealedCredential as SealedCredential,
@@ -195,11 +197,11 @@ _HOME = {
         "ListsModels MakesImages ModelInfo Moderates Observer PriceSource Profiles Provider "
         "Reply Speaks SpeaksPerModel Strategy Transcribes"
     ),
-    "flo2.records": "Attribution Entry Exchange Intent Pend Record Settle Void",
+    "flo2.records": "Adjust Attribution Entry Exchange Intent Pend Record Settle Void",
     "flo2.secrets": "Secret",
     "flo2.services": "Services",
     "flo2.shell": "create_app",
-    "flo2.stored": "Account IssuedKey RouteSpec SealedCredential TargetSpec",
+    "flo2.stored": "Account Declaration IssuedKey RouteSpec SealedCredential TargetSpec",
     "flo2.stores": "ChainLink EntryFilter Store WriterHead",
     "flo2.wire": "Wire",
 }
@@ -207,6 +209,7 @@ _MODULES = {name: module for module, names in _HOME.items() for name in names.sp
 
 __all__ = [
     "Account",
+    "Adjust",
     "AllAttemptsFailed",
     "Annotation",
     "Answer",
@@ -228,6 +231,7 @@ __all__ = [
     "CostLine",
     "CountsTokens",
     "Credential",
+    "Declaration",
     "Decoder",
     "DescribesModels",
     "Dialect",

@@ -13,12 +13,22 @@ from attrs import evolve, frozen
 from msgspec.structs import replace
 
 from flo2.errors import StoreError
-from flo2.records import Attribution, Entry, Exchange, Intent, Pend, Record, Settle, fold_entry
+from flo2.records import (
+    Adjust,
+    Attribution,
+    Entry,
+    Exchange,
+    Intent,
+    Pend,
+    Record,
+    Settle,
+    fold_entry,
+)
 from flo2.stores import ChainLink, EntryFilter, WriterHead
 
 if TYPE_CHECKING:
     from flo2.services import Services
-    from flo2.stored import Account, DataKey, IssuedKey, RouteSpec, SealedCredential
+    from flo2.stored import Account, DataKey, Declaration, IssuedKey, RouteSpec, SealedCredential
 
 __all__ = ["MemoryStore"]
 
@@ -47,6 +57,7 @@ class MemoryStore:
         self._data_keys: dict[str, DataKey] = {}
         self._credentials: dict[tuple[str, str], SealedCredential] = {}
         self._routes: dict[tuple[str, str], RouteSpec] = {}
+        self._declarations: dict[tuple[str, str, str], Declaration] = {}
         self._settings: dict[str, str] = {}
 
     def open(self) -> None:
@@ -56,7 +67,7 @@ class MemoryStore:
         """Keep everything, so that a store may be looked into after its gateway has closed."""
 
     def revision(self) -> int:
-        """Give a number that changes with accounts, keys, credentials and routes."""
+        """Give a number that changes with whatever is declared."""
         return self._revision
 
     # The ledger -----------------------------------------------------------------------------
@@ -101,6 +112,25 @@ class MemoryStore:
             found = [entry for entry, _ in self._folded() if _entry_matches(entry, where)]
         found.sort(key=_entry_order, reverse=where.newest_first)
         return found[: where.limit]
+
+    def scan(self, where: EntryFilter) -> Iterable[Entry]:
+        """Give the same entries; they are in memory anyway."""
+        return iter(self.entries(where))
+
+    def adjustments(self, where: EntryFilter) -> Iterable[Adjust]:
+        """Give the adjustments of the entries that `where` finds, in the order stored."""
+        with self._lock:
+            found = {entry.intent.entry_id for entry in self.entries(where)}
+            every = [self._record(place) for places in self._entries.values() for place in places]
+        return [
+            replace(each, amounts=amounts)
+            for each in every
+            if isinstance(each, Adjust) and each.account == where.account
+            for amounts in [
+                {entry: each.amounts[entry] for entry in each.amounts if entry in found}
+            ]
+            if amounts
+        ]
 
     def exchanges(self, where: EntryFilter) -> Sequence[Exchange]:
         """Give exchanges, in the order they began."""
@@ -227,7 +257,7 @@ class MemoryStore:
             self._revision += gone is not None
             return gone is not None
 
-    # Routes and settings ----------------------------------------------------------------------
+    # Routes, declarations, settings ---------------------------------------------------------
 
     def routes(self, account: str | None = None) -> Sequence[RouteSpec]:
         """Give routes."""
@@ -249,6 +279,31 @@ class MemoryStore:
             self._revision += gone is not None
             return gone is not None
 
+    def declarations(self, kind: str, account: str | None = None) -> Sequence[Declaration]:
+        """Give what is declared of a kind, by one account or by all."""
+        with self._lock:
+            found = [
+                each
+                for each in self._declarations.values()
+                if each.kind == kind and account in {None, each.account}
+            ]
+        return sorted(found, key=lambda each: (each.account, each.name))
+
+    def put_declaration(self, declaration: Declaration) -> None:
+        """Create or replace a declaration."""
+        with self._lock:
+            self._require(declaration.account)
+            key = (declaration.account, declaration.kind, declaration.name)
+            self._declarations[key] = declaration
+            self._revision += 1
+
+    def delete_declaration(self, account: str, kind: str, name: str) -> bool:
+        """Delete a declaration; False when there was none."""
+        with self._lock:
+            gone = self._declarations.pop((account, kind, name), None)
+            self._revision += gone is not None
+            return gone is not None
+
     def setting(self, name: str) -> str | None:
         """Read a setting."""
         with self._lock:
@@ -258,6 +313,11 @@ class MemoryStore:
         """Write a setting."""
         with self._lock:
             self._settings[name] = value
+
+    def first_setting(self, name: str, value: str) -> str:
+        """Write a setting that nobody has written; give what it is now."""
+        with self._lock:
+            return self._settings.setdefault(name, value)
 
     def _require(self, account: str) -> None:
         if account not in self._accounts:

@@ -5,7 +5,7 @@ An attempt is one entry, made of `Intent → Settle | Pend | Void`, later perhap
 record ever changes. Times are microseconds since the Unix epoch, UTC.
 Each is made at every call and written down as JSON, so it is a struct of msgspec: filled in by
 position, one takes 0.2 µs, a frozen attrs class 1.4. `msgspec.structs.replace` changes a copy.
-Pure data. Imports: prices.
+Pure data. Imports: prices, money.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Literal
 from attrs import evolve, frozen
 from msgspec import Struct, field
 
+from flo2.money import total
 from flo2.prices.cost import CostLine
 
 __all__ = [
@@ -170,22 +171,36 @@ class Void(Struct, frozen=True, gc=False):
     first_byte_us: int | None = None
 
 
-class Adjust(Struct, frozen=True, gc=False):
+class Adjust(Struct, frozen=True, gc=False, omit_defaults=True):
     """A later correction; never edits what it corrects.
+
+    It belongs to the period of the entries it corrects, not to that of `at_us`, and to whatever
+    they are attributed to: every entry has its own part, so that no sum has to guess.
 
     Attributes:
         entry_id: The adjustment's own id.
-        entries: The entries it speaks of.
-        amount: Added to their sum, in `currency`.
+        account: Whose entries they are.
+        cause: What was wrong, a word or a few (`reprice`, `tier_served`, `late_data`, …).
+        source: Who says so: a bill and its line, a price book, a person.
+        amounts: Entry → what is added to its cost, in `currency`; negative for a refund.
+        book: The price book it follows, for a repricing.
+        lines: The cost lines that now hold, for a repricing of one entry.
     """
 
     entry_id: str
+    account: str
     at_us: int
-    entries: tuple[str, ...]
-    amount: Decimal
-    currency: str
     cause: str
     source: str
+    amounts: Mapping[str, Decimal]
+    currency: str = "USD"
+    book: str | None = None
+    lines: tuple[CostLine, ...] = ()
+
+    @property
+    def amount(self) -> Decimal:
+        """What is added to the sum of all these entries."""
+        return total(self.amounts.values())
 
 
 class Exchange(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -1,4 +1,4 @@
-"""What a store keeps besides the ledger: accounts, keys, credentials, routes.
+"""What a store keeps besides the ledger: accounts, keys, credentials, routes, declarations.
 
 Pure data. Imports: nothing of flo2.
 """
@@ -14,6 +14,7 @@ from attrs import field, frozen
 __all__ = [
     "Account",
     "DataKey",
+    "Declaration",
     "IssuedKey",
     "RouteSpec",
     "SealedCredential",
@@ -119,3 +120,24 @@ class RouteSpec:
     strategy: str
     targets: tuple[TargetSpec, ...]
     options: Mapping[str, Any] = field(factory=dict)
+
+
+@frozen
+class Declaration:
+    """What an account has declared: a budget, a contract, a limit, an experiment and so on.
+
+    A store keeps it as it is; what it means is known to the part of flo2 or the plugin that reads
+    its kind, and it is checked there before it is put into a store.
+
+    Attributes:
+        kind: What it is (`budget`, `contract`, …).
+        name: Unique within account and kind.
+        document: JSON values; money as text.
+        changed_us: When it was put there.
+    """
+
+    account: str
+    kind: str
+    name: str
+    document: Mapping[str, Any]
+    changed_us: int

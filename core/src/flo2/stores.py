@@ -12,8 +12,8 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 from attrs import frozen
 
-from flo2.records import Entry, Exchange, Record
-from flo2.stored import Account, DataKey, IssuedKey, RouteSpec, SealedCredential
+from flo2.records import Adjust, Entry, Exchange, Record
+from flo2.stored import Account, DataKey, Declaration, IssuedKey, RouteSpec, SealedCredential
 
 __all__ = ["ChainLink", "EntryFilter", "Store", "WriterHead"]
 
@@ -88,7 +88,10 @@ class Store(Protocol):
         ...
 
     def revision(self) -> int:
-        """Give a number that changes whenever accounts, keys, credentials or routes change."""
+        """Give a number that changes whenever something declared changes.
+
+        That is: accounts, keys, credentials, routes and declarations.
+        """
         ...
 
     # The ledger -----------------------------------------------------------------------------
@@ -103,6 +106,17 @@ class Store(Protocol):
 
     def entries(self, where: EntryFilter) -> Sequence[Entry]:
         """Give folded entries, in the order they began."""
+        ...
+
+    def scan(self, where: EntryFilter) -> Iterable[Entry]:
+        """Give the same entries in bounded memory, however many they are."""
+        ...
+
+    def adjustments(self, where: EntryFilter) -> Iterable[Adjust]:
+        """Give the adjustments of the entries that `where` finds, in the order stored.
+
+        One that corrects several entries holds the parts of those that were found.
+        """
         ...
 
     def exchanges(self, where: EntryFilter) -> Sequence[Exchange]:
@@ -193,6 +207,20 @@ class Store(Protocol):
         """Delete a route; False when there was none."""
         ...
 
+    # Declarations ---------------------------------------------------------------------------
+
+    def declarations(self, kind: str, account: str | None = None) -> Sequence[Declaration]:
+        """Give what is declared of a kind, by one account or by all, in order of name."""
+        ...
+
+    def put_declaration(self, declaration: Declaration) -> None:
+        """Create or replace a declaration."""
+        ...
+
+    def delete_declaration(self, account: str, kind: str, name: str) -> bool:
+        """Delete a declaration; False when there was none."""
+        ...
+
     # Settings -------------------------------------------------------------------------------
 
     def setting(self, name: str) -> str | None:
@@ -201,4 +229,8 @@ class Store(Protocol):
 
     def put_setting(self, name: str, value: str) -> None:
         """Write a setting."""
+        ...
+
+    def first_setting(self, name: str, value: str) -> str:
+        """Write a setting that nobody has written; give what it is now, of whoever was first."""
         ...

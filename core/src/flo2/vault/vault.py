@@ -127,8 +127,8 @@ class Vault:
         """
         pepper = self._setting(_PEPPER)
         if pepper is None:
-            self._put_setting(_PEPPER, os.urandom(32))
-            # Read back: of two processes that start at once on an empty store, the later one wins.
+            # Of two processes that start at once on an empty store, the first one's is kept.
+            self._store.first_setting(_PEPPER, self._sealed_setting(_PEPPER, os.urandom(32)))
             pepper = self._setting(_PEPPER)
         if pepper is None:
             raise SecretError(f"the store did not keep its setting {_PEPPER!r}; check the store")
@@ -381,9 +381,11 @@ class Vault:
         return open_sealed(kek.cipher, text, bind("flo2.setting.v1", name, kek_id), repr(name))
 
     def _put_setting(self, name: str, value: bytes) -> None:
+        self._store.put_setting(name, self._sealed_setting(name, value))
+
+    def _sealed_setting(self, name: str, value: bytes) -> str:
         kek = self._keks.newest
-        text = seal(kek.cipher, value, bind("flo2.setting.v1", name, kek.id))
-        self._store.put_setting(name, f"{kek.id} {text}")
+        return f"{kek.id} {seal(kek.cipher, value, bind('flo2.setting.v1', name, kek.id))}"
 
     def _is_newest(self, name: str) -> bool:
         return (self._store.setting(name) or "").startswith(f"{self._keks.newest.id} ")

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from attrs import evolve
+from msgspec.structs import replace
 from sqlalchemy import (
     Row,
     Select,
@@ -22,21 +25,24 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from flo2.errors import StoreError
-from flo2.records import Entry, Exchange, Intent, Pend, Settle, Void, fold_entry
+from flo2.records import Adjust, Entry, Exchange, Intent, Pend, Settle, Void, fold_entry
 from flo2.stores import ChainLink, EntryFilter, WriterHead
 from flo2_store_sql import tables
 from flo2_store_sql.postgres import APPEND_LOCK_ID
 from flo2_store_sql.rows import (
+    ADJUSTMENT_COLUMNS,
     END_COLUMNS,
     ENTRY_COLUMNS,
     EXCHANGE_COLUMNS,
     INTENT_COLUMNS,
     RECORD_COLUMNS,
+    adjustment_rows,
     end_row,
     exchange_row,
     intent_row,
@@ -74,7 +80,7 @@ _ENTRY_KINDS: Final = ("intent", "settle", "pend", "void")
 
 
 class LedgerTables:
-    """The three ledger tables of one database."""
+    """The ledger tables of one database."""
 
     def __init__(self, database: Database) -> None:
         """Compile the statements that append."""
@@ -82,6 +88,9 @@ class LedgerTables:
         dialect = database.dialect
         self._insert_records = Many(insert(_RECORDS), dialect, RECORD_COLUMNS)
         self._insert_entries = Many(insert_new(_ENTRIES, dialect), dialect, INTENT_COLUMNS)
+        self._insert_adjustments = Many(
+            insert_new(tables.ledger_adjustments, dialect), dialect, ADJUSTMENT_COLUMNS
+        )
         self._insert_exchanges = Many(insert_new(_EXCHANGES, dialect), dialect, EXCHANGE_COLUMNS)
         # The rule of `flo2.records.fold_entry`: nothing reopens a settled or void entry.
         unsettled = or_(
@@ -120,7 +129,7 @@ class LedgerTables:
             # Most attempts begin and end within one batch: those take one write instead of two.
             begun: dict[str, Sequence[Any]] = {}
             whole: dict[str, Sequence[Any]] = {}
-            ended, exchanges = [], []
+            ended, exchanges, adjustments = [], [], []
             for link, row in zip(new, rows, strict=True):
                 record = link.record
                 if isinstance(record, Intent):
@@ -129,6 +138,8 @@ class LedgerTables:
                     )
                 elif isinstance(record, Exchange):
                     exchanges.append(exchange_row(record, clean=is_clean(row)))
+                elif isinstance(record, Adjust):
+                    adjustments += adjustment_rows(record)
                 elif isinstance(record, _ENDS):
                     end = end_row(record, clean=is_clean(row))
                     intent = begun.get(record.entry_id)
@@ -142,16 +153,50 @@ class LedgerTables:
             self._insert_whole_entries(connection, list(whole.values()))
             self._update_entries(connection, ended)
             self._insert_exchanges(connection, exchanges)
+            self._insert_adjustments(connection, adjustments)
 
     def entries(self, where: EntryFilter) -> Sequence[Entry]:
         """Give folded entries, in the order they began."""
-        query = _filtered(_ENTRIES, _ENTRIES.c.entry_id, where)
-        if where.status is not None:
-            query = query.where(_ENTRIES.c.status == where.status)
-        if where.answer_id is not None:
-            query = query.where(_ENTRIES.c.provider_request_id == storable(where.answer_id))
-        found = query.subquery()
-        return self._folded(found, newest_first=where.newest_first)
+        return self._folded(_found(where).subquery(), newest_first=where.newest_first)
+
+    def scan(self, where: EntryFilter) -> Iterator[Entry]:
+        """Give the same, a page at a time; by key and not by a cursor, as in `chain`."""
+        place = tuple_(_ENTRIES.c.started_us, _ENTRIES.c.entry_id)
+        last: tuple[int, str] | None = None
+        left = where.limit
+        while left is None or left > 0:
+            page = evolve(where, limit=_PAGE if left is None else min(left, _PAGE))
+            query = _found(page)
+            if last is not None:
+                query = query.where(place < last if where.newest_first else place > last)
+            entries = self._folded(query.subquery(), newest_first=where.newest_first)
+            yield from entries
+            if len(entries) < _PAGE:
+                return
+            intent = entries[-1].intent
+            last = (intent.started_us, intent.entry_id)
+            left = None if left is None else left - len(entries)
+
+    def adjustments(self, where: EntryFilter) -> Iterator[Adjust]:
+        """Give the adjustments of the entries that `where` finds, in the order stored."""
+        parts = tables.ledger_adjustments.c
+        found = _found(where).subquery()
+        query = (
+            select(_RECORDS.c.id, parts.entry_id)
+            .join(_RECORDS, _RECORDS.c.subject == parts.adjust_id)
+            .join(found, found.c.id == parts.entry_id)
+            .where(_RECORDS.c.kind == "adjust")
+            .order_by(_RECORDS.c.id, parts.entry_id)
+        )
+        with self._database.reading() as connection:
+            pairs = [(row.id, row.entry_id) for row in connection.execute(query)]
+        for number, group in groupby(pairs, key=itemgetter(0)):
+            with self._database.reading() as connection:
+                row = connection.execute(select(_RECORDS).where(_RECORDS.c.id == number)).one()
+            record = record_of(row)
+            if isinstance(record, Adjust) and record.account == where.account:
+                amounts = {entry: record.amounts[entry] for _, entry in group}
+                yield replace(record, amounts=amounts)
 
     def open_entries(self, writer: str) -> Sequence[Entry]:
         """Give the entries whose intent this writer wrote and nobody has ended."""
@@ -239,6 +284,16 @@ class LedgerTables:
                 fold_entry(map(record_of, group))
                 for _, group in groupby(rows, key=lambda row: row.subject)
             ]
+
+
+def _found(where: EntryFilter) -> Select[Any]:
+    """Select the entries that a filter names: id and start."""
+    query = _filtered(_ENTRIES, _ENTRIES.c.entry_id, where)
+    if where.status is not None:
+        query = query.where(_ENTRIES.c.status == where.status)
+    if where.answer_id is not None:
+        query = query.where(_ENTRIES.c.provider_request_id == storable(where.answer_id))
+    return query
 
 
 def _filtered(table: Table, key: Any, where: EntryFilter) -> Select[Any]:

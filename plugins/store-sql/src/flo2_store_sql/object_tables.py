@@ -1,4 +1,4 @@
-"""Accounts, keys, credentials and routes: one attrs object a row, structures as JSON text.
+"""Accounts, keys, credentials, routes, declarations: one attrs object a row, structures as JSON.
 
 Each change also changes the `revision`, in the same transaction, so that other processes see that
 there is something new to read.
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["ObjectTables", "take_turns", "upsert"]
 
 _Object = TypeVar("_Object", bound=AttrsInstance)
-_JSON: Final = frozenset({"models", "tags", "data_terms", "settings", "targets", "options"})
+_JSON: Final = frozenset(
+    {"models", "tags", "data_terms", "settings", "targets", "options", "document"}
+)
 
 
 class ObjectTables:
@@ -36,10 +38,15 @@ class ObjectTables:
         self._database = database
 
     def all(
-        self, kind: type[_Object], table: Table, *order: str, account: str | None = None
+        self,
+        kind: type[_Object],
+        table: Table,
+        *order: str,
+        account: str | None = None,
+        where: Sequence[ColumnElement[bool]] = (),
     ) -> Sequence[_Object]:
-        """Give the objects of a table, of one account or of all, in order."""
-        query = select(table).order_by(*(table.c[name] for name in order))
+        """Give the objects of a table that meet `where`, of one account or of all, in order."""
+        query = select(table).where(*where).order_by(*(table.c[name] for name in order))
         if account is not None:
             query = query.where(table.c.account == account)
         with self._database.reading() as connection:

@@ -19,15 +19,17 @@ from flo2.ledger.codec import (
     kind_of,
     subject_of,
 )
-from flo2.records import Attribution, Exchange, Intent, Pend, Record, Settle, Void
+from flo2.records import Adjust, Attribution, Exchange, Intent, Pend, Record, Settle, Void
 from flo2.stores import ChainLink
 
 __all__ = [
+    "ADJUSTMENT_COLUMNS",
     "END_COLUMNS",
     "ENTRY_COLUMNS",
     "EXCHANGE_COLUMNS",
     "INTENT_COLUMNS",
     "RECORD_COLUMNS",
+    "adjustment_rows",
     "end_row",
     "exchange_row",
     "intent_row",
@@ -85,6 +87,7 @@ END_COLUMNS: Final = (
     "source",
 )
 """What a closing record says, `entry_id` first."""
+ADJUSTMENT_COLUMNS: Final = ("adjust_id", "entry_id", "account", "amount", "currency")
 ENTRY_COLUMNS: Final = (*INTENT_COLUMNS[:-1], *END_COLUMNS[1:])
 """An entry that begins and ends at once: all of an intent but its status, and how it ended."""
 
@@ -108,7 +111,9 @@ def record_row(link: ChainLink) -> Sequence[Any]:
     """Make the row of `ledger_records`, as `RECORD_COLUMNS`."""
     record = link.record
     account = attribution = None
-    if isinstance(record, _ATTRIBUTED):
+    if isinstance(record, Adjust):
+        account = record.account
+    elif isinstance(record, _ATTRIBUTED):
         account = record.account
         if link.attribution_salt:
             attribution = encode_attribution(record.attribution).decode()
@@ -183,6 +188,15 @@ def end_row(record: Settle | Pend | Void, *, clean: bool = False) -> Sequence[An
         return (*ended, "pending", *billed, *_NO_SETTLEMENT, *bounds, None)
     source = _texts((record.source,), clean=clean)
     return (*ended, "void", None, None, None, None, None, "0", *[None] * 7, *source)
+
+
+def adjustment_rows(adjust: Adjust) -> list[Sequence[Any]]:
+    """Make the rows of `ledger_adjustments`, as `ADJUSTMENT_COLUMNS`: one for each part."""
+    told = (storable(adjust.account), storable(adjust.currency))
+    return [
+        (adjust.entry_id, storable(entry), told[0], _money(amount), told[1])
+        for entry, amount in adjust.amounts.items()
+    ]
 
 
 def exchange_row(exchange: Exchange, *, clean: bool = False) -> Sequence[Any]:

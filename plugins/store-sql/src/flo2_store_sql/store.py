@@ -12,7 +12,7 @@ from sqlalchemy import URL, select
 
 from flo2.errors import ConfigError
 from flo2.secrets import Secret, is_reference, resolve
-from flo2.stored import Account, DataKey, IssuedKey, RouteSpec, SealedCredential
+from flo2.stored import Account, DataKey, Declaration, IssuedKey, RouteSpec, SealedCredential
 from flo2_store_sql import tables
 from flo2_store_sql.database import Database
 from flo2_store_sql.ledger_tables import LedgerTables
@@ -20,7 +20,7 @@ from flo2_store_sql.object_tables import ObjectTables, take_turns, upsert
 from flo2_store_sql.schema import migrate
 
 if TYPE_CHECKING:
-    from flo2.records import Entry, Exchange
+    from flo2.records import Adjust, Entry, Exchange
     from flo2.services import Services
     from flo2.stores import ChainLink, EntryFilter, WriterHead
 
@@ -85,7 +85,7 @@ class SqlStore:
         self._database.close()
 
     def revision(self) -> int:
-        """Give a number that changes with accounts, keys, credentials and routes."""
+        """Give a number that changes with whatever is declared."""
         with self._database.reading() as connection:
             return int(connection.execute(select(tables.revision.c.value)).scalar_one())
 
@@ -106,6 +106,14 @@ class SqlStore:
     def entries(self, where: EntryFilter) -> Sequence[Entry]:
         """Give folded entries, in the order they began."""
         return self._ledger.entries(where)
+
+    def scan(self, where: EntryFilter) -> Iterable[Entry]:
+        """Give the same entries, a thousand at a time."""
+        return self._ledger.scan(where)
+
+    def adjustments(self, where: EntryFilter) -> Iterable[Adjust]:
+        """Give the adjustments of the entries that `where` finds, in the order stored."""
+        return self._ledger.adjustments(where)
 
     def exchanges(self, where: EntryFilter) -> Sequence[Exchange]:
         """Give exchanges, in the order they began."""
@@ -175,7 +183,7 @@ class SqlStore:
         table = tables.credentials
         return self._objects.delete(table, table.c.account == account, table.c.id == credential_id)
 
-    # Routes and settings ----------------------------------------------------------------------
+    # Routes, declarations, settings ---------------------------------------------------------
 
     def routes(self, account: str | None = None) -> Sequence[RouteSpec]:
         """Give routes."""
@@ -190,6 +198,24 @@ class SqlStore:
         table = tables.routes
         return self._objects.delete(table, table.c.account == account, table.c.name == name)
 
+    def declarations(self, kind: str, account: str | None = None) -> Sequence[Declaration]:
+        """Give what is declared of a kind, by one account or by all."""
+        table = tables.declarations
+        return self._objects.all(
+            Declaration, table, "account", "name", account=account, where=(table.c.kind == kind,)
+        )
+
+    def put_declaration(self, declaration: Declaration) -> None:
+        """Create or replace a declaration."""
+        self._objects.put(tables.declarations, declaration)
+
+    def delete_declaration(self, account: str, kind: str, name: str) -> bool:
+        """Delete a declaration; False when there was none."""
+        c = tables.declarations.c
+        return self._objects.delete(
+            tables.declarations, c.account == account, c.kind == kind, c.name == name
+        )
+
     def setting(self, name: str) -> str | None:
         """Read a setting."""
         table = tables.settings
@@ -203,6 +229,17 @@ class SqlStore:
         with self._database.writing() as connection:
             take_turns(connection)
             upsert(connection, tables.settings, {"name": name, "value": value})
+
+    def first_setting(self, name: str, value: str) -> str:
+        """Write a setting that nobody has written; give what it is now."""
+        table = tables.settings
+        with self._database.writing() as connection:
+            take_turns(connection)
+            query = select(table.c.value).where(table.c.name == name)
+            known: str | None = connection.execute(query).scalar()
+            if known is None:
+                upsert(connection, table, {"name": name, "value": value})
+        return value if known is None else known
 
 
 def _url(config: SqlStore.Config, services: Services | None) -> URL | str:

@@ -27,8 +27,10 @@ __all__ = [
     "accounts",
     "credentials",
     "data_keys",
+    "declarations",
     "exchanges",
     "issued_keys",
+    "ledger_adjustments",
     "ledger_entries",
     "ledger_records",
     "metadata",
@@ -124,6 +126,16 @@ routes = Table(
     _must("options"),
 )
 
+declarations = Table(
+    "declarations",
+    metadata,
+    _account(primary_key=True),
+    _must("kind", primary_key=True),
+    _must("name", primary_key=True),
+    _must("document"),
+    _must("changed_us", BigInteger),
+)
+
 settings = Table("settings", metadata, _must("name", primary_key=True), _must("value"))
 
 revision = Table(
@@ -192,6 +204,18 @@ ledger_entries = Table(
         sqlite_where=text("status IN ('open', 'pending')"),
         postgresql_where=text("status IN ('open', 'pending')"),
     ),
+)
+
+# Which adjustment speaks of which entry: one row for each part.
+ledger_adjustments = Table(
+    "ledger_adjustments",
+    metadata,
+    _must("adjust_id", primary_key=True),
+    _must("entry_id", primary_key=True),
+    _must("account"),
+    _must("amount"),
+    _must("currency"),
+    Index("ix_ledger_adjustments_entry_id", "entry_id"),
 )
 
 exchanges = Table(

@@ -19,8 +19,16 @@ from msgspec.structs import replace
 
 from flo2.errors import StoreError
 from flo2.ledger.chain import verify
-from flo2.records import Attribution, fold_entry
-from flo2.stored import Account, DataKey, IssuedKey, RouteSpec, SealedCredential, TargetSpec
+from flo2.records import Adjust, Attribution, fold_entry
+from flo2.stored import (
+    Account,
+    DataKey,
+    Declaration,
+    IssuedKey,
+    RouteSpec,
+    SealedCredential,
+    TargetSpec,
+)
 from flo2.stores import EntryFilter, Store, WriterHead
 from flo2.testing.records import (
     an_exchange,
@@ -69,6 +77,8 @@ _ROUTE = RouteSpec(
     targets=(TargetSpec("acme", "small", Decimal("0.5")), TargetSpec("acme", "big")),
     options={"retries": 2, "note": None},
 )
+
+_BUDGET = Declaration("default", "budget", "monthly", {"limit": "100.00", "hard": True}, 7)
 
 
 class StoreSuite:
@@ -166,6 +176,36 @@ class StoreSuite:
         assert list(store.open_entries("dead")) == [expected[3]]
         assert list(store.open_entries("adopter")) == []
 
+    def test_a_scan_pages_through_entries_of_one_instant(self, store: Store) -> None:
+        """No page repeats or loses an entry, in either direction."""
+        intents = [an_intent(number, started_us=7) for number in range(1, 2502)]
+        store.append(linked(*intents))
+        ids = sorted(each.entry_id for each in intents)
+        assert [each.intent.entry_id for each in store.scan(EntryFilter("default"))] == ids
+        back = EntryFilter("default", newest_first=True, limit=2100)
+        assert [each.intent.entry_id for each in store.scan(back)] == ids[::-1][:2100]
+
+    def test_adjustments_are_found_by_their_entries(self, store: Store) -> None:
+        """Each with the parts of the entries found; they change no entry."""
+        one, two = an_intent(1, started_us=10), an_intent(2, started_us=20)
+        foreign = an_intent(3, account="other", started_us=10)
+        half = Decimal("-0.0000005")
+        both = Adjust("a1", "default", 99, "late_data", "bill 7", {"x1.1": half, "x2.1": half})
+        again = Adjust("a2", "default", 100, "reprice", "book b2", {"x2.1": Decimal(3)}, book="b2")
+        strange = Adjust("a3", "other", 101, "reprice", "book b2", {"x1.1": Decimal(9)})
+        store.append(linked(one, two, foreign, settle_of(one), both, again, strange))
+        store.append(linked(one, two, foreign, settle_of(one), both, again, strange))
+        assert list(store.adjustments(EntryFilter("default"))) == [both, again]
+        assert list(store.adjustments(EntryFilter("default", until_us=20))) == [
+            replace(both, amounts={"x1.1": half})
+        ]
+        assert list(store.adjustments(EntryFilter("other"))) == []
+        assert [each.ends for each in store.entries(EntryFilter("default"))] == [
+            (settle_of(one),),
+            (),
+        ]
+        assert both.amount == Decimal("-0.000001")
+
     def test_entries_and_exchanges_are_filtered(self, store: Store) -> None:
         """Each condition narrows; `since` is inclusive, `until` is not."""
         intents = [
@@ -194,6 +234,7 @@ class StoreSuite:
         for where, numbers in cases.items():
             ids = [f"x{number}" for number in numbers]
             assert [each.intent.exchange_id for each in store.entries(where)] == ids, where
+            assert [each.intent.exchange_id for each in store.scan(where)] == ids, where
             assert [each.exchange_id for each in store.exchanges(where)] == ids, where
 
     def test_an_entry_is_found_by_the_providers_id_of_its_answer(self, store: Store) -> None:
@@ -313,6 +354,22 @@ class StoreSuite:
         assert not store.delete_route("default", "cheap")
         assert list(store.routes()) == expected[1:]
 
+    def test_declarations_are_kept(self, store: Store) -> None:
+        """By account, kind and name; documents as given."""
+        revision = store.revision()
+        other = evolve(_BUDGET, kind="contract")
+        weekly = evolve(_BUDGET, name="weekly", document={"limit": "0.10", "rows": [1, None]})
+        for each in (weekly, other, evolve(_BUDGET, document={}), _BUDGET):
+            store.put_declaration(each)
+        assert store.revision() != revision
+        assert list(store.declarations("budget")) == [_BUDGET, weekly]
+        assert list(store.declarations("contract", "default")) == [other]
+        assert list(store.declarations("budget", "other")) == []
+        assert not store.delete_declaration("other", "budget", "monthly")
+        assert store.delete_declaration("default", "budget", "monthly")
+        assert not store.delete_declaration("default", "budget", "monthly")
+        assert list(store.declarations("budget", "default")) == [weekly]
+
     def test_what_belongs_to_no_account_is_refused(self, store: Store) -> None:
         """An account comes first."""
         with pytest.raises(StoreError, match="account"):
@@ -322,12 +379,16 @@ class StoreSuite:
         with pytest.raises(StoreError, match="account"):
             store.put_route(evolve(_ROUTE, account="nobody"))
         with pytest.raises(StoreError, match="account"):
+            store.put_declaration(evolve(_BUDGET, account="nobody"))
+        with pytest.raises(StoreError, match="account"):
             store.put_data_key(DataKey("dk", "nobody", "kek", "", 1))
 
     def test_settings_are_kept(self, store: Store) -> None:
         """The last value written."""
         assert store.setting("pepper") is None
         store.put_setting("pepper", "1")
+        assert store.first_setting("pepper", "9") == "1"
+        assert store.first_setting("first", "9") == "9" == store.setting("first")
         store.put_setting("pepper", "2")
         assert store.setting("pepper") == "2"
 

@@ -31,9 +31,11 @@ def read_usage(raw: Mapping[str, Any]) -> Usage:
     """
     usage = evolve(CHAT.read_usage(raw), raw=raw)
     quantities: dict[str, int | Decimal] = dict(usage.quantities)
-    for kind, count in raw.get("executed_tools", {}).items():
-        meter = _METER_OF.get(kind, f"{kind}_tool_calls")
-        quantities[meter] = quantities.get(meter, 0) + count
+    executed = raw.get("executed_tools")
+    for kind, count in executed.items() if isinstance(executed, Mapping) else ():
+        if type(count) is int and count > 0:
+            meter = _METER_OF.get(kind, f"{kind}_tool_calls")
+            quantities[meter] = quantities.get(meter, 0) + count
     usage = evolve(usage, quantities=quantities)
     breakdown = raw.get("usage_breakdown")
     if usage.problem is not None or not isinstance(breakdown, Mapping):

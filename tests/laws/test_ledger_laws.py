@@ -15,9 +15,18 @@ from flo2.ledger import Journal, chain_links, summarise, verify
 from flo2.ledger.codec import canonical, decode, encode, kind_of
 from flo2.memory_store import MemoryStore
 from flo2.money import total
-from flo2.records import fold_entry
+from flo2.records import Settle, fold_entry
 from flo2.stores import EntryFilter, WriterHead
-from flo2.testing.records import an_intent, calls, linked, pend_of, settle_of, settles, void_of
+from flo2.testing.records import (
+    an_intent,
+    calls,
+    linked,
+    pend_of,
+    settle_of,
+    settles,
+    unpriced_of,
+    void_of,
+)
 from flo2_store_sql import SqlStore
 
 ALL = EntryFilter("default")
@@ -61,7 +70,7 @@ def state(store):
                 each.intent.entry_id
                 for each in store.entries(EntryFilter("default", status=status))
             ]
-            for status in ("open", "settled", "pending", "void")
+            for status in ("open", "settled", "pending", "unpriced", "void")
         },
     )
 
@@ -78,14 +87,18 @@ def test_bytes_and_records_are_the_same_thing(records):
 @given(st.data())
 def test_folding_again_changes_nothing(data):
     intent = an_intent(1)
-    ends = st.sampled_from([pend_of(intent), void_of(intent)]) | settles(intent)
+    ends = st.sampled_from([pend_of(intent), void_of(intent), unpriced_of(intent)])
+    ends |= settles(intent)
     records = [intent, *data.draw(st.lists(ends, max_size=5))]
     entry = fold_entry(records)
     assert fold_entry([entry.intent, *entry.ends]) == entry
     assert entry.ends == tuple(records[1:])
-    # The first settle or void decides, whatever follows.
+    # The first settle or void decides, whatever follows; of the unpriced, the first settle that is.
     final = [each for each in records[1:] if each != pend_of(intent)]
-    if final:
+    if final and final[0] == unpriced_of(intent):
+        priced = [each for each in final if isinstance(each, Settle) and each.total is not None]
+        assert entry.end == [*priced, final[0]][0]
+    elif final:
         assert entry.end == final[0]
     else:
         assert entry.status == ("pending" if entry.ends else "open")

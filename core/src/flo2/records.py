@@ -1,8 +1,8 @@
 """The ledger's records: append-only facts, and the entry they fold into.
 
 An attempt is one entry, made of `Intent → Settle | Pend | Void`, later perhaps another `Settle`
-(closing a pend) or an `Adjust`. An `Exchange` is one client request with its 0..n attempts. No
-record ever changes. Times are microseconds since the Unix epoch, UTC.
+(closing a pend, or pricing what was unpriced) or an `Adjust`. An `Exchange` is one client request
+with its 0..n attempts. No record ever changes. Times are microseconds since the Unix epoch, UTC.
 Each is made at every call and written down as JSON, so it is a struct of msgspec: filled in by
 position, one takes 0.2 µs, a frozen attrs class 1.4. `msgspec.structs.replace` changes a copy.
 Pure data. Imports: prices, money.
@@ -269,7 +269,8 @@ class Entry:
 def fold_entry(records: Iterable[Record]) -> Entry:
     """Fold the records of one entry, in the order written, into the entry.
 
-    A `Settle` closes an open or pending entry; nothing reopens a settled or void one.
+    A `Settle` closes an open or pending entry, and with a price an unpriced one as well: as long as
+    the amount is not known, the entry waits for it. Nothing reopens a settled or void one.
 
     Raises:
         ValueError: there is no intent.
@@ -288,7 +289,7 @@ def fold_entry(records: Iterable[Record]) -> Entry:
 
 def _apply(entry: Entry, record: Settle | Pend | Void) -> Entry:
     ends = (*entry.ends, record)
-    if entry.status not in {"open", "pending"}:
+    if not _is_awaited(entry.status, record):
         return evolve(entry, ends=ends)
     status: EntryStatus
     match record:
@@ -299,3 +300,10 @@ def _apply(entry: Entry, record: Settle | Pend | Void) -> Entry:
         case Void():
             status = "void"
     return evolve(entry, status=status, end=record, ends=ends)
+
+
+def _is_awaited(status: EntryStatus, record: Settle | Pend | Void) -> bool:
+    """Whether an entry that stands so still waits for what a record says."""
+    if status == "unpriced":
+        return isinstance(record, Settle) and record.status != "unpriced"
+    return status in {"open", "pending"}

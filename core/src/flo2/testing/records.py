@@ -24,6 +24,7 @@ __all__ = [
     "pend_of",
     "settle_of",
     "settles",
+    "unpriced_of",
     "void_of",
 ]
 
@@ -79,6 +80,18 @@ def settle_of(intent: Intent, **changes: Any) -> Settle:
         "http_status": 200,
     }
     return Settle(**fields | changes)
+
+
+def unpriced_of(intent: Intent, **changes: Any) -> Settle:
+    """Make the record that says what an intent used, for which the book has no price."""
+    fields: dict[str, Any] = {
+        "status": "unpriced",
+        "lines": (),
+        "total": None,
+        "list_total": None,
+        "reason": "no price row",
+    }
+    return settle_of(intent, **fields | changes)
 
 
 def pend_of(intent: Intent, **changes: Any) -> Pend:
@@ -207,6 +220,8 @@ def calls(draw: st.DrawFn, *, size: int = 6) -> list[list[Record]]:
             [void_of(intent)],
             [pend_of(intent), settle],
             [settle, pend_of(intent)],
+            [unpriced_of(intent)],
+            [unpriced_of(intent), settle],
         ]
         exchange = an_exchange(number, attribution=attribution)
         made.append([intent, *draw(st.sampled_from(ends)), exchange])

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import evolve
 from msgspec.structs import replace
 from sqlalchemy import (
+    ColumnElement,
     Row,
     Select,
     Table,
     Text,
+    and_,
     any_,
     bindparam,
     func,
@@ -92,15 +94,19 @@ class LedgerTables:
             insert_new(tables.ledger_adjustments, dialect), dialect, ADJUSTMENT_COLUMNS
         )
         self._insert_exchanges = Many(insert_new(_EXCHANGES, dialect), dialect, EXCHANGE_COLUMNS)
-        # The rule of `flo2.records.fold_entry`: nothing reopens a settled or void entry.
-        unsettled = or_(
-            *[_ENTRIES.c.status == literal_column(f"'{each}'") for each in ("open", "pending")]
+        whole = insert_or_update(
+            _ENTRIES,
+            dialect,
+            END_COLUMNS[1:],
+            where=lambda told: _is_awaited(told["status"]),
         )
-        whole = insert_or_update(_ENTRIES, dialect, END_COLUMNS[1:], where=unsettled)
         self._insert_whole_entries = Many(whole, dialect, ENTRY_COLUMNS)
         self._update_entries = Many(
             update(_ENTRIES)
-            .where(_ENTRIES.c.entry_id == bindparam("new_entry_id"), unsettled)
+            .where(
+                _ENTRIES.c.entry_id == bindparam("new_entry_id"),
+                _is_awaited(bindparam("new_status", type_=Text)),
+            )
             .values({name: bindparam(f"new_{name}") for name in END_COLUMNS[1:]}),
             dialect,
             END_COLUMNS,
@@ -284,6 +290,19 @@ class LedgerTables:
                 fold_entry(map(record_of, group))
                 for _, group in groupby(rows, key=lambda row: row.subject)
             ]
+
+
+def _is_awaited(told: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Say whether an entry waits for an end of this status; the rule of `records.fold_entry`."""
+    status = _ENTRIES.c.status
+    return or_(
+        status == literal_column("'open'"),
+        status == literal_column("'pending'"),
+        and_(
+            status == literal_column("'unpriced'"),
+            or_(told == literal_column("'settled'"), told == literal_column("'reported'")),
+        ),
+    )
 
 
 def _found(where: EntryFilter) -> Select[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+    from sqlalchemy.sql.base import ReadOnlyColumnCollection
     from sqlalchemy.sql.dml import Insert, UpdateBase
 
 __all__ = ["Many", "insert_new", "insert_or_update"]
@@ -24,14 +25,25 @@ def insert_new(table: Table, dialect: Dialect) -> Insert:
 
 
 def insert_or_update(
-    table: Table, dialect: Dialect, columns: Sequence[str], *, where: ColumnElement[bool]
+    table: Table,
+    dialect: Dialect,
+    columns: Sequence[str],
+    *,
+    where: Callable[[ReadOnlyColumnCollection[str, Any]], ColumnElement[bool]],
 ) -> Insert:
-    """Make an insert that, where the row is there already and meets `where`, changes `columns`."""
+    """Make an insert that, where the row is there already and meets `where`, changes `columns`.
+
+    Args:
+        table: Into which.
+        dialect: The database's.
+        columns: What is changed.
+        where: Makes the condition, out of the columns of the row that was to be inserted.
+    """
     insert = postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
     return insert.on_conflict_do_update(
         index_elements=list(table.primary_key.columns),
         set_={name: insert.excluded[name] for name in columns},
-        where=where,
+        where=where(insert.excluded),
     )
 
 

@@ -36,6 +36,7 @@ from flo2.testing.records import (
     linked,
     pend_of,
     settle_of,
+    unpriced_of,
     void_of,
 )
 
@@ -155,19 +156,26 @@ class StoreSuite:
 
     def test_entries_are_folded_from_records_of_any_writer(self, store: Store) -> None:
         """A pend of the adopter and a later settle close what a dead worker began."""
-        one, two, three, four = (an_intent(number) for number in range(1, 5))
+        one, two, three, four, five = (an_intent(number) for number in range(1, 6))
+        dear, cheap = unpriced_of(five), settle_of(five, reason="priced later")
         store.append(linked(one, two, three, four, settle_of(one), writer="dead"))
         assert [each.intent for each in store.open_entries("dead")] == [two, three, four]
-        store.append(linked(pend_of(two), pend_of(three), writer="adopter"))
-        store.append(linked(settle_of(two), void_of(one), writer="reconcile"))
+        store.append(linked(pend_of(two), pend_of(three), five, dear, writer="adopter"))
+        later = [settle_of(two), void_of(one), pend_of(five), void_of(five), dear, cheap, dear]
+        store.append(linked(*later, settle_of(five), writer="reconcile"))
         expected = [
             fold_entry([one, settle_of(one), void_of(one)]),
             fold_entry([two, pend_of(two), settle_of(two)]),
             fold_entry([three, pend_of(three)]),
             fold_entry([four]),
+            fold_entry(
+                [five, dear, pend_of(five), void_of(five), dear, cheap, dear, settle_of(five)]
+            ),
         ]
         assert list(store.entries(EntryFilter("default"))) == expected
-        assert [each.status for each in expected] == ["settled", "settled", "pending", "open"]
+        statuses = ["settled", "settled", "pending", "open", "settled"]
+        assert [each.status for each in expected] == statuses
+        assert expected[-1].end == cheap
         for entry in expected:
             where = EntryFilter("default", status=entry.status)
             assert list(store.entries(where)) == [

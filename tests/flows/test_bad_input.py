@@ -222,6 +222,25 @@ async def test_unknown_paths_and_methods_say_so(house: House) -> None:
 
 
 @pytest.mark.parametrize(
+    ("header", "shape"),
+    [
+        ("anthropic-version", {"type": "error", "error": {"type": "not_found_error"}}),
+        ("x-goog-api-key", {"error": {"code": 404, "status": "NOT_FOUND"}}),
+    ],
+)
+async def test_an_unknown_path_is_told_in_the_clients_own_words(
+    house: House, header: str, shape: dict[str, Any]
+) -> None:
+    lost = await house.get("/v1/nothing", admin=False, **{header: "1"})
+
+    body = json.loads(lost.body)
+    assert lost.status == 404
+    assert body.get("type") == shape.get("type")
+    assert body["error"] | shape["error"] == body["error"]
+    assert body["error"]["message"].startswith("there is nothing at '/v1/nothing'; what is there:")
+
+
+@pytest.mark.parametrize(
     ("path", "hint"),
     [
         ("/chat/completions", "did you mean '/v1/chat/completions'? The base URL of OpenAI's SDK"),

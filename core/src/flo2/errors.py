@@ -65,6 +65,7 @@ __all__ = [
     "UnsupportedCall",
     "WireError",
     "WireTimeout",
+    "WrongMethod",
 ]
 
 ErrorKind = Literal[
@@ -185,6 +186,12 @@ class NotFound(RefusedCall):
 
     status: ClassVar[int] = 404
     kind: ClassVar[ErrorKind] = "not_found"
+
+
+class WrongMethod(InvalidRequest):
+    """There is something at the path, but not with this HTTP method."""
+
+    status: ClassVar[int] = 405
 
 
 class BudgetExceeded(RefusedCall):

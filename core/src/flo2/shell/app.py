@@ -19,7 +19,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from flo2.dialects.anthropic_messages import AnthropicCountTokens, AnthropicMessages
-from flo2.dialects.gemini import Gemini
 from flo2.dialects.openai_chat import OpenAIChat
 from flo2.dialects.openai_completions import OpenAICompletions
 from flo2.dialects.openai_embeddings import OpenAIEmbeddings
@@ -28,10 +27,12 @@ from flo2.dialects.openai_moderations import OpenAIModerations
 from flo2.dialects.openai_responses import OpenAIInputTokens, OpenAIResponses
 from flo2.dialects.openai_speech import OpenAISpeech
 from flo2.dialects.openai_transcriptions import OpenAITranscriptions, OpenAITranslations
+from flo2.errors import NotFound, WrongMethod
 from flo2.shell.api import api_routes
+from flo2.shell.client import refusal, spoken_by
 from flo2.shell.dispatch import Dispatch
 from flo2.shell.gemini import GEMINI_PREFIXES, GeminiSurface
-from flo2.shell.guard import Guard, error_body
+from flo2.shell.guard import Guard
 from flo2.shell.models import Models
 from flo2.shell.plugin_routes import plugin_routes
 from flo2.shell.surface import Surface
@@ -77,7 +78,7 @@ def create_app(gateway: Gateway, *, lifespan: bool = True) -> ASGIApp:
         lifespan: Enter and leave the gateway with the app. A mounted app's lifespan does not run
             (Starlette), so a host passes False and enters the gateway in its own.
     """
-    models = Models(gateway, OpenAIChat(), AnthropicMessages(), Gemini())
+    models = Models(gateway)
     below = dict.fromkeys(GEMINI_PREFIXES, GeminiSurface(gateway))
     hot: dict[tuple[str, str], ASGIApp] = {
         ("POST", path): Surface(gateway, make()) for path, make in _SURFACES.items()
@@ -136,8 +137,8 @@ def create_app(gateway: Gateway, *, lifespan: bool = True) -> ASGIApp:
 async def _not_found(request: Request, _: Exception) -> Response:
     path = request.scope["path"]
     hint = _hint(path, request.scope.get("root_path", ""))
-    body = error_body(f"there is nothing at {path[:200]!r}; {hint}", "not_found")
-    return Response(body, 404, media_type="application/json")
+    error = NotFound(f"there is nothing at {path[:200]!r}; {hint}", code="not_found")
+    return refusal(error, spoken_by(request.headers))
 
 
 def _hint(path: str, root: str) -> str:
@@ -158,5 +159,5 @@ async def _wrong_method(request: Request, _: Exception) -> Response:
     path = request.scope["path"]
     use = "POST" if path.endswith(_CALLS) else "GET"
     message = f"{request.method} is not possible at {path[:200]!r}; use {use}"
-    body = error_body(message, "method_not_allowed")
-    return Response(body, 405, media_type="application/json", headers={"allow": use})
+    error = WrongMethod(message, code="method_not_allowed", headers={"allow": use})
+    return refusal(error, spoken_by(request.headers))

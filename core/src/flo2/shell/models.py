@@ -1,9 +1,7 @@
 """`GET /v1/models` on one path in the shape its client expects.
 
-Anthropic's SDKs send `anthropic-version`, Google's `x-goog-api-key`; all others get OpenAI's shape
-(Mistral's SDKs with the fields that they cannot do without), and under `/v1beta` everybody gets
-Gemini's. A client shown another's shape sees an empty list and
-no error. Imports: gateway, starlette.
+That is the one its headers speak of (`flo2.shell.client`), for Mistral's SDKs with the fields that
+they cannot do without; under `/v1beta` everybody gets Gemini's. Imports: gateway, starlette.
 """
 
 from __future__ import annotations
@@ -19,6 +17,7 @@ from flo2.errors import NotFound, RefusedCall
 from flo2.keys import presented
 from flo2.protocols import ModelInfo
 from flo2.shell.api import page_size
+from flo2.shell.client import ANTHROPIC, GEMINI, OPENAI, refusal, spoken_by
 
 if TYPE_CHECKING:
     from flo2.dialects.base import Dialect
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Models"]
 
-_ANTHROPIC = "anthropic-version"
-_GEMINI = "x-goog-api-key"
 # Its SDKs in Python and TypeScript (mistralai 3.7, `_version.py`, read 2026-11-25).
 _MISTRAL = "mistral-client-"
 _PAGE = 20
@@ -38,33 +35,23 @@ _GEMINI_PAGE = 50
 class Models:
     """The list, and one of it."""
 
-    def __init__(
-        self, gateway: Gateway, openai: Dialect, anthropic: Dialect, gemini: Dialect
-    ) -> None:
-        """Keep the dialects for their error envelopes."""
+    def __init__(self, gateway: Gateway) -> None:
+        """Keep the gateway."""
         self._gateway = gateway
-        self._openai = openai
-        self._anthropic = anthropic
-        self._gemini = gemini
 
     async def answer(self, request: Request) -> Response:
         """Answer `GET /v1/models` and `GET /v1/models/{id}`."""
-        dialect = self._openai
-        if request.headers.get(_GEMINI):
-            dialect = self._gemini
-        elif _ANTHROPIC in request.headers:
-            dialect = self._anthropic
-        return await self._answer(request, dialect)
+        return await self._answer(request, spoken_by(request.headers))
 
     async def answer_gemini(self, request: Request) -> Response:
         """Answer `GET /v1beta/models` and `GET /v1beta/models/{id}`."""
-        return await self._answer(request, self._gemini)
+        return await self._answer(request, GEMINI)
 
     async def _answer(self, request: Request, dialect: Dialect) -> Response:
         one, page = {
-            self._openai: (_openai, _openai_list),
-            self._anthropic: (_anthropic, _anthropic_page),
-            self._gemini: (_gemini, _gemini_page),
+            OPENAI: (_openai, _openai_list),
+            ANTHROPIC: (_anthropic, _anthropic_page),
+            GEMINI: (_gemini, _gemini_page),
         }[dialect]
         if one is _openai and request.headers.get("user-agent", "").startswith(_MISTRAL):
             one, page = _mistral, _mistral_list
@@ -76,8 +63,7 @@ class Models:
                 return JSONResponse(page(models, request))
             return JSONResponse(one(_find(models, wanted)))
         except RefusedCall as exc:
-            told = dialect.encode_error(exc)
-            return Response(told.body, told.status, dict(told.headers), "application/json")
+            return refusal(exc, dialect)
 
 
 def _find(models: Sequence[ModelInfo], wanted: str) -> ModelInfo:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
+from flo2.admission import Grant
 from flo2.canonical import Failed
 from flo2.dialects.base import Chunk, Observed
 from flo2.errors import ProviderError, ReadFailed, RefusedCall, WireError
@@ -52,6 +53,7 @@ class Attempt:
         "facts",
         "failure",
         "first_byte_us",
+        "grant",
         "intent",
         "reply",
         "runner",
@@ -66,6 +68,7 @@ class Attempt:
         call: Call,
         intent: Intent,
         candidate_id: str,
+        grant: Grant | None = None,
     ) -> None:
         """Prepare; nothing is written or sent yet."""
         self.tools: Tools = tools
@@ -73,6 +76,7 @@ class Attempt:
         self.call: Call = call
         self.intent: Intent = intent
         self.candidate_id: str = candidate_id
+        self.grant: Grant | None = grant
         self.abandoned: Outcome | None = None
         self.runner: Runner | None = None
         self.reply: Reply | None = None
@@ -111,6 +115,8 @@ class Attempt:
             ProviderError, WireError: it failed; its end record is written.
         """
         self.tools.ledger.intent(self.intent)
+        if self.grant is not None:
+            self.grant.begun(self.intent)
         self._started = self.tools.clock()
         try:
             context = self._opener(self.call)
@@ -251,6 +257,8 @@ class Attempt:
             tools.write_end(end)
         else:
             tools.write_end(end, beside(ended_us))
+        if self.grant is not None:
+            self.grant.ended(self.intent, end)
         self._report(outcome, observed)
 
     def _report(self, outcome: Outcome, observed: Observed | None) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from anyio import CancelScope
 
+from flo2.admission import Asked, Grant
 from flo2.errors import (
     AllAttemptsFailed,
     Flo2Error,
@@ -31,6 +32,7 @@ from flo2.gateway.lanes import Planned
 from flo2.gateway.planning import make_plan
 from flo2.money import add, text
 from flo2.plan import Candidate
+from flo2.prices import Bounds
 from flo2.protocols import Call, Credential, Inbound
 from flo2.records import Exchange, Intent, Pend, Role, Settle, Void
 from flo2.secrets import redact
@@ -56,6 +58,7 @@ class OpenExchange:
 
     __slots__ = (
         "_answer",
+        "_grant",
         "_overhead_us",
         "_planned",
         "_recorded",
@@ -89,6 +92,7 @@ class OpenExchange:
         self.attempts: list[Attempt] = []
         self._planned: Planned | None = None
         self._answer: Answer | None = None
+        self._grant: Grant | None = None
         self._recorded = False
         self._waited_us = 0
         self._overhead_us: int | None = None
@@ -108,6 +112,8 @@ class OpenExchange:
                 None if peek.continues is None else await find_home(runtime, self.caller, inbound)
             )
             self._planned = planned = make_plan(runtime, self.caller, inbound, home)
+            if runtime.admission is not None:
+                self._grant = await runtime.admission.admit(self._asked(planned))
             attempt = await runtime.executor.run(planned.plan, self, may_be_gone=peek.stream)
             # A plain answer was complete when its first byte was noted; a stream has just begun.
             known_us = None if peek.stream else attempt.first_byte_us
@@ -166,6 +172,27 @@ class OpenExchange:
         self._record(answer.status, "served" if answer.told else "disconnected", None)
         self._answer = None
 
+    def _asked(self, planned: Planned) -> Asked:
+        runtime, inbound, caller, lanes = self._runtime, self.inbound, self.caller, planned.lanes
+
+        def bounds(candidate: Candidate) -> Bounds:
+            return candidate.bounds or runtime.bounds(lanes[candidate.id].target, inbound)
+
+        def expected(candidate: Candidate) -> Decimal | None:
+            lane = lanes[candidate.id]
+            return candidate.expected or runtime.expected(lane.target, lane.dialect, inbound)
+
+        return Asked(
+            self.exchange_id,
+            caller.key,
+            caller.attribution,
+            inbound,
+            planned.plan,
+            planned.resolved.route,
+            bounds,
+            expected,
+        )
+
     # Called by the executor -------------------------------------------------------------------
 
     def __call__(self, candidate: Candidate, *, role: Role) -> Attempt:
@@ -222,7 +249,7 @@ class OpenExchange:
             tuple(str(loss) for loss in candidate.losses) if candidate.losses else (),
         )
         facts = bound.provider.facts
-        attempt = Attempt(tools, lane.opener, facts, call, intent, candidate.id)
+        attempt = Attempt(tools, lane.opener, facts, call, intent, candidate.id, self._grant)
         self.attempts.append(attempt)
         return attempt
 
@@ -243,6 +270,8 @@ class OpenExchange:
         overhead = self._overhead_us
         if overhead is None:
             overhead = self._overhead(self._runtime.services.now_us())
+        if self._grant is not None:  # in place of a provider's words about our own credential
+            headers.update(self._grant.headers)
         headers["x-flo2-request-id"] = self.exchange_id
         headers["x-flo2-provider"] = intent.provider
         headers["x-flo2-model"] = model or intent.model
@@ -308,6 +337,8 @@ class OpenExchange:
 
     def _exchange(self, status: int, client: ClientEnd, error: str | None, now_us: int) -> Exchange:
         self._recorded = True
+        if self._grant is not None:
+            self._grant.closed()
         caller, planned, inbound = self.caller, self._planned, self.inbound
         resolved = None if planned is None else planned.resolved
         key, peek = caller.key, inbound.peek

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from attrs import define, field
 
+from flo2.admission import Admission
 from flo2.canonical import LossPolicy
 from flo2.config import Config, structure
 from flo2.dialects.base import Dialect
@@ -50,7 +51,12 @@ __all__ = [
 
 @define
 class Runtime:
-    """The parts of a running gateway. `snapshot` is replaced whole when the store changes."""
+    """The parts of a running gateway.
+
+    Attributes:
+        snapshot: Replaced whole when the store changes.
+        admission: What asks limits and budgets; None while no account has declared any.
+    """
 
     config: Config
     services: Services
@@ -68,6 +74,7 @@ class Runtime:
     observe: Callable[[Exchange], None]
     ids: IdSource = field(factory=IdSource)
     snapshot: Snapshot = field(factory=Snapshot)
+    admission: Admission | None = None
     log: logging.Logger = field(factory=lambda: logging.getLogger("flo2.gateway"))
     tools: Tools = field(init=False)
 

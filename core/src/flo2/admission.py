@@ -1,0 +1,136 @@
+"""What a call is asked between its plan and its first attempt: whether its account may still spend.
+
+A gate (rate limits, budgets) grants a call what it may need at most, learns how each attempt ended,
+and takes back what was not used. Gates are asked in turn; when one refuses, those before it take
+their grants back. An account that has declared nothing meets no gate.
+Pure. Imports: plan, protocols, prices, records, stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+from attrs import field, frozen
+
+from flo2.plan import Candidate, Plan
+from flo2.prices import Bounds
+from flo2.protocols import Inbound
+from flo2.records import Attribution, Intent, Pend, Settle, Void
+from flo2.stored import IssuedKey
+
+__all__ = ["Admission", "Asked", "Gate", "Grant", "Grants"]
+
+
+@frozen
+class Asked:
+    """A call that wants to begin.
+
+    Attributes:
+        key: Who calls; its account and team.
+        plan: All that may run, at once or in turn, retries included.
+        route: The route it goes by, or None.
+        bounds: Least and most that a candidate's attempt may cost.
+        expected: What an attempt of this size usually costs; None: unpriced.
+    """
+
+    exchange_id: str
+    key: IssuedKey
+    attribution: Attribution
+    inbound: Inbound
+    plan: Plan
+    route: str | None
+    bounds: Callable[[Candidate], Bounds] = field(repr=False, eq=False)
+    expected: Callable[[Candidate], Decimal | None] = field(repr=False, eq=False)
+
+
+class Grant(Protocol):
+    """What one gate gave to one call; none of its methods raises or waits."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What the answer tells the client."""
+        ...
+
+    def begun(self, intent: Intent) -> None:
+        """Note an attempt: its intent is written, its end will follow."""
+        ...
+
+    def ended(self, intent: Intent, end: Settle | Pend | Void) -> None:
+        """Note how an attempt that had begun has ended; perhaps after `closed`."""
+        ...
+
+    def closed(self) -> None:
+        """Note that no further attempt begins; what is neither used nor running goes back."""
+        ...
+
+
+class Gate(Protocol):
+    """Something that may refuse a call for what has been used before it."""
+
+    async def admit(self, asked: Asked) -> Grant | None:
+        """Grant a call what it may need; None: nothing here is about it.
+
+        Raises:
+            RefusedCall: no; nothing is held for it.
+        """
+        ...
+
+
+class Grants:
+    """The grants of one call as one."""
+
+    __slots__ = ("_all",)
+
+    def __init__(self, grants: Sequence[Grant]) -> None:
+        """Keep them, in the order of their gates."""
+        self._all = tuple(grants)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What the answer tells the client."""
+        return {name: value for each in self._all for name, value in each.headers.items()}
+
+    def begun(self, intent: Intent) -> None:
+        """Note an attempt."""
+        for each in self._all:
+            each.begun(intent)
+
+    def ended(self, intent: Intent, end: Settle | Pend | Void) -> None:
+        """Note how an attempt has ended."""
+        for each in self._all:
+            each.ended(intent, end)
+
+    def closed(self) -> None:
+        """Note that no further attempt begins."""
+        for each in self._all:
+            each.closed()
+
+
+@frozen
+class Admission:
+    """The gates of each account that has any, in the order they are asked."""
+
+    gates: Mapping[str, Sequence[Gate]]
+
+    async def admit(self, asked: Asked) -> Grant | None:
+        """Ask the gates of the call's account.
+
+        Raises:
+            RefusedCall: one of them refuses; nothing is held for the call.
+        """
+        gates = self.gates.get(asked.key.account)
+        if not gates:
+            return None
+        grants: list[Grant] = []
+        try:
+            for gate in gates:
+                if (grant := await gate.admit(asked)) is not None:
+                    grants.append(grant)  # noqa: PERF401  # a refusal must find those before it
+        except BaseException:  # refused, or cancelled while a gate waited for the store
+            Grants(grants).closed()
+            raise
+        if len(grants) == 1:
+            return grants[0]
+        return Grants(grants) if grants else None

@@ -32,6 +32,7 @@ __all__ = [
     "Record",
     "Role",
     "Settle",
+    "SubMeters",
     "Void",
     "fold_entry",
 ]
@@ -109,6 +110,13 @@ class Intent(Struct, frozen=True, gc=False, omit_defaults=True):
     losses: tuple[str, ...] = ()
 
 
+class SubMeters(Struct, frozen=True, gc=False):
+    """What another model used inside the same answer; None: the attempt's own model."""
+
+    model: str | None
+    meters: Mapping[str, int | Decimal]
+
+
 class Settle(Struct, frozen=True, gc=False, omit_defaults=True):
     """The attempt's usage is known.
 
@@ -119,6 +127,7 @@ class Settle(Struct, frozen=True, gc=False, omit_defaults=True):
         context: What bore on the price (service_tier, region, …).
         reported_total: What the provider itself said it costs, or None.
         reason: Why it is unpriced, or a remark.
+        subcalls: What other models used inside this answer; in none of `meters`.
     """
 
     entry_id: str
@@ -141,6 +150,7 @@ class Settle(Struct, frozen=True, gc=False, omit_defaults=True):
     finish: str | None = None
     http_status: int | None = None
     reason: str | None = None
+    subcalls: tuple[SubMeters, ...] = ()
 
 
 class Pend(Struct, frozen=True, gc=False):

@@ -11,7 +11,7 @@ from flo2.ledger.frames import Damage
 from flo2.ledger.journal import Journal, new_writer_id
 from flo2.ledger.ledger import Ledger
 from flo2.ledger.receipt import Receipt
-from flo2.ledger.usage import DIMENSIONS, UsageRow, summarise
+from flo2.ledger.usage import DIMENSIONS, UsageRow, check_dimensions, group_value, summarise
 
 __all__ = [
     "DIMENSIONS",
@@ -22,6 +22,8 @@ __all__ = [
     "Receipt",
     "UsageRow",
     "chain_links",
+    "check_dimensions",
+    "group_value",
     "new_writer_id",
     "summarise",
     "verify",

@@ -15,7 +15,7 @@ from attrs import define, field, frozen
 from flo2.money import add
 from flo2.records import Entry, Settle
 
-__all__ = ["DIMENSIONS", "UsageRow", "summarise"]
+__all__ = ["DIMENSIONS", "UsageRow", "check_dimensions", "group_value", "summarise"]
 
 DIMENSIONS: Final[tuple[str, ...]] = (
     "model",
@@ -80,16 +80,12 @@ def summarise(entries: Iterable[Entry], by: Sequence[str]) -> list[UsageRow]:
     Raises:
         ValueError: an unknown dimension.
     """
-    for dimension in by:
-        if dimension not in DIMENSIONS and not dimension.startswith("tag:"):
-            raise ValueError(
-                f"unknown dimension {dimension!r}; known: {', '.join(DIMENSIONS)}, tag:<name>"
-            )
+    check_dimensions(by)
     sums: dict[tuple[tuple[str | None, ...], str], _Sum] = {}
     for entry in entries:
         end = entry.end
         currency = end.currency if isinstance(end, Settle) else "USD"
-        group = tuple(_value(entry, dimension) for dimension in by)
+        group = tuple(group_value(entry, dimension) for dimension in by)
         _count(sums.setdefault((group, currency), _Sum()), entry)
     rows = [
         UsageRow(
@@ -118,7 +114,21 @@ def _count(into: _Sum, entry: Entry) -> None:
         into.high = None if into.high is None or high is None else add(into.high, high)
 
 
-def _value(entry: Entry, dimension: str) -> str | None:
+def check_dimensions(by: Sequence[str]) -> None:
+    """Refuse what nothing can be grouped by.
+
+    Raises:
+        ValueError: an unknown dimension.
+    """
+    for dimension in by:
+        if dimension not in DIMENSIONS and not dimension.startswith("tag:"):
+            raise ValueError(
+                f"unknown dimension {dimension!r}; known: {', '.join(DIMENSIONS)}, tag:<name>"
+            )
+
+
+def group_value(entry: Entry, dimension: str) -> str | None:
+    """Give an entry's value of a dimension, of `DIMENSIONS` or `tag:<name>`; None: it has none."""
     intent = entry.intent
     if dimension.startswith("tag:"):
         return intent.attribution.tags.get(dimension.removeprefix("tag:"))

@@ -392,7 +392,7 @@ def bench(session: nox.Session) -> None:
     arguments after `--` go to it.
     """
     _install(session, "run.txt")
-    for each in ("own_work", "translation"):
+    for each in ("own_work", "translation", "prices"):
         if not _live(session, "python", f"benchmarks/{each}.py"):
             session.error(f"benchmarks/{each}.py failed; its message is above")
     shared = Path(os.environ.get("FLO2_SHARED") or ROOT.parent / "shared")

@@ -39,7 +39,7 @@ def call(tmp_path, capsys):
 
 
 def test_our_sources_disagree_only_where_somebody_has_looked(call):
-    config = '[pricing.list]\n[pricing.genai-prices]\nskip = ["sandbox"]\n'
+    config = '[pricing.list]\n[pricing.genai-prices]\ninstalled = true\nskip = ["sandbox"]\n'
     code, out, err = call("check", "--allow", str(ALLOWED), "--soon", "1s", config=config)
     assert (code, out) == (0, "")
     assert "rows of 2 sources load" in err

@@ -22,7 +22,7 @@ from flo2_pricing_list.genai import KINDS, _Converter, _Inexpressible
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 THEIR_ID = {kind: id_ for id_, kinds in KINDS.items() for kind in kinds}
 OWN_NAMES = {(kind, n) for kind, of in ALIASES.items() for names in of.values() for n in names}
-SOURCE = GenaiPrices()
+SOURCE = GenaiPrices(GenaiPrices.Config(installed=True))
 BOOK = build([SOURCE.layer()])
 
 
@@ -170,7 +170,7 @@ def test_without_the_package_the_error_says_what_to_install(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(PricingError, match=r"pip install 'flo2-pricing-list\[genai\]'"):
-        GenaiPrices().rows()
+        GenaiPrices(GenaiPrices.Config(installed=True)).rows()
 
 
 def clause(**kw):

@@ -234,13 +234,6 @@ def test_the_hook_registers_the_sources():
     assert [source.kind for source in found] == ["list", "file", "litellm-map", "genai-prices"]
 
 
-def test_without_genai_prices_only_the_others_are_registered(monkeypatch):
-    monkeypatch.setattr(flo2_pricing_list, "find_spec", lambda _: None)
-    found = []
-    flo2_pricing_list.flo2_register_pricing(found.append)
-    assert found == [PriceList, UserFile, LiteLLMMap]
-
-
 TOML = """
 provider = "openai"
 source = "our contract"

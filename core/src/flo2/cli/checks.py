@@ -155,7 +155,7 @@ def _prices(bench: Bench) -> Check:
     if not book.rows:
         fix = "every call will be unpriced; run: pip install flo2-pricing-list"
         return Check("prices", ok=False, detail="the book is empty", fix=fix)
-    newest = max(row.read_on for row in book.rows.values())
+    newest = book.newest or date.min
     age = (_today(bench) - newest).days
     detail = f"{len(book.rows)} rows, newest read {newest}, book {book.version[:19]}…"
     if age > _OLD_BOOK_DAYS:
@@ -176,7 +176,7 @@ def _priced(bench: Bench) -> Check:
         detail = f"no price rows for {', '.join(without)}"
         fix = (
             "their calls are unpriced, unless the provider states its charge; give rows in "
-            '[pricing.file], or run: pip install "flo2-pricing-list[genai]"'
+            "[pricing.file], or run: pip install -U flo2-pricing-list"
         )
         return Check("priced providers", ok=None, detail=detail, fix=fix)
     return Check("priced providers", ok=True, detail=", ".join(b.name for b in mine) or "none")
@@ -184,7 +184,7 @@ def _priced(bench: Bench) -> Check:
 
 def _clock(bench: Bench) -> Check:
     now = bench.now_us()
-    newest_price = max((row.read_on for row in bench.book.rows.values()), default=date.min)
+    newest_price = bench.book.newest or date.min
     if _today(bench) < newest_price:
         detail = f"{timestamp(now)} is before {newest_price}, when a price was read"
         return Check("clock", ok=False, detail=detail, fix="set the clock of this machine")

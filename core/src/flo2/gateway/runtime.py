@@ -167,7 +167,7 @@ def make_price_layers(config: Config, plugins: Plugins, services: Services) -> S
     ]
     if not config.pricing:
         sources.sort(key=lambda pair: pair[1].precedence)
-    return [Layer(name, tuple(each.rows()), each.defaults()) for name, each in sources]
+    return [Layer(name, each.rows(), each.defaults()) for name, each in sources]
 
 
 def make_providers(

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final, Literal
 
-from attrs import field, frozen
+from attrs import frozen
 
 from flo2.canonical.usage import INPUT_METERS, OUTPUT_METERS, Usage
 from flo2.errors import CurrencyMismatch, PricingError
@@ -26,9 +25,10 @@ from flo2.prices.cost import Bounds, Cost, CostLine
 from flo2.prices.match import applies, check_overlaps, unknown_values
 from flo2.prices.quantities import parts_of
 from flo2.prices.rows import Defaults, PriceRow
+from flo2.prices.shelf import About, Layer, RowsById, Shelf
 from flo2.prices.tables import Rate, Resolved, compile_rows
 
-__all__ = ["Explanation", "Layer", "PriceBook", "build"]
+__all__ = ["Explanation", "PriceBook", "build"]
 
 _MEMO_SIZE: Final = 4096
 """Resolved (provider, model, context) triples kept; names come from answers, so it is bounded."""
@@ -36,25 +36,6 @@ _MEMO_SIZE: Final = 4096
 _NOTHING: Final[frozenset[Any]] = frozenset()
 
 _Key = tuple[str, str, frozenset[tuple[str, str]], frozenset[str]]
-
-
-def _as_tuple(rows: Iterable[PriceRow]) -> tuple[PriceRow, ...]:
-    return tuple(rows)
-
-
-@frozen
-class Layer:
-    """The rows of one source.
-
-    Attributes:
-        name: Of the source, for errors.
-        rows: Its rows.
-        defaults: Provider → context key → values at which its rows without that key hold.
-    """
-
-    name: str
-    rows: tuple[PriceRow, ...] = field(converter=_as_tuple)
-    defaults: Mapping[str, Mapping[str, Iterable[str]]] = field(factory=dict)
 
 
 @frozen
@@ -93,61 +74,30 @@ class PriceBook:
 
     Attributes:
         version: `sha256:` and the hash of all rows; the order of rows and files changes nothing.
-        rows: All rows, hidden ones too, by id.
+        rows: All rows, hidden ones too, by id; some are made when they are asked for.
     """
 
-    __slots__ = (
-        "_compiled",
-        "_currencies",
-        "_defaults",
-        "_index",
-        "_memo",
-        "_patterns",
-        "rows",
-        "version",
-    )
+    __slots__ = ("_currencies", "_defaults", "_memo", "_shelves", "rows", "version")
 
     def __init__(self, layers: Sequence[Layer] = ()) -> None:
-        """Check, index and hash the rows; see `build`."""
-        self.rows: dict[str, PriceRow] = {}
-        self._currencies: dict[str, str] = {}
+        """Check and name the rows; see `build`."""
+        self._shelves: tuple[Shelf, ...] = tuple(layer.rows for layer in layers)
+        self.rows: Mapping[str, PriceRow] = RowsById(self._shelves)
+        self._currencies: Mapping[str, str] = _currencies(layers)
         defaults: dict[str, dict[str, frozenset[str]]] = {}
         for layer in layers:
             for provider, keys in layer.defaults.items():
                 for key, values in keys.items():
                     defaults.setdefault(provider, {}).setdefault(key, frozenset(values))
-            for row in layer.rows:
-                self._take(row)
         self._defaults: Mapping[str, Mapping[str, frozenset[str]]] = defaults
-        # Per layer: (provider, exact name) → rows; and provider → rows by pattern.
-        self._index: list[dict[tuple[str, str], list[PriceRow]]] = []
-        self._patterns: list[dict[str, dict[str, list[PriceRow]]]] = []
         for layer in layers:
-            check_overlaps(layer.rows, defaults, layer.name)
-            index: defaultdict[tuple[str, str], list[PriceRow]] = defaultdict(list)
-            patterns: dict[str, dict[str, list[PriceRow]]] = {}
-            for row in layer.rows:
-                for name in row.models:
-                    index[row.provider, name].append(row)
-                if row.pattern is not None:
-                    of_provider = patterns.setdefault(row.provider, {})
-                    of_provider.setdefault(row.pattern, []).append(row)
-            self._index.append(dict(index))
-            self._patterns.append(patterns)
-        self._compiled: dict[str, re.Pattern[str]] = {}
+            for provider in layer.rows.about:
+                # What was checked when the layer was made is looked at again only where another
+                # layer's defaults let more rows hold at once.
+                if layer.rows.checked.get(provider) != defaults.get(provider, {}):
+                    check_overlaps(layer.rows.of(provider), defaults, layer.name)
         self._memo: dict[_Key, Resolved] = {}
         self.version: str = _hash(layers, defaults)
-
-    def _take(self, row: PriceRow) -> None:
-        if row.id in self.rows:
-            raise PricingError(f"two price rows have the id {row.id!r}; rename one")
-        self.rows[row.id] = row
-        known = self._currencies.setdefault(row.provider, row.currency)
-        if known != row.currency:
-            raise CurrencyMismatch(
-                f"row {row.id!r} is in {row.currency!r}, other rows of provider "
-                f"{row.provider!r} in {known!r}; keep one currency per provider"
-            )
 
     # ------------------------------------------------------------------------------------ pricing
 
@@ -319,31 +269,25 @@ class PriceBook:
 
     def models(self, provider: str) -> tuple[str, ...]:
         """Name the provider's models that have rows by exact name (patterns left out)."""
-        names = {name for index in self._index for owner, name in index if owner == provider}
-        return tuple(sorted(names))
+        return tuple(sorted({name for shelf in self._shelves for name in shelf.names(provider)}))
+
+    def about(self, provider: str) -> tuple[About, ...]:
+        """Give each layer's rows for a provider in numbers, the first one first."""
+        found = (shelf.about.get(provider) for shelf in self._shelves)
+        return tuple(each for each in found if each is not None)
+
+    @property
+    def newest(self) -> date | None:
+        """When the last of all rows was read; None: there is none."""
+        read = (each.newest for shelf in self._shelves for each in shelf.about.values())
+        return max(read, default=None)
 
     def rows_for(self, provider: str, model: str) -> tuple[PriceRow, ...]:
         """Give all rows that price a model, in any context and at any time."""
-        for index, patterns in zip(self._index, self._patterns, strict=True):
-            found = index.get((provider, model))
-            if found:
-                return tuple(found)
-            by_pattern = [
-                row
-                for pattern, rows in patterns.get(provider, {}).items()
-                if self._matches(pattern, model)
-                for row in rows
-            ]
-            if by_pattern:
-                return tuple(by_pattern)
+        for shelf in self._shelves:
+            if found := shelf.find(provider, model):
+                return found
         return ()
-
-    def _matches(self, pattern: str, model: str) -> bool:
-        # Compiled at first use: most patterns of a large source are never asked for.
-        compiled = self._compiled.get(pattern)
-        if compiled is None:
-            compiled = self._compiled[pattern] = re.compile(pattern)
-        return compiled.fullmatch(model) is not None
 
     def explain(self, cost: Cost) -> tuple[Explanation, ...]:
         """Set each line of a cost beside its row.
@@ -420,13 +364,24 @@ def _missing(
     return f"no price row for {where} at {at}, {total} input tokens{told}"
 
 
+def _currencies(layers: Sequence[Layer]) -> Mapping[str, str]:
+    found: dict[str, tuple[str, str]] = {}
+    for layer in layers:
+        for provider, about in layer.rows.about.items():
+            currency, where = found.setdefault(provider, (about.currency, layer.name))
+            if currency != about.currency:
+                raise CurrencyMismatch(
+                    f"{layer.name!r} prices provider {provider!r} in {about.currency!r}, and "
+                    f"{where!r} in {currency!r}; keep one currency per provider"
+                )
+    return {provider: currency for provider, (currency, _) in found.items()}
+
+
 def _hash(layers: Sequence[Layer], defaults: Defaults) -> str:
-    lines = sorted(
-        f"{rank} {row.canonical()}" for rank, layer in enumerate(layers) for row in layer.rows
-    )
+    """Hash the layers' hashes, in their order, and the defaults in force."""
     values = {
         provider: {key: sorted(allowed) for key, allowed in sorted(keys.items())}
         for provider, keys in sorted(defaults.items())
     }
-    lines.append(json.dumps(values, sort_keys=True))
-    return "sha256:" + hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    written = json.dumps([[layer.rows.digest for layer in layers], values], sort_keys=True)
+    return "sha256:" + hashlib.sha256(written.encode()).hexdigest()

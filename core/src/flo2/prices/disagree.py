@@ -16,8 +16,9 @@ from attrs import frozen
 
 from flo2.canonical.usage import Usage
 from flo2.money import text
-from flo2.prices.book import Layer, PriceBook, build
+from flo2.prices.book import PriceBook, build
 from flo2.prices.context import PricingContext
+from flo2.prices.shelf import Layer
 
 __all__ = ["Accepted", "Disagreement", "disagreements"]
 

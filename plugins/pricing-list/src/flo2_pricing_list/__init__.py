@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from flo2.hookspecs import Register, hookimpl
 from flo2_pricing_list.genai import GenaiPrices, Skipped
 from flo2_pricing_list.litellm_map import LiteLLMMap
@@ -14,9 +12,8 @@ __all__ = ["GenaiPrices", "LiteLLMMap", "PriceList", "Skipped", "UserFile", "flo
 
 @hookimpl
 def flo2_register_pricing(register: Register) -> None:
-    """Register the curated list, two kinds of files, and genai-prices where it is installed."""
+    """Register the curated list, what is compiled of genai-prices, and two kinds of files."""
     register(PriceList)
     register(UserFile)
     register(LiteLLMMap)
-    if find_spec("genai_prices") is not None:
-        register(GenaiPrices)
+    register(GenaiPrices)

@@ -15,7 +15,12 @@ from attrs import evolve
 from flo2.money import multiply
 from flo2.prices import PriceRow
 
-__all__ = ["derive"]
+__all__ = ["DEFAULTS_OF", "derive"]
+
+DEFAULTS_OF: Final[Mapping[str, tuple[str, Mapping[str, frozenset[str]]]]] = {
+    "azure": ("openai", {"deployment": frozenset({"", "global"})}),
+}
+"""Provider of derived rows → whose defaults hold for them, and which do besides."""
 
 _CLAUDE_PAGE: Final = "https://platform.claude.com/docs/en/about-claude/pricing"
 _AZURE_PAGE: Final = (

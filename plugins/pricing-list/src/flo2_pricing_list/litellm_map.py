@@ -21,9 +21,8 @@ from attrs import frozen
 
 from flo2.errors import PricingError
 from flo2.money import exact
-from flo2.prices import Defaults, Layer, PriceRow, Tier
+from flo2.prices import Defaults, Layer, PriceRow, Tier, row_id
 from flo2_pricing_list.genai import Skipped
-from flo2_pricing_list.schema import row_id
 
 __all__ = ["LiteLLMMap"]
 

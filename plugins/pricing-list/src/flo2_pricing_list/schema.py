@@ -6,8 +6,6 @@ Pure: takes parsed documents, opens nothing. The format is in the README.
 from __future__ import annotations
 
 import difflib
-import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
@@ -19,10 +17,10 @@ from attrs import field, frozen
 from flo2.canonical.usage import INPUT_METERS, OUTPUT_METERS
 from flo2.errors import PricingError
 from flo2.money import exact
-from flo2.prices import ABSENT, Evidence, PriceRow, Schedule, Tier
+from flo2.prices import ABSENT, Evidence, PriceRow, Tier, row_id
 from flo2_pricing_list.hours import read_schedule
 
-__all__ = ["Table", "parse", "row_id"]
+__all__ = ["Table", "parse"]
 
 PER_TOKENS: Final = 1_000_000
 _UNITS: Final = re.compile(
@@ -67,34 +65,6 @@ def parse(document: Mapping[str, Any], *, file: str, prefix: str = "") -> Table:
     if reader.problems:
         raise PricingError("\n".join(reader.problems))
     return Table(tuple(reader.rows), reader.defaults)
-
-
-def row_id(
-    provider: str,
-    model: str,
-    dimension: str,
-    *,
-    when: Mapping[str, frozenset[str]],
-    tier: Tier | None,
-    valid_from: datetime | None,
-    schedule: Schedule | None = None,
-) -> str:
-    """Name a row by what it is for, so that the id says where a price stands."""
-    said = ",".join(f"{k}={'|'.join(sorted(v))}" for k, v in sorted(when.items()))
-    stop = "" if tier is None or tier.stop is None else tier.stop
-    return (
-        f"{provider}/{model}/{dimension}"
-        + (f"[{said}]" if said else "")
-        + (f"({tier.start}..{stop})" if tier is not None else "")
-        + (f"@{valid_from.date().isoformat()}" if valid_from is not None else "")
-        + (f"~{_hours(schedule)}" if schedule is not None else "")
-    )
-
-
-def _hours(schedule: Schedule) -> str:
-    """Name a schedule in an id: by the digest of its hours, as they may be many."""
-    written = json.dumps(schedule.canonical()).encode()
-    return ("outside-" if schedule.outside else "") + hashlib.sha256(written).hexdigest()[:8]
 
 
 class _Reader:

@@ -8,25 +8,20 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from attrs import frozen
 
 from flo2.errors import PricingError
-from flo2.prices import Defaults, Layer, PriceRow
-from flo2_pricing_list.derived import derive
+from flo2.prices import Defaults, Layer, PackedRows, PriceRow
+from flo2_pricing_list.artefacts import read_artefact
 from flo2_pricing_list.schema import Table, parse
 
 __all__ = ["CURATED", "PriceList", "UserFile"]
 
 CURATED: Final = ("anthropic", "openai", "sandbox")
 """Providers whose prices are all kept in this package; no other source is asked for them."""
-
-_TABLES: Final = (*CURATED, "deepseek", "xai")
-"""Tables of this package: of the last two, only models that other sources do not have, or have
-wrong."""
 
 _CSV_COLUMNS: Final = (
     "provider", "model", "dimension", "unit_price", "per", "currency", "when", "over", "up_to",
@@ -35,7 +30,7 @@ _CSV_COLUMNS: Final = (
 
 
 class PriceList:
-    """Rows kept by hand: each with its source, the date it was read, and how it is known."""
+    """Rows kept by hand in `data`: each with its source, when it was read, how it is known."""
 
     kind: ClassVar[str] = "list"
     precedence: ClassVar[int] = 10
@@ -49,34 +44,20 @@ class PriceList:
         self.config = config or self.Config()
 
     @cached_property
-    def _table(self) -> Table:
-        folder = resources.files("flo2_pricing_list") / "data"
-        rows: list[PriceRow] = []
-        defaults: dict[str, Mapping[str, frozenset[str]]] = {}
-        for provider in _TABLES:
-            name = f"{provider}.toml"
-            document = tomllib.loads((folder / name).read_text("utf-8"), parse_float=Decimal)
-            table = parse(document, file=name)
-            rows += table.rows
-            defaults.update(table.defaults)
-        rows += list(derive(rows))
-        defaults["azure"] = {
-            "service_tier": defaults["openai"]["service_tier"],
-            "deployment": frozenset({"", "global"}),
-        }
-        return Table(tuple(rows), defaults)
+    def _packed(self) -> PackedRows:
+        return read_artefact("list")
 
-    def rows(self) -> Iterable[PriceRow]:
+    def rows(self) -> PackedRows:
         """Give all curated rows."""
-        return self._table.rows
+        return self._packed
 
     def defaults(self) -> Defaults:
         """Give the context values at which the rows hold unless they say otherwise."""
-        return self._table.defaults
+        return self._packed.defaults()
 
     def layer(self) -> Layer:
         """Give both as a layer of a book."""
-        return Layer(self.kind, self._table.rows, self._table.defaults)
+        return Layer(self.kind, self.rows(), self.defaults())
 
 
 class UserFile:

@@ -9,7 +9,7 @@ Imports: prices, protocols, testing.suites.plugin.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import date
 from typing import Any, ClassVar, get_args
@@ -48,7 +48,7 @@ class PriceSourceSuite(PluginSuite):
     def layer(self) -> Layer:
         """Give what it has as a layer of a book."""
         source = self.make()
-        return Layer(source.kind, tuple(source.rows()), source.defaults())
+        return Layer(source.kind, source.rows(), source.defaults())
 
     def test_it_satisfies_the_protocol_and_is_registered(self) -> None:
         """It has a kind and a config class, and its plugin registers this very class."""
@@ -76,14 +76,16 @@ class PriceSourceSuite(PluginSuite):
         """No two rows of it match the same usage, and it names models."""
         layer = self.layer()
         book = build([layer])
-        for provider in {row.provider for row in layer.rows}:
-            named = {m for row in layer.rows if row.provider == provider for m in row.models}
-            assert named <= set(book.models(provider))
+        named: defaultdict[str, set[str]] = defaultdict(set)
+        for row in layer.rows:
+            named[row.provider] |= row.models
+        for provider, names in named.items():
+            assert names == set(book.models(provider))
 
     def test_two_readings_give_the_same_book(self) -> None:
         """The version of a book is its content, so the same rows in any order give the same."""
         layer = self.layer()
-        turned = Layer(layer.name, tuple(reversed(layer.rows)), layer.defaults)
+        turned = Layer(layer.name, reversed(tuple(layer.rows)), layer.defaults)
         assert build([layer]).version == build([self.layer()]).version == build([turned]).version
 
     def test_its_defaults_are_of_providers_it_prices(self) -> None:

@@ -377,6 +377,7 @@ def test_rotation_keeps_both_keys_for_the_grace_and_then_the_new_one(store):
         prefix=text[:12],
         last4=text[-4:],
         created_us=NOW + SECOND,
+        lineage=old.id,
     )
     ends = NOW + 61 * SECOND
     assert _rows(store)[old.id] == attrs.evolve(old, expires_us=ends, replaced_by=new.id)

@@ -58,6 +58,7 @@ class MemoryStore:
         self._credentials: dict[tuple[str, str], SealedCredential] = {}
         self._routes: dict[tuple[str, str], RouteSpec] = {}
         self._declarations: dict[tuple[str, str, str], Declaration] = {}
+        self._counters: dict[tuple[str, str], tuple[str, int]] = {}
         self._settings: dict[str, str] = {}
 
     def open(self) -> None:
@@ -257,7 +258,7 @@ class MemoryStore:
             self._revision += gone is not None
             return gone is not None
 
-    # Routes, declarations, settings ---------------------------------------------------------
+    # Routes, declarations, counters, settings ------------------------------------------------
 
     def routes(self, account: str | None = None) -> Sequence[RouteSpec]:
         """Give routes."""
@@ -303,6 +304,31 @@ class MemoryStore:
             gone = self._declarations.pop((account, kind, name), None)
             self._revision += gone is not None
             return gone is not None
+
+    def counter(self, account: str, name: str) -> str | None:
+        """Read a counter that the workers share."""
+        with self._lock:
+            found = self._counters.get((account, name))
+            return None if found is None else found[0]
+
+    def swap_counter(
+        self, account: str, name: str, known: str | None, value: str, changed_us: int
+    ) -> bool:
+        """Write a counter, if it still is as it is known."""
+        with self._lock:
+            self._require(account)
+            same = self.counter(account, name) == known
+            if same:
+                self._counters[account, name] = (value, changed_us)
+            return same
+
+    def drop_counters(self, before_us: int) -> int:
+        """Drop the counters last changed before a time."""
+        with self._lock:
+            old = [key for key, (_, changed_us) in self._counters.items() if changed_us < before_us]
+            for key in old:
+                del self._counters[key]
+            return len(old)
 
     def setting(self, name: str) -> str | None:
         """Read a setting."""

@@ -13,9 +13,11 @@ from attrs import field, frozen
 
 __all__ = [
     "Account",
+    "AttributionRules",
     "DataKey",
     "Declaration",
     "IssuedKey",
+    "LabelRule",
     "RouteSpec",
     "SealedCredential",
     "TargetSpec",
@@ -32,6 +34,38 @@ class Account:
 
 
 @frozen
+class LabelRule:
+    """What a key's calls may say of one label, such as their customer.
+
+    Attributes:
+        default: What a call is for that says nothing, or None.
+        allowed: Patterns (fnmatch) of what a call may say; empty: anything.
+        required: A call that says nothing, and has no default, is refused.
+    """
+
+    default: str | None = None
+    allowed: tuple[str, ...] = ()
+    required: bool = False
+
+
+@frozen
+class AttributionRules:
+    """What a key's calls must and may say about whom they are for.
+
+    Attributes:
+        feature, customer, end_user: Rules for these labels, or None: anything goes.
+        tags: Rules for tags by their names.
+        other_tags: Whether a call may state tags that have no rule.
+    """
+
+    feature: LabelRule | None = None
+    customer: LabelRule | None = None
+    end_user: LabelRule | None = None
+    tags: Mapping[str, LabelRule] = field(factory=dict)
+    other_tags: bool = True
+
+
+@frozen
 class IssuedKey:
     """A key flo2 gave out; the key itself is not kept, only its keyed hash.
 
@@ -43,6 +77,8 @@ class IssuedKey:
         models: Model patterns (fnmatch) it may use; empty: all of the account's.
         expires_us, revoked_us: When it stops working, or None.
         replaced_by: Id of the key that a rotation made, or None.
+        lineage: Id of the first key of the rotations that led to this one; None: itself.
+        attribution: What its calls must and may say about whom they are for; None: no rules.
     """
 
     id: str
@@ -58,6 +94,8 @@ class IssuedKey:
     revoked_us: int | None = None
     replaced_by: str | None = None
     tags: Mapping[str, str] = field(factory=dict)
+    lineage: str | None = None
+    attribution: AttributionRules | None = None
 
 
 @frozen

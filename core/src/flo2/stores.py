@@ -221,6 +221,26 @@ class Store(Protocol):
         """Delete a declaration; False when there was none."""
         ...
 
+    # Counters -------------------------------------------------------------------------------
+
+    def counter(self, account: str, name: str) -> str | None:
+        """Read a counter that the workers share; what it says is known to those who count."""
+        ...
+
+    def swap_counter(
+        self, account: str, name: str, known: str | None, value: str, changed_us: int
+    ) -> bool:
+        """Write a counter, if it still is as it is known; None: if it is not there.
+
+        Returns:
+            Whether it was written. Of several that swap at once, one succeeds.
+        """
+        ...
+
+    def drop_counters(self, before_us: int) -> int:
+        """Drop the counters last changed before a time; say how many."""
+        ...
+
     # Settings -------------------------------------------------------------------------------
 
     def setting(self, name: str) -> str | None:

@@ -22,7 +22,7 @@ from flo2.keys.form import (
     generate,
     new_id,
 )
-from flo2.stored import IssuedKey
+from flo2.stored import AttributionRules, IssuedKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,6 +47,7 @@ def issue(
     models: Sequence[str] = (),
     expires_us: int | None = None,
     tags: Mapping[str, str] | None = None,
+    attribution: AttributionRules | None = None,
     rng: Draws = secrets,
 ) -> tuple[IssuedKey, Secret]:
     """Issue a key and store its hash.
@@ -61,6 +62,7 @@ def issue(
         models: Model patterns it may use; none: all.
         expires_us: When it stops working; None: never.
         tags: Attribution of its calls.
+        attribution: What its calls must and may say about whom they are for.
         rng: Source of the random characters.
 
     Returns:
@@ -97,6 +99,7 @@ def issue(
         models=tuple(models),
         expires_us=expires_us,
         tags=dict(tags or {}),
+        attribution=attribution,
     )
     store.put_key(key)
     return key, made.secret
@@ -150,6 +153,7 @@ def rotate(
         prefix=made.prefix,
         last4=made.last4,
         created_us=now_us,
+        lineage=old.lineage or old.id,
     )
     store.put_key(new)
     ends = now_us + grace_s * 1_000_000

@@ -26,7 +26,16 @@ __all__ = ["ObjectTables", "take_turns", "upsert"]
 
 _Object = TypeVar("_Object", bound=AttrsInstance)
 _JSON: Final = frozenset(
-    {"models", "tags", "data_terms", "settings", "targets", "options", "document"}
+    {
+        "attribution",
+        "data_terms",
+        "document",
+        "models",
+        "options",
+        "settings",
+        "tags",
+        "targets",
+    }
 )
 
 

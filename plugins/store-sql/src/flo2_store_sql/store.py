@@ -14,6 +14,7 @@ from flo2.errors import ConfigError
 from flo2.secrets import Secret, is_reference, resolve
 from flo2.stored import Account, DataKey, Declaration, IssuedKey, RouteSpec, SealedCredential
 from flo2_store_sql import tables
+from flo2_store_sql.counter_table import CounterTable
 from flo2_store_sql.database import Database
 from flo2_store_sql.ledger_tables import LedgerTables
 from flo2_store_sql.object_tables import ObjectTables, take_turns, upsert
@@ -70,6 +71,7 @@ class SqlStore:
         )
         self._ledger = LedgerTables(self._database)
         self._objects = ObjectTables(self._database)
+        self._counters = CounterTable(self._database)
 
     def open(self) -> None:
         """Open, and bring the schema up to date; safe from several processes at once.
@@ -183,7 +185,7 @@ class SqlStore:
         table = tables.credentials
         return self._objects.delete(table, table.c.account == account, table.c.id == credential_id)
 
-    # Routes, declarations, settings ---------------------------------------------------------
+    # Routes, declarations, counters, settings ------------------------------------------------
 
     def routes(self, account: str | None = None) -> Sequence[RouteSpec]:
         """Give routes."""
@@ -215,6 +217,20 @@ class SqlStore:
         return self._objects.delete(
             tables.declarations, c.account == account, c.kind == kind, c.name == name
         )
+
+    def counter(self, account: str, name: str) -> str | None:
+        """Read a counter that the workers share."""
+        return self._counters.read(account, name)
+
+    def swap_counter(
+        self, account: str, name: str, known: str | None, value: str, changed_us: int
+    ) -> bool:
+        """Write a counter, if it still is as it is known."""
+        return self._counters.swap(account, name, known, value, changed_us)
+
+    def drop_counters(self, before_us: int) -> int:
+        """Drop the counters last changed before a time."""
+        return self._counters.drop(before_us)
 
     def setting(self, name: str) -> str | None:
         """Read a setting."""

@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 __all__ = [
     "accounts",
+    "counters",
     "credentials",
     "data_keys",
     "declarations",
@@ -88,6 +89,8 @@ issued_keys = Table(
     *_may("expires_us", "revoked_us", kind=BigInteger),
     *_may("replaced_by"),
     _must("tags"),
+    *_may("lineage"),
+    _must("attribution", server_default="null"),
 )
 
 data_keys = Table(
@@ -134,6 +137,15 @@ declarations = Table(
     _must("name", primary_key=True),
     _must("document"),
     _must("changed_us", BigInteger),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    _account(primary_key=True),
+    _must("name", primary_key=True),
+    _must("value"),
+    _must("changed_us", BigInteger, index=True),
 )
 
 settings = Table("settings", metadata, _must("name", primary_key=True), _must("value"))

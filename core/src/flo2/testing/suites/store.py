@@ -9,6 +9,7 @@ Imports: stores, stored, records, ledger, errors, testing.records, pytest.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,9 +23,11 @@ from flo2.ledger.chain import verify
 from flo2.records import Adjust, Attribution, fold_entry
 from flo2.stored import (
     Account,
+    AttributionRules,
     DataKey,
     Declaration,
     IssuedKey,
+    LabelRule,
     RouteSpec,
     SealedCredential,
     TargetSpec,
@@ -57,6 +60,12 @@ _KEY = IssuedKey(
     created_us=5,
     models=("acme/*",),
     tags={"env": "dev"},
+    lineage="key_0",
+    attribution=AttributionRules(
+        customer=LabelRule("acme corp", ("acme corp", "globex"), required=True),
+        tags={"env": LabelRule(allowed=("dev", "prod-*"))},
+        other_tags=False,
+    ),
 )
 _CREDENTIAL = SealedCredential(
     id="cred_1",
@@ -399,6 +408,35 @@ class StoreSuite:
         assert store.first_setting("first", "9") == "9" == store.setting("first")
         store.put_setting("pepper", "2")
         assert store.setting("pepper") == "2"
+
+    def test_of_several_that_swap_a_counter_one_succeeds(self, store: Store) -> None:
+        """Whoever knows what it is; nobody writes over what it has not seen."""
+        assert store.counter("default", "a") is None
+        assert store.swap_counter("default", "a", None, "1", 10)
+        assert not store.swap_counter("default", "a", None, "2", 11)
+        assert not store.swap_counter("default", "a", "0", "2", 11)
+        assert store.swap_counter("default", "a", "1", "2", 12)
+        assert not store.swap_counter("default", "b", "1", "2", 12)
+        store.put_account(_OTHER)
+        assert store.swap_counter("other", "a", None, "u\u00fc", 20)
+        assert [store.counter(name, "a") for name in ("default", "other")] == ["2", "u\u00fc"]
+        assert store.drop_counters(20) == 1
+        assert [store.counter(name, "a") for name in ("default", "other")] == [None, "u\u00fc"]
+
+    def test_threads_that_count_together_lose_nothing(self, store: Store) -> None:
+        """Each one adds one, again until it was first."""
+
+        def count() -> None:
+            for _ in range(5):
+                while True:
+                    known = store.counter("default", "n")
+                    if store.swap_counter("default", "n", known, str(int(known or 0) + 1), 1):
+                        break
+
+        with ThreadPoolExecutor(4) as pool:
+            for each in [pool.submit(count) for _ in range(4)]:
+                each.result()
+        assert store.counter("default", "n") == "20"
 
     def test_the_revision_changes_with_every_change(self, store: Store) -> None:
         """Other processes read anew when it does, and only then."""

@@ -35,6 +35,7 @@ __all__ = [
     "SubMeters",
     "Void",
     "fold_entry",
+    "is_awaited",
 ]
 
 EntryStatus = Literal["open", "settled", "reported", "pending", "unpriced", "void"]
@@ -299,7 +300,7 @@ def fold_entry(records: Iterable[Record]) -> Entry:
 
 def _apply(entry: Entry, record: Settle | Pend | Void) -> Entry:
     ends = (*entry.ends, record)
-    if not _is_awaited(entry.status, record):
+    if not is_awaited(entry.status, record):
         return evolve(entry, ends=ends)
     status: EntryStatus
     match record:
@@ -312,8 +313,8 @@ def _apply(entry: Entry, record: Settle | Pend | Void) -> Entry:
     return evolve(entry, status=status, end=record, ends=ends)
 
 
-def _is_awaited(status: EntryStatus, record: Settle | Pend | Void) -> bool:
-    """Whether an entry that stands so still waits for what a record says."""
+def is_awaited(status: str, record: Settle | Pend | Void) -> bool:
+    """Say whether an entry that stands so still waits for what a record says."""
     if status == "unpriced":
         return isinstance(record, Settle) and record.status != "unpriced"
     return status in {"open", "pending"}

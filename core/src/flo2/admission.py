@@ -20,7 +20,7 @@ from flo2.protocols import Inbound
 from flo2.records import Attribution, Intent, Pend, Settle, Void
 from flo2.stored import IssuedKey
 
-__all__ = ["Admission", "Asked", "Gate", "Grant", "Grants"]
+__all__ = ["Admission", "Asked", "Gate", "Grant", "Grants", "Terms"]
 
 
 @frozen
@@ -45,8 +45,28 @@ class Asked:
     expected: Callable[[Candidate], Decimal | None] = field(repr=False, eq=False)
 
 
+@frozen
+class Terms:
+    """What a grant says of the attempts that run under it.
+
+    Attributes:
+        budgets: The counters that their money counts in; each intent names them.
+        holds: Candidate id → what is held for each of its attempts.
+        notes: For the receipt: what was changed, or found, that the client did not ask for.
+    """
+
+    budgets: tuple[str, ...] = ()
+    holds: Mapping[str, Decimal] = field(factory=dict)
+    notes: tuple[str, ...] = ()
+
+
 class Grant(Protocol):
     """What one gate gave to one call; none of its methods raises or waits."""
+
+    @property
+    def terms(self) -> Terms:
+        """What the records of the call say; the same for as long as it runs."""
+        ...
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -86,6 +106,12 @@ class Grants:
     def __init__(self, grants: Sequence[Grant]) -> None:
         """Keep them, in the order of their gates."""
         self._all = tuple(grants)
+        terms = [each.terms for each in grants]
+        self.terms: Terms = Terms(
+            tuple(name for each in terms for name in each.budgets),
+            {name: hold for each in terms for name, hold in each.holds.items()},
+            tuple(note for each in terms for note in each.notes),
+        )
 
     @property
     def headers(self) -> Mapping[str, str]:

@@ -83,6 +83,7 @@ class Intent(Struct, frozen=True, gc=False, omit_defaults=True):
         low, high: Bounds of its cost in USD, or None when unknown.
         why: The strategy's reason for this candidate.
         losses: What the translation could not carry.
+        budgets: Counters of the account's budgets that its money counts in (`flo2.spending`).
     """
 
     entry_id: str
@@ -109,6 +110,7 @@ class Intent(Struct, frozen=True, gc=False, omit_defaults=True):
     high: Decimal | None = None
     why: str = ""
     losses: tuple[str, ...] = ()
+    budgets: tuple[str, ...] = ()
 
 
 class SubMeters(Struct, frozen=True, gc=False):
@@ -224,6 +226,7 @@ class Exchange(Struct, frozen=True, gc=False, omit_defaults=True):
         losses: What the client was not told in full, request and answer.
         client: `served`, `disconnected` before the end, or `refused` before any attempt.
         overhead_us: Time that was flo2's own, not the provider's.
+        notes: What flo2 changed, or found, that the client did not ask for (a cap, a soft budget).
     """
 
     exchange_id: str
@@ -244,6 +247,7 @@ class Exchange(Struct, frozen=True, gc=False, omit_defaults=True):
     losses: tuple[str, ...] = ()
     error: str | None = None
     attribution: Attribution = field(default_factory=Attribution)
+    notes: tuple[str, ...] = ()
 
 
 Record = Intent | Settle | Pend | Void | Adjust | Exchange

@@ -221,6 +221,7 @@ class OpenExchange:
         tools = runtime.tools
         now = tools.now_us()
         bounds = candidate.bounds or tools.booking.bounds(priced_as, target.model, now, inbound)
+        terms = None if self._grant is None else self._grant.terms
         # By position, in the order of the fields, as in `Booking.end`.
         intent = Intent(
             entry_id,
@@ -242,11 +243,12 @@ class OpenExchange:
             caller.parent,
             None,  # experiment
             None,  # arm
-            None,  # hold
+            None if terms is None else terms.holds.get(candidate.id),  # hold
             bounds.low,
             bounds.high,
             plan.reasons.get(candidate.id, plan.why) if plan.reasons else plan.why,
             tuple(str(loss) for loss in candidate.losses) if candidate.losses else (),
+            () if terms is None else terms.budgets,
         )
         facts = bound.provider.facts
         attempt = Attempt(tools, lane.opener, facts, call, intent, candidate.id, self._grant)
@@ -361,6 +363,7 @@ class OpenExchange:
             self._losses(),
             None if error is None else redact(error[:_ERROR_CHARS]),
             caller.attribution,
+            () if self._grant is None else self._grant.terms.notes,
         )
 
 

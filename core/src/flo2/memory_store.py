@@ -24,6 +24,7 @@ from flo2.records import (
     Settle,
     fold_entry,
 )
+from flo2.spending import Held, MemoryCounters, Moves
 from flo2.stores import ChainLink, EntryFilter, WriterHead
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from flo2.stored import Account, DataKey, Declaration, IssuedKey, RouteSpec, SealedCredential
 
 __all__ = ["MemoryStore"]
+    from flo2.spending import Lease, LeaseAsk, Standing
 
 
 class MemoryStore:
@@ -63,6 +65,7 @@ class MemoryStore:
 
     def open(self) -> None:
         """Do nothing: there is nothing to open."""
+        self._budgets = MemoryCounters()
 
     def close(self) -> None:
         """Keep everything, so that a store may be looked into after its gateway has closed."""
@@ -96,6 +99,9 @@ class MemoryStore:
                     self._add(link)
 
     def _add(self, link: ChainLink) -> None:
+                    moves = Moves(self._held(link.record))
+                    moves.note(link.writer, link.record)
+                    self._budgets.count(moves)
         chain = self._chains.setdefault(link.writer, [])
         chain.append(link)
         self._hashes[link.writer, link.seq] = link.hash
@@ -201,11 +207,28 @@ class MemoryStore:
         with self._lock:
             return sorted(self._accounts.values(), key=lambda each: each.id)
 
+            if customer is not None:
+                self._budgets.erase_label(account, f"customer={customer}")
     def put_account(self, account: Account) -> None:
         """Create or replace an account."""
         with self._lock:
             self._accounts[account.id] = account
             self._revision += 1
+
+    def _held(self, record: Record) -> dict[str, Held]:
+        """Find the attempts a record speaks of that are held under budgets."""
+        if isinstance(record, Exchange):
+            return {}
+        held = {}
+        for entry_id in record.amounts if isinstance(record, Adjust) else (record.entry_id,):
+            places = self._entries.get(entry_id, ())
+            begun = [place for place in places if isinstance(self._record(place), Intent)]
+            if begun and (entry := fold_entry(map(self._record, places))).intent.budgets:
+                intent = entry.intent
+                held[entry_id] = Held(
+                    intent.account, begun[0][0], intent.budgets, intent.hold, entry.status
+                )
+        return held
 
     def keys(self, account: str | None = None) -> Sequence[IssuedKey]:
         """Give issued keys, of one account or of all."""
@@ -214,6 +237,38 @@ class MemoryStore:
         return sorted(found, key=lambda each: (each.created_us, each.id))
 
     def key_by_hash(self, digest: str) -> IssuedKey | None:
+    # Budgets --------------------------------------------------------------------------------
+
+    def lease(self, writer: str, asks: Sequence[LeaseAsk]) -> Sequence[Lease]:
+        """Lease money of budgets to a worker."""
+        with self._lock:
+            return self._budgets.lease(writer, asks)
+
+    def give_back(self, writer: str, account: str, counter: str, amount: Decimal) -> None:
+        """Make a worker's lease smaller."""
+        with self._lock:
+            self._budgets.give_back(writer, account, counter, amount)
+
+    def end_leases(self, writer: str) -> None:
+        """Free what a worker had leased."""
+        with self._lock:
+            self._budgets.end_leases(writer)
+
+    def standings(self, account: str, counters: Sequence[str] | None = None) -> Sequence[Standing]:
+        """Say where the counters of an account's budgets stand."""
+        with self._lock:
+            return self._budgets.standings(account, counters)
+
+    def age_pending(self, account: str, counter: str, before_us: int, share: Decimal) -> None:
+        """Count what has been pending for long at a share of its upper bound."""
+        with self._lock:
+            self._budgets.age_pending(account, counter, before_us, share)
+
+    def claim_alert(self, account: str, counter: str, percent: int) -> bool:
+        """Note that a threshold is told; True for the first who says so."""
+        with self._lock:
+            return self._budgets.claim_alert(account, counter, percent)
+
         """Find an issued key by its keyed hash."""
         with self._lock:
             return next((each for each in self._keys.values() if each.hash == digest), None)

@@ -2,7 +2,7 @@
 
 Every method is plain and blocking: flo2 calls them off the event loop. Several processes may
 share one store. Errors are `StoreError`.
-Imports: records, stored, errors.
+Imports: records, stored, spending, sums, errors.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 from attrs import frozen
 
 from flo2.records import Adjust, Entry, Exchange, Record
+from flo2.spending import BudgetStore
 from flo2.stored import Account, DataKey, Declaration, IssuedKey, RouteSpec, SealedCredential
 
 __all__ = ["ChainLink", "EntryFilter", "Store", "WriterHead"]
@@ -74,8 +75,8 @@ class EntryFilter:
 
 
 @runtime_checkable
-class Store(Protocol):
-    """Where everything durable lives."""
+class Store(BudgetStore, Protocol):
+    """Where everything durable lives; the budgets' part of it is `flo2.spending.BudgetStore`."""
 
     kind: ClassVar[str]
 
@@ -101,7 +102,10 @@ class Store(Protocol):
         ...
 
     def append(self, links: Sequence[ChainLink]) -> None:
-        """Store records in one transaction; a (writer, seq) that is there already is skipped."""
+        """Store records in one transaction; a (writer, seq) that is there already is skipped.
+
+        What they change in the counters of budgets changes in the same transaction.
+        """
         ...
 
     def entries(self, where: EntryFilter) -> Sequence[Entry]:

@@ -275,6 +275,7 @@ def test_entries_are_columns_for_queries(make, path):
         "high": "0.0300",
         "why": "",
         "losses": '["a: b"]',
+        "budgets": None,
         "started_us": 1_000_001,
         "writer": "w1",
         "status": "settled",

@@ -35,6 +35,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from flo2.errors import StoreError
 from flo2.records import Adjust, Entry, Exchange, Intent, Pend, Settle, Void, fold_entry
 from flo2.stores import ChainLink, EntryFilter, WriterHead
+from flo2_store_sql.budget_tables import BudgetTables
+from flo2_store_sql.filters import found, found_in
 from flo2_store_sql import tables
 from flo2_store_sql.postgres import APPEND_LOCK_ID
 from flo2_store_sql.rows import (
@@ -88,6 +90,7 @@ class LedgerTables:
         """Compile the statements that append."""
         self._database = database
         dialect = database.dialect
+        self._budgets = BudgetTables(database)
         self._insert_records = Many(insert(_RECORDS), dialect, RECORD_COLUMNS)
         self._insert_entries = Many(insert_new(_ENTRIES, dialect), dialect, INTENT_COLUMNS)
         self._insert_adjustments = Many(
@@ -139,6 +142,8 @@ class LedgerTables:
             for link, row in zip(new, rows, strict=True):
                 record = link.record
                 if isinstance(record, Intent):
+            self._budgets.count(connection, new)
+            changes = self._usage.changes(connection, new)
                     begun.setdefault(
                         record.entry_id, intent_row(link.writer, record, clean=is_clean(row))
                     )

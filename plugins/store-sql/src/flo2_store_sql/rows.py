@@ -44,10 +44,14 @@ _ATTRIBUTION: Final = ("team", "feature", "customer", "end_user")
 _ATTRIBUTED: Final = (Intent, Exchange)
 _BOUNDS: Final = ("hold", "low", "high")
 _INTENT: Final = tuple(
-    each.name for each in fields(Intent) if each.name not in {"attribution", "losses", *_BOUNDS}
+    each.name
+    for each in fields(Intent)
+    if each.name not in {"attribution", "losses", "budgets", *_BOUNDS}
 )
 _EXCHANGE: Final = tuple(
-    each.name for each in fields(Exchange) if each.name not in {"attribution", "losses", "plan"}
+    each.name
+    for each in fields(Exchange)
+    if each.name not in {"attribution", "losses", "plan", "notes"}
 )
 _ENDED: Final = ("entry_id", "ended_us", "outcome", "reason", "first_byte_us", "http_status")
 _SETTLED: Final = (
@@ -73,7 +77,9 @@ RECORD_COLUMNS: Final = (
     "attribution_salt",
     "attribution_digest",
 )
-INTENT_COLUMNS: Final = (*_INTENT, *_BOUNDS, *_ATTRIBUTION, "tags", "losses", "writer", "status")
+INTENT_COLUMNS: Final = (
+    *_INTENT, *_BOUNDS, *_ATTRIBUTION, "tags", "losses", "budgets", "writer", "status",
+)  # fmt: skip
 EXCHANGE_COLUMNS: Final = (*_EXCHANGE, *_ATTRIBUTION, "tags")
 END_COLUMNS: Final = (
     *_ENDED,
@@ -162,6 +168,7 @@ def intent_row(writer: str, intent: Intent, *, clean: bool = False) -> Sequence[
         _money(intent.high),
         *_attribution_row(intent.attribution, clean=clean),
         _json(intent.losses) if intent.losses else "[]",
+        _json(intent.budgets) if intent.budgets else None,
         writer,
         "open",
     )

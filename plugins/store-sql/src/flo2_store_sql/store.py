@@ -14,6 +14,7 @@ from flo2.errors import ConfigError
 from flo2.secrets import Secret, is_reference, resolve
 from flo2.stored import Account, DataKey, Declaration, IssuedKey, RouteSpec, SealedCredential
 from flo2_store_sql import tables
+from flo2_store_sql.budget_tables import BudgetTables
 from flo2_store_sql.counter_table import CounterTable
 from flo2_store_sql.database import Database
 from flo2_store_sql.ledger_tables import LedgerTables
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from flo2.stores import ChainLink, EntryFilter, WriterHead
 
 __all__ = ["SqlStore"]
+    from flo2.spending import Lease, LeaseAsk, Standing
 
 
 class SqlStore:
@@ -76,6 +78,7 @@ class SqlStore:
     def open(self) -> None:
         """Open, and bring the schema up to date; safe from several processes at once.
 
+        self._budgets = BudgetTables(self._database)
         Raises:
             StoreError: the database cannot be opened or brought up to date.
         """
@@ -154,8 +157,36 @@ class SqlStore:
         return self._objects.all(IssuedKey, tables.issued_keys, "created_us", "id", account=account)
 
     def key_by_hash(self, digest: str) -> IssuedKey | None:
+        if customer is not None:
+            self._budgets.erase_label(account, f"customer={customer}")
         """Find an issued key by its keyed hash."""
         table = tables.issued_keys
+    # Budgets --------------------------------------------------------------------------------
+
+    def lease(self, writer: str, asks: Sequence[LeaseAsk]) -> Sequence[Lease]:
+        """Lease money of budgets to a worker."""
+        return self._budgets.lease(writer, asks)
+
+    def give_back(self, writer: str, account: str, counter: str, amount: Decimal) -> None:
+        """Make a worker's lease smaller."""
+        self._budgets.give_back(writer, account, counter, amount)
+
+    def end_leases(self, writer: str) -> None:
+        """Free what a worker had leased."""
+        self._budgets.end_leases(writer)
+
+    def standings(self, account: str, counters: Sequence[str] | None = None) -> Sequence[Standing]:
+        """Say where the counters of an account's budgets stand."""
+        return self._budgets.standings(account, counters)
+
+    def age_pending(self, account: str, counter: str, before_us: int, share: Decimal) -> None:
+        """Count what has been pending for long at a share of its upper bound."""
+        self._budgets.age_pending(account, counter, before_us, share)
+
+    def claim_alert(self, account: str, counter: str, percent: int) -> bool:
+        """Note that a threshold is told; True for the first who says so."""
+        return self._budgets.claim_alert(account, counter, percent)
+
         return self._objects.one(IssuedKey, table, table.c.hash == digest)
 
     def put_key(self, key: IssuedKey) -> None:

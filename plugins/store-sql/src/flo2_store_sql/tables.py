@@ -197,6 +197,7 @@ ledger_entries = Table(
     *_may("route", "parent", "experiment", "arm", *_ATTRIBUTION, "hold", "low", "high"),
     _must("why"),
     _must("losses"),
+    *_may("budgets"),
     _must("started_us", BigInteger),
     _must("writer"),
     # How it ended; all of one record, the one that decided the status.
@@ -228,6 +229,39 @@ ledger_adjustments = Table(
     _must("amount"),
     _must("currency"),
     Index("ix_ledger_adjustments_entry_id", "entry_id"),
+)
+
+# What is spent and pending under each budget, in step with the ledger; and what workers hold of it.
+budget_counters = Table(
+    "budget_counters",
+    metadata,
+    _must("account", primary_key=True),
+    _must("counter", primary_key=True),
+    *_may("label"),
+    _must("spent"),
+    _must("pending"),
+    _must("alerted", Integer),
+)
+
+budget_leases = Table(
+    "budget_leases",
+    metadata,
+    _must("account", primary_key=True),
+    _must("counter", primary_key=True),
+    _must("writer", primary_key=True),
+    _must("amount"),
+    Index("ix_budget_leases_writer", "writer"),
+)
+
+budget_pending = Table(
+    "budget_pending",
+    metadata,
+    _must("account", primary_key=True),
+    _must("counter", primary_key=True),
+    _must("entry_id", primary_key=True),
+    _must("upper"),
+    _must("counted"),
+    _must("since_us", BigInteger),
 )
 
 exchanges = Table(

@@ -42,6 +42,7 @@ from flo2.testing.records import (
     unpriced_of,
     void_of,
 )
+from flo2.testing.suites.budgets import BudgetsSuite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -91,7 +92,7 @@ _ROUTE = RouteSpec(
 _BUDGET = Declaration("default", "budget", "monthly", {"limit": "100.00", "hard": True}, 7)
 
 
-class StoreSuite:
+class StoreSuite(BudgetsSuite):
     """The tests; override `make_store`."""
 
     def make_store(self, tmp_path: Path) -> Store:

@@ -82,12 +82,17 @@ class DeadJournal:
                 head = store.writer_head(self.writer)
         self.damage = tuple(damage)
 
+    @property
+    def corrupt(self) -> set[Path]:
+        """The files in which records are lost; a torn end is none: it was never relied on."""
+        return {each.path for each in self.damage if each.cause == "corrupt"}
+
     def remove(self) -> None:
         """Remove the files, all stored now; a corrupt one is kept under another name.
 
         Files that cannot be removed stay, with their lock file, for the next adopter.
         """
-        corrupt = {each.path for each in self.damage if each.cause == "corrupt"}
+        corrupt = self.corrupt
         removed = True
         try:
             for path in segment_paths(self._directory, self.writer):

@@ -146,6 +146,11 @@ class Ledger:
             self._queue(seq, records)
 
     @property
+    def writer(self) -> str:
+        """This worker, as the store knows it."""
+        return self._journal.writer
+
+    @property
     def lag(self) -> int:
         """How many records the store does not have yet."""
         return self._journal.last_seq - self._stored + sum(map(len, self._deferred))
@@ -245,8 +250,8 @@ class Ledger:
     async def close(self) -> None:
         """Store what is left and close the journal.
 
-        The journal's files are removed only if the store has everything and no attempt is open;
-        else the next worker adopts them.
+        If the store has everything and no attempt is open, what was leased of budgets is given back
+        and the journal's files are removed; else the next worker adopts them, and does both.
         """
         with anyio.move_on_after(_CLOSE_WAIT_S, shield=True):
             try:
@@ -255,7 +260,14 @@ class Ledger:
                 self.trouble = str(exc)
         if self.lag:
             self._log.error("%d ledger records are not in the store: %s", self.lag, self.trouble)
-        self._journal.close(remove=not self.lag and not self._open)
+        clean = not self.lag and not self._open
+        if clean:
+            try:
+                await self._read(self._store.end_leases, self._journal.writer)
+            except StoreError as exc:
+                self._log.error("what this worker leased of budgets is not given back: %s", exc)
+                clean = False
+        self._journal.close(remove=clean)
 
     async def _work(self) -> None:
         """Wait until there is something to store, and a little longer for company."""
@@ -358,6 +370,8 @@ class Ledger:
             pended[writer] = len(left)
         await self.flush()
         for each in dead:
+            if not each.corrupt:  # else nobody knows what was spent out of its leases
+                await self._read(self._store.end_leases, each.writer)
             await self._read(each.remove)
         own = self._journal.writer
         adopted = [Adopted(d.writer, d.stored, pended[d.writer], d.damage) for d in dead]

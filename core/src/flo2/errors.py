@@ -22,6 +22,7 @@
     ├── SecretError               a secret reference cannot be resolved, or a seal is broken
     └── PricingError              a price book does not load
         ├── AmbiguousPrice        two rows match
+        ├── ContractError         a contract is wrong; lists every problem at once
         └── CurrencyMismatch
 
 A message names the thing, the value, and the next step; it never holds a secret.
@@ -42,6 +43,7 @@ __all__ = [
     "BudgetExceeded",
     "ConfigError",
     "ConnectFailed",
+    "ContractError",
     "CurrencyMismatch",
     "DestinationRefused",
     "ErrorKind",
@@ -373,3 +375,16 @@ class AmbiguousPrice(PricingError):
 
 class CurrencyMismatch(PricingError):
     """Rows of two currencies were to be added."""
+
+
+class ContractError(PricingError):
+    """A contract is wrong, or contradicts itself or another one.
+
+    Attributes:
+        problems: One line per problem, each with its path.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """Join the problems into one readable message."""
+        self.problems: tuple[str, ...] = tuple(problems)
+        super().__init__("\n".join(self.problems))

@@ -1,17 +1,18 @@
 """From what an answer showed to what it cost, and to the status of its ledger entry.
 
 Pure but for the book it is handed: reads no clock, counts no tokens itself. Unknown stays unknown.
-Imports: canonical, dialects, money, prices.
+Imports: canonical, contracts, dialects, money, prices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Literal
 
 from flo2.canonical.usage import INPUT_METERS, Usage
+from flo2.contracts.account import AccountContracts
 from flo2.dialects.base import Observed
-from flo2.money import add
+from flo2.money import ZERO, add
 from flo2.prices import Bounds, Cost, PriceBook, PricingContext
 
 __all__ = ["Meter", "Status", "is_final", "outcome"]
@@ -70,23 +71,30 @@ class Meter:
     Args:
         book: Gives the current price book; called once per figure, so a reload is seen at once and
             one figure never mixes two books.
+
+    Attributes:
+        contracts: Account → what it has agreed with its providers; replaced whole when that
+            changes. An account that is not here pays list prices.
     """
 
-    __slots__ = ("_book",)
+    __slots__ = ("_book", "contracts")
 
     def __init__(self, book: Callable[[], PriceBook]) -> None:
         self._book = book
+        self.contracts: Mapping[str, AccountContracts] = {}
 
     @property
     def book(self) -> PriceBook:
         """The current price book."""
         return self._book()
 
-    def cost(self, usage: Usage | None, context: PricingContext) -> Cost:
-        """Price an attempt; `pending` when the provider told no usage."""
+    def cost(self, usage: Usage | None, context: PricingContext, account: str = "") -> Cost:
+        """Price an attempt of an account; `pending` when the provider told no usage."""
         book = self._book()
         if usage is None:
             return book.no_cost("pending", context, "the answer told no usage")
+        if self.contracts and (agreed := self.contracts.get(account)) is not None:
+            return agreed.price(book, usage, context)
         return book.price(usage, context)
 
     def bounds(
@@ -112,6 +120,7 @@ class Meter:
         context: PricingContext,
         input_high: int | None,
         output_high: int | None,
+        account: str = "",
     ) -> Bounds:
         """Bound an attempt that ended without a last word on its usage.
 
@@ -120,12 +129,32 @@ class Meter:
             context: As for `cost`.
             input_high: The prompt has at most so many tokens; not needed where `usage` counts it.
             output_high: The answer has at most so many.
+            account: Whose it is.
 
         Returns:
             At least what the counts so far cost, nothing without any; at most the whole prompt and
-            the longest answer.
+            the longest answer. Under a contract: the least and the most by list or contract.
         """
         book = self._book()
+        listed = self._pending_at_list(book, usage, context, input_high, output_high)
+        if not self.contracts or (agreed := self.contracts.get(account)) is None:
+            return listed
+        known = 0 if usage is None or usage.problem is not None else usage.input_total
+        sizes = (known, known or input_high, output_high)
+        wide = agreed.bounds(book, listed, context, sizes)
+        if usage is None or usage.problem is not None:
+            return wide
+        least = agreed.price(book, usage, context).total
+        return Bounds(ZERO if least is None else least, wide.high, wide.currency)
+
+    def _pending_at_list(
+        self,
+        book: PriceBook,
+        usage: Usage | None,
+        context: PricingContext,
+        input_high: int | None,
+        output_high: int | None,
+    ) -> Bounds:
         if usage is None or usage.problem is not None:
             return book.bounds(context, 0, input_high, output_high)
         floor = book.price(usage, context)

@@ -44,8 +44,19 @@ class Booking:
         """Keep the meter."""
         self.meter = meter
 
-    def bounds(self, provider_kind: str, model: str, at_us: int, call: Inbound) -> Bounds:
-        """Bound what a call may cost before it runs."""
+    def bounds(
+        self, provider_kind: str, model: str, at_us: int, call: Inbound, account: str = ""
+    ) -> Bounds:
+        """Bound what a call may cost before it runs: by list price, or as agreed where dearer."""
+        listed = self._listed(provider_kind, model, at_us, call)
+        contracts = self.meter.contracts
+        if not contracts or (agreed := contracts.get(account)) is None:
+            return listed
+        context = PricingContext(provider_kind, "", model, model, instant(at_us))
+        sizes = (0, input_bound(call), output_bound(call))
+        return agreed.bounds(self.meter.book, listed, context, sizes, _UNDECIDED)
+
+    def _listed(self, provider_kind: str, model: str, at_us: int, call: Inbound) -> Bounds:
         resolved = self.meter.book.resolve(provider_kind, model, _UNSTATED, _UNDECIDED)
         peek = call.peek
         # The prompt is searched last, and only where that can make a bound.
@@ -60,7 +71,13 @@ class Booking:
         return Bounds(ZERO, None, resolved.currency)
 
     def expected(
-        self, provider_kind: str, dialect: Dialect, model: str, at_us: int, call: Inbound
+        self,
+        provider_kind: str,
+        dialect: Dialect,
+        model: str,
+        at_us: int,
+        call: Inbound,
+        account: str = "",
     ) -> Decimal | None:
         """Price a call of this size with a usual answer, to compare targets; None: unpriced.
 
@@ -74,7 +91,7 @@ class Booking:
             quantities["output_tokens"] = min(_USUAL_ANSWER, bound or _USUAL_ANSWER)
         at = instant(at_us)
         context = PricingContext(provider_kind, dialect.api, model, model, at, {}, prompt)
-        return self.meter.cost(Usage(quantities), context).total
+        return self.meter.cost(Usage(quantities), context, account).total
 
     def end(
         self,
@@ -116,7 +133,7 @@ class Booking:
                 {} if usage is None else usage.context,
             )
             final = seen.complete or is_final(seen)
-            cost = self.meter.cost(usage, context) if final else None
+            cost = self.meter.cost(usage, context, intent.account) if final else None
             if cost is not None and usage is not None and usage.reported is not None:
                 cost = charged(cost, usage.reported)
             if failure is None:
@@ -163,6 +180,7 @@ class Booking:
                 context,
                 input_bound(inbound) if inbound is not None else None,
                 output_bound(inbound) if inbound is not None else None,
+                intent.account,
             )
             return Pend(
                 entry_id=intent.entry_id,

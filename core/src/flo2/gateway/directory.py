@@ -1,6 +1,7 @@
 """What the store says of accounts, kept in memory so that a request never asks the store.
 
-A snapshot is replaced whole when the store's revision changes. Imports: stored, stores, errors.
+A snapshot is replaced whole when the store's revision changes.
+Imports: contracts, stored, stores, errors.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Final
 import anyio
 from attrs import field, frozen
 
+from flo2.contracts import AccountContracts
 from flo2.errors import StoreError
+from flo2.gateway.agreeing import read_contracts
 from flo2.stored import IssuedKey, RouteSpec, SealedCredential
 from flo2.stores import Store
 
@@ -43,11 +46,16 @@ class Tenant:
 
 @frozen
 class Snapshot:
-    """All accounts at one revision of the store."""
+    """All accounts at one revision of the store.
+
+    Attributes:
+        contracts: Account → its contracts, of those that have any.
+    """
 
     revision: int = -1
     tenants: Mapping[str, Tenant] = field(factory=dict)
     keys: tuple[IssuedKey, ...] = ()
+    contracts: Mapping[str, AccountContracts] = field(factory=dict)
 
     def tenant(self, account: str) -> Tenant:
         """Give an account; one that has nothing yet is empty."""
@@ -78,7 +86,7 @@ def read_snapshot(store: Store) -> Snapshot:
         )
         for name in names
     }
-    return Snapshot(revision, tenants, tuple(store.keys()))
+    return Snapshot(revision, tenants, tuple(store.keys()), read_contracts(store))
 
 
 async def keep_fresh(gateway: Gateway) -> None:

@@ -220,7 +220,9 @@ class OpenExchange:
         plan, key, priced_as = planned.plan, caller.key, bound.priced_as
         tools = runtime.tools
         now = tools.now_us()
-        bounds = candidate.bounds or tools.booking.bounds(priced_as, target.model, now, inbound)
+        bounds = candidate.bounds or tools.booking.bounds(
+            priced_as, target.model, now, inbound, key.account
+        )
         terms = None if self._grant is None else self._grant.terms
         # By position, in the order of the fields, as in `Booking.end`.
         intent = Intent(

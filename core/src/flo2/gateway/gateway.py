@@ -235,7 +235,7 @@ class Gateway:
         )
         snapshot = await self.blocking_call(lambda: read_snapshot(self.store))
         self._authenticator = Authenticator(pepper, snapshot.keys)
-        self._runtime.snapshot = snapshot
+        self._runtime.take(snapshot)
         # What stands above takes no more calls from here on, and what plugins hold open is left
         # before: they may use the gateway until they are closed.
         stack.callback(self._stop)
@@ -293,7 +293,7 @@ class Gateway:
 
         snapshot = await self.blocking_call(look)
         if snapshot is not None and self._authenticator is not None:
-            runtime.snapshot = snapshot
+            runtime.take(snapshot)
             self._authenticator.refresh(snapshot.keys)
 
     # Calls ------------------------------------------------------------------------------------

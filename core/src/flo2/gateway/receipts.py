@@ -180,6 +180,8 @@ def _line(line: CostLine) -> dict[str, Any]:
         "book": line.book,
         "rounded": line.rounded,
         "model": line.model,
+        "factors": {name: text(factor) for name, factor in line.factors},
+        "contract": line.contract,
     }
 
 

@@ -90,6 +90,7 @@ class Target:
     credential: SealedCredential | None
     profile: Profile
     weight: Decimal | None = None
+    account: str = ""
 
 
 @frozen
@@ -178,9 +179,8 @@ def _targets(
         weight = divide(weight, Decimal(len(credentials)))[0]
     for credential in credentials:
         credential_id = "-" if credential is None else credential.id
-        yield Target(
-            f"{bound.name}/{model}@{credential_id}", bound, model, credential, profile, weight
-        )
+        id_ = f"{bound.name}/{model}@{credential_id}"
+        yield Target(id_, bound, model, credential, profile, weight, tenant.account)
 
 
 def _of_route(route: RouteSpec, tenant: Tenant, providers: Mapping[str, Bound]) -> Resolved:

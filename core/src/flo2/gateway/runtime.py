@@ -88,6 +88,11 @@ class Runtime:
             now_us=self.services.now_us,
         )
 
+    def take(self, snapshot: Snapshot) -> None:
+        """Go on with what the store says now."""
+        self.snapshot = snapshot
+        self.meter.contracts = snapshot.contracts
+
     def strategy(self, kind: str, options: Mapping[str, Any]) -> Strategy:
         """Give a strategy by its kind or configured name.
 
@@ -103,13 +108,15 @@ class Runtime:
     def bounds(self, target: Target, inbound: Inbound) -> Bounds:
         """Bound what a call to a target may cost."""
         now = self.services.now_us()
-        return self.tools.booking.bounds(target.bound.priced_as, target.model, now, inbound)
+        return self.tools.booking.bounds(
+            target.bound.priced_as, target.model, now, inbound, target.account
+        )
 
     def expected(self, target: Target, dialect: Dialect, inbound: Inbound) -> Decimal | None:
         """Say what a call of this size usually costs at a target; None when it is unpriced."""
         now = self.services.now_us()
         return self.tools.booking.expected(
-            target.bound.priced_as, dialect, target.model, now, inbound
+            target.bound.priced_as, dialect, target.model, now, inbound, target.account
         )
 
     def credential(self, target: Target) -> Credential:

@@ -271,6 +271,11 @@ class PriceBook:
         """Name the provider's models that have rows by exact name (patterns left out)."""
         return tuple(sorted({name for shelf in self._shelves for name in shelf.names(provider)}))
 
+    @property
+    def defaults(self) -> Mapping[str, Mapping[str, frozenset[str]]]:
+        """Provider → context key → the values at which rows without that key hold."""
+        return self._defaults
+
     def about(self, provider: str) -> tuple[About, ...]:
         """Give each layer's rows for a provider in numbers, the first one first."""
         found = (shelf.about.get(provider) for shelf in self._shelves)

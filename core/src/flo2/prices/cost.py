@@ -29,13 +29,16 @@ class CostLine(Struct, frozen=True, gc=False, omit_defaults=True):
             the row has a minimum or bills whole steps.
         unit_price: As published, for `per` units.
         per: Units the price is for.
-        amount: `quantity × unit_price / per`, exact unless `rounded`.
-        list_amount: The same at list price (equal until a contract applies).
+        amount: `quantity × unit_price / per`, times each factor; exact unless `rounded`.
+        list_amount: What the list asks for it; without a contract, and where the list has no price,
+            the amount.
         currency: ISO 4217.
         row: Id of the price row; "" for a difference.
         book: Version of the price book.
         rounded: The quotient does not terminate and was cut at 1e-12.
         model: The model of a subcall; "" for the attempt's own.
+        factors: What a contract multiplies by: the term's name and the factor, in their order.
+        contract: The versions of the account's contracts in force, joined by `+`; "" for none.
     """
 
     dimension: str
@@ -49,6 +52,8 @@ class CostLine(Struct, frozen=True, gc=False, omit_defaults=True):
     book: str
     rounded: bool = False
     model: str = ""
+    factors: tuple[tuple[str, Decimal], ...] = ()
+    contract: str = ""
 
 
 class Cost(Struct, frozen=True, gc=False):

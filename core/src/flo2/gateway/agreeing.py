@@ -1,0 +1,191 @@
+"""Contracts as the store keeps them: one declaration for each dated version.
+
+Blocking. Imports: contracts, prices, stored, stores, errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from attrs import frozen
+
+from flo2.contracts import AccountContracts, Contract, as_json, read_contract
+from flo2.contracts.scope import Scope
+from flo2.errors import ContractError, NotFound
+from flo2.prices import PriceBook
+from flo2.stored import Declaration
+from flo2.stores import Store
+
+__all__ = [
+    "KIND",
+    "Declared",
+    "account_contracts",
+    "check_contract",
+    "declared",
+    "put_contract",
+    "read_contracts",
+    "remove_contract",
+]
+
+KIND: Final = "contract"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LEAD: Final = timedelta(seconds=2)
+"""By then every worker knows what was declared."""
+
+
+@frozen
+class Declared:
+    """A version of a contract, and the document it was read from."""
+
+    account: str
+    contract: Contract
+    document: Mapping[str, Any]
+    changed_us: int
+
+
+def declared(store: Store, account: str | None = None) -> list[Declared]:
+    """Give every version of every contract.
+
+    Raises:
+        ContractError: one cannot be read.
+    """
+    return [
+        Declared(each.account, _contract(each), each.document, each.changed_us)
+        for each in store.declarations(KIND, account)
+    ]
+
+
+def read_contracts(store: Store) -> Mapping[str, AccountContracts]:
+    """Give the contracts of every account that has any, for the request path.
+
+    A contract that cannot be read stops no gateway: it leaves its own account unpriced.
+    """
+    by_account: dict[str, list[Declaration]] = {}
+    for each in store.declarations(KIND):
+        by_account.setdefault(each.account, []).append(each)
+    return {account: _read(found) for account, found in by_account.items()}
+
+
+def account_contracts(store: Store, account: str) -> AccountContracts:
+    """Give the contracts of an account; without any, none is ever in force."""
+    return _read(store.declarations(KIND, account))
+
+
+def check_contract(
+    store: Store, book: PriceBook, account: str, name: str, document: object
+) -> tuple[Contract, list[str]]:
+    """Check a new version of a contract against all others of the account, and the price book.
+
+    Returns:
+        It, and advice: names that the list does not know, or knows by more names than are given.
+
+    Raises:
+        ContractError: with everything that is wrong.
+    """
+    contract = read_contract(name, document)
+    others = [each.contract for each in declared(store, account) if each.contract.id != contract.id]
+    problems = AccountContracts([*others, contract]).problems(book.defaults)
+    known = set(book.providers())
+    for provider in sorted({rate.row.provider for rate in contract.rates} & known):
+        if (currency := book.currency(provider)) != contract.currency:
+            problems.append(
+                f"contract {name!r} is in {contract.currency}, the prices of {provider!r} are in "
+                f"{currency}; state the contract in {currency}"
+            )
+    if problems:
+        raise ContractError(problems)
+    return contract, list(_advice(book, contract))
+
+
+def put_contract(
+    store: Store, account: str, contract: Contract, document: Mapping[str, Any], now_us: int
+) -> bool:
+    """Declare a checked version; False when it is there already.
+
+    A version that has not begun yet is replaced by another of the same date.
+    """
+    for each in declared(store, account):
+        if each.contract.id == contract.id:
+            return False
+        if (
+            each.contract.name == contract.name
+            and each.contract.validity.since == contract.validity.since > _instant(now_us)
+        ):
+            store.delete_declaration(account, KIND, each.contract.id)
+    store.put_declaration(Declaration(account, KIND, contract.id, as_json(document), now_us))
+    return True
+
+
+def remove_contract(store: Store, account: str, name: str, now_us: int) -> Contract | None:
+    """End a contract: what it priced keeps its terms, versions that have not begun are withdrawn.
+
+    Returns:
+        The version without terms that ends it; None where nothing of it had begun.
+
+    Raises:
+        NotFound: the account has no such contract.
+    """
+    versions = [each.contract for each in declared(store, account) if each.contract.name == name]
+    if not versions:
+        raise NotFound(f"account {account!r} has no contract {name!r}; see: flo2 contracts list")
+    end = (_instant(now_us) + _LEAD).replace(microsecond=0)
+    begun = [each for each in versions if each.validity.since < end]
+    for each in versions:
+        if each not in begun:
+            store.delete_declaration(account, KIND, each.id)
+    if not begun:
+        return None
+    document = {"valid_from": end.isoformat()}
+    last = read_contract(name, document)
+    store.put_declaration(Declaration(account, KIND, last.id, document, now_us))
+    return last
+
+
+def _read(found: Iterable[Declaration]) -> AccountContracts:
+    try:
+        return AccountContracts([_contract(each) for each in found])
+    except ContractError as exc:
+        return AccountContracts((), unreadable=f"a contract of the account cannot be read: {exc}")
+
+
+def _contract(declaration: Declaration) -> Contract:
+    contract = read_contract(_name(declaration), declaration.document)
+    if contract.id != declaration.name:
+        said = f"what is stored as {declaration.name!r} is {contract.id!r}: it was edited"
+        raise ContractError([said])
+    return contract
+
+
+def _name(declaration: Declaration) -> str:
+    return declaration.name.rpartition("@")[0] or declaration.name
+
+
+def _advice(book: PriceBook, contract: Contract) -> Iterable[str]:
+    said: set[str] = set()
+    for rate in contract.rates:
+        provider = rate.row.provider
+        for model in rate.row.models:
+            rows = book.rows_for(provider, model)
+            if not rows:
+                said.add(f"the list knows no model {model!r} of provider {provider!r}")
+            others = {name for row in rows for name in row.models if model in row.models}
+            for other in sorted(others - {model}):
+                if not any(
+                    each.row.provider == provider and _covers(each.models, other)
+                    for each in contract.rates
+                ):
+                    said.add(
+                        f"the list prices {other!r} as it does {model!r} of {provider!r}, and the "
+                        "contract does not name it: calls billed by that name pay list price"
+                    )
+    return sorted(said)
+
+
+def _covers(patterns: Iterable[str], name: str) -> bool:
+    return Scope(models=tuple(patterns)).covers_model("", name)
+
+
+def _instant(us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=us)

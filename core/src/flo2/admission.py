@@ -20,7 +20,11 @@ from flo2.protocols import Inbound
 from flo2.records import Attribution, Intent, Pend, Settle, Void
 from flo2.stored import IssuedKey
 
-__all__ = ["Admission", "Asked", "Gate", "Grant", "Grants", "Terms"]
+__all__ = ["Admission", "Asked", "Gate", "Grant", "Grants", "Prepare", "Terms"]
+
+
+Prepare = Callable[[IssuedKey, Attribution, Inbound], Inbound]
+"""Gives a request as it may be planned."""
 
 
 @frozen
@@ -101,7 +105,7 @@ class Gate(Protocol):
 class Grants:
     """The grants of one call as one."""
 
-    __slots__ = ("_all",)
+    __slots__ = ("_all", "terms")
 
     def __init__(self, grants: Sequence[Grant]) -> None:
         """Keep them, in the order of their gates."""
@@ -136,9 +140,24 @@ class Grants:
 
 @frozen
 class Admission:
-    """The gates of each account that has any, in the order they are asked."""
+    """The gates of each account that has any, in the order they are asked.
+
+    Attributes:
+        gates: By account.
+        caps: By account, what sets a bound on answers that their clients leave open.
+    """
 
     gates: Mapping[str, Sequence[Gate]]
+    caps: Mapping[str, Prepare] = field(factory=dict)
+
+    def prepared(self, key: IssuedKey, whom: Attribution, inbound: Inbound) -> Inbound:
+        """Give a request as it may be planned: an account may demand a bound on every answer.
+
+        Raises:
+            InvalidRequest: the request cannot be read.
+        """
+        prepare = self.caps.get(key.account)
+        return inbound if prepare is None else prepare(key, whom, inbound)
 
     async def admit(self, asked: Asked) -> Grant | None:
         """Ask the gates of the call's account.

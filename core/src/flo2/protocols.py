@@ -82,6 +82,7 @@ class Inbound:
         headers: Request headers that may be passed on to a provider, lower-case names.
         query: The query string of the client's URL, as it came; equal dialects pass it on.
         rewritten: Whether something changed the request, so that it must be rendered anew.
+        notes: What was changed, for the receipt.
     """
 
     __slots__ = (
@@ -90,6 +91,7 @@ class Inbound:
         "body",
         "dialect",
         "headers",
+        "notes",
         "peek",
         "query",
         "rewritten",
@@ -112,6 +114,7 @@ class Inbound:
         self.headers: Mapping[str, str] = {} if headers is None else headers
         self.query: str = query
         self.rewritten: bool = request is not None or peek.needs_render
+        self.notes: tuple[str, ...] = ()
         self._request = request
         self._rendered: tuple[Dialect, str, Profile, Request, Rendered] | None = None
 

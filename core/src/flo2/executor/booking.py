@@ -56,6 +56,26 @@ class Booking:
         sizes = (0, input_bound(call), output_bound(call))
         return agreed.bounds(self.meter.book, listed, context, sizes, _UNDECIDED)
 
+    def most(
+        self,
+        provider_kind: str,
+        model: str,
+        at_us: int,
+        sizes: tuple[int, int],
+        account: str = "",
+    ) -> Bounds:
+        """Bound what a prompt and an answer of at most so many tokens may cost."""
+        book, at = self.meter.book, instant(at_us)
+        resolved = book.resolve(provider_kind, model, _UNSTATED, _UNDECIDED)
+        if resolved.problem is not None:
+            return Bounds(ZERO, None, resolved.currency)
+        listed = ceiling(resolved, at, *sizes)
+        agreed = self.meter.contracts.get(account)
+        if agreed is None:
+            return listed
+        context = PricingContext(provider_kind, "", model, model, at)
+        return agreed.bounds(book, listed, context, (0, *sizes), _UNDECIDED)
+
     def _listed(self, provider_kind: str, model: str, at_us: int, call: Inbound) -> Bounds:
         resolved = self.meter.book.resolve(provider_kind, model, _UNSTATED, _UNDECIDED)
         peek = call.peek

@@ -7,7 +7,7 @@ Imports: contracts, stored, stores, errors.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -16,7 +16,7 @@ from attrs import field, frozen
 from flo2.contracts import AccountContracts
 from flo2.errors import StoreError
 from flo2.gateway.agreeing import read_contracts
-from flo2.stored import IssuedKey, RouteSpec, SealedCredential
+from flo2.stored import Declaration, IssuedKey, RouteSpec, SealedCredential
 from flo2.stores import Store
 
 if TYPE_CHECKING:
@@ -50,12 +50,14 @@ class Snapshot:
 
     Attributes:
         contracts: Account → its contracts, of those that have any.
+        budgets: Account → what it has declared of budgets, of those that have.
     """
 
     revision: int = -1
     tenants: Mapping[str, Tenant] = field(factory=dict)
     keys: tuple[IssuedKey, ...] = ()
     contracts: Mapping[str, AccountContracts] = field(factory=dict)
+    budgets: Mapping[str, Sequence[Declaration]] = field(factory=dict)
 
     def tenant(self, account: str) -> Tenant:
         """Give an account; one that has nothing yet is empty."""
@@ -86,7 +88,15 @@ def read_snapshot(store: Store) -> Snapshot:
         )
         for name in names
     }
-    return Snapshot(revision, tenants, tuple(store.keys()), read_contracts(store))
+    keys = tuple(store.keys())
+    return Snapshot(revision, tenants, keys, read_contracts(store), _declared(store, "budget"))
+
+
+def _declared(store: Store, kind: str) -> Mapping[str, Sequence[Declaration]]:
+    found: dict[str, list[Declaration]] = {}
+    for each in store.declarations(kind):
+        found.setdefault(each.account, []).append(each)
+    return found
 
 
 async def keep_fresh(gateway: Gateway) -> None:

@@ -111,9 +111,12 @@ class OpenExchange:
             home = (
                 None if peek.continues is None else await find_home(runtime, self.caller, inbound)
             )
+            if (admission := runtime.admission) is not None:
+                caller = self.caller
+                self.inbound = inbound = admission.prepared(caller.key, caller.attribution, inbound)
             self._planned = planned = make_plan(runtime, self.caller, inbound, home)
-            if runtime.admission is not None:
-                self._grant = await runtime.admission.admit(self._asked(planned))
+            if admission is not None:
+                self._grant = await admission.admit(self._asked(planned))
             attempt = await runtime.executor.run(planned.plan, self, may_be_gone=peek.stream)
             # A plain answer was complete when its first byte was noted; a stream has just begun.
             known_us = None if peek.stream else attempt.first_byte_us
@@ -365,7 +368,7 @@ class OpenExchange:
             self._losses(),
             None if error is None else redact(error[:_ERROR_CHARS]),
             caller.attribution,
-            () if self._grant is None else self._grant.terms.notes,
+            inbound.notes if self._grant is None else (*inbound.notes, *self._grant.terms.notes),
         )
 
 

@@ -37,6 +37,7 @@ from flo2.gateway.chat import Chat
 from flo2.gateway.directory import Snapshot, keep_fresh, read_snapshot
 from flo2.gateway.exchange import OpenExchange
 from flo2.gateway.first_run import default_data_dir, open_keks
+from flo2.gateway.gates import Gates
 from flo2.gateway.lifespans import lifespans, only_error
 from flo2.gateway.observers import Observers
 from flo2.gateway.owning import issue_key, keep_credential
@@ -233,6 +234,17 @@ class Gateway:
             rng=Random(secrets.randbits(64)),  # noqa: S311  # for routing, no secret
             observe=observers.tell,
         )
+        self._runtime.gates = gates = Gates(
+            store=self.store,
+            ledger=ledger,
+            services=self.services,
+            booking=self._runtime.tools.booking,
+            providers=self.providers,
+            group=group,
+            pepper=pepper,
+            resolver=resolver,
+        )
+        group.start_soon(gates.keeper.run)
         snapshot = await self.blocking_call(lambda: read_snapshot(self.store))
         self._authenticator = Authenticator(pepper, snapshot.keys)
         self._runtime.take(snapshot)

@@ -21,6 +21,7 @@ from flo2.dialects.base import Dialect
 from flo2.errors import ConfigError, PluginError, SecretError
 from flo2.executor import Booking, DrainGroup, Executor, HealthModel, Tools, View
 from flo2.gateway.directory import Snapshot
+from flo2.gateway.gates import Gates
 from flo2.gateway.resolve import Bound, Target
 from flo2.ids import IdSource
 from flo2.memory_store import MemoryStore
@@ -56,6 +57,7 @@ class Runtime:
     Attributes:
         snapshot: Replaced whole when the store changes.
         admission: What asks limits and budgets; None while no account has declared any.
+        gates: Makes `admission` out of a snapshot.
     """
 
     config: Config
@@ -75,6 +77,7 @@ class Runtime:
     ids: IdSource = field(factory=IdSource)
     snapshot: Snapshot = field(factory=Snapshot)
     admission: Admission | None = None
+    gates: Gates | None = None
     log: logging.Logger = field(factory=lambda: logging.getLogger("flo2.gateway"))
     tools: Tools = field(init=False)
 
@@ -92,6 +95,8 @@ class Runtime:
         """Go on with what the store says now."""
         self.snapshot = snapshot
         self.meter.contracts = snapshot.contracts
+        if self.gates is not None:
+            self.admission = self.gates.admission(snapshot)
 
     def strategy(self, kind: str, options: Mapping[str, Any]) -> Strategy:
         """Give a strategy by its kind or configured name.

@@ -1,0 +1,67 @@
+"""What a call may cost at most, so that it can be held; or that nobody can say.
+
+Imports: protocols, dialects, errors.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from attrs import evolve
+from msgspec.structs import replace
+
+from flo2.protocols import Inbound
+
+__all__ = ["capped", "fixed_output", "uses_server_tools"]
+
+# Tools that run at the provider: each use has its price, and what they find is read as prompt, by
+# the model, as often as it likes. Anthropic: web_search, web_fetch, code_execution, mcp; OpenAI:
+# web_search, file_search, code_interpreter, mcp; Gemini: googleSearch, codeExecution, urlContext;
+# xAI: x_search, search_parameters (their API references, read 2026-11-25).
+_SERVER_TOOLS: Final = re.compile(
+    rb'"(?:web_?[sf]|x_search|search_param|code_?[ei]|file_?s|google_?[sm]|url_?c|mcp|plugins'
+    rb"|retrieval|collections_|computer_use_pre|tool_search|advisor|memory_search)",
+    re.IGNORECASE,
+).search
+# JSON may write any letter as an escape, which a provider reads and a search in the bytes does not.
+_HIDDEN: Final = re.compile(rb"\\u00(?:3[0-9]|[4-7][0-9a-fA-F])").search
+_NO_OUTPUT: Final = frozenset({"embed", "moderate"})
+
+
+def uses_server_tools(body: bytes) -> bool:
+    """Say whether a request may use tools whose cost it does not bound, or hides it."""
+    return _SERVER_TOOLS(body) is not None or _HIDDEN(body) is not None
+
+
+def fixed_output(inbound: Inbound) -> int | None:
+    """Give the most tokens that may be answered, over all choices; None: the client did not say."""
+    if inbound.dialect.operation in _NO_OUTPUT:
+        return 0
+    peek = inbound.peek
+    return None if peek.max_output_tokens is None else peek.max_output_tokens * max(peek.n, 1)
+
+
+def capped(inbound: Inbound, most: int, budget: str) -> Inbound:
+    """Give a request with a bound on its answer that the client did not set.
+
+    Args:
+        inbound: A chat without one; its bytes stay, to be measured.
+        most: Tokens of each answer.
+        budget: Whose rule it is.
+
+    Raises:
+        InvalidRequest: the body is no request of its dialect.
+    """
+    request = inbound.request
+    sampling = evolve(request.sampling, max_output_tokens=most)
+    made = Inbound(
+        inbound.dialect,
+        inbound.body,
+        replace(inbound.peek, max_output_tokens=most),
+        headers=inbound.headers,
+        query=inbound.query,
+        request=evolve(request, sampling=sampling),
+    )
+    made.notes = (*inbound.notes, f"max_tokens set to {most} by budget {budget!r}")
+    return made

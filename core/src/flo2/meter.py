@@ -12,7 +12,7 @@ from typing import Literal
 from flo2.canonical.usage import INPUT_METERS, Usage
 from flo2.contracts.account import AccountContracts
 from flo2.dialects.base import Observed
-from flo2.money import ZERO, add
+from flo2.money import ZERO, add, subtract
 from flo2.prices import Bounds, Cost, PriceBook, PricingContext
 
 __all__ = ["Meter", "Status", "is_final", "outcome"]
@@ -172,5 +172,5 @@ class Meter:
         no_answer = book.bounds(context, known, known, 0)
         if whole.high is None or no_answer.high is None or prompt.total is None:
             return Bounds(floor.total, None, floor.currency)
-        answer = add(whole.high, -no_answer.high)
+        answer = subtract(whole.high, no_answer.high)
         return Bounds(floor.total, add(prompt.total, answer), floor.currency)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["QUANTUM", "ZERO", "add", "divide", "exact", "multiply", "text", "total"]
+__all__ = ["QUANTUM", "ZERO", "add", "divide", "exact", "multiply", "subtract", "text", "total"]
 
 QUANTUM: Final = Decimal("1e-12")
 """Where a quotient that does not terminate is cut: a millionth of a micro-dollar."""
@@ -70,6 +70,9 @@ multiply: Final[_Operation] = _EXACT.multiply
 
 add: Final[_Operation] = _EXACT.add
 """Add exactly; raises `decimal.Inexact` past 60 digits."""
+
+subtract: Final[_Operation] = _EXACT.subtract
+"""Subtract exactly; `add(a, -b)` is not it: a minus sign rounds as the ambient context says."""
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:

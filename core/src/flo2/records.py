@@ -52,7 +52,9 @@ Role = Literal[
     "shadow",
     "embedding",
     "audit",
+    "fee",
 ]
+"""What an attempt was made for; a `fee` is no attempt: what a contract asks for a month."""
 
 Outcome = Literal["answered", "lost", "disconnected", "broken", "refused", "unreachable", "crashed"]
 """How the attempt ended: answered · lost a race · the client left · broke off · the provider said

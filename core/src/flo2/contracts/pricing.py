@@ -16,7 +16,7 @@ from flo2.canonical.usage import Usage
 from flo2.contracts.stacking import Factor, product, stack
 from flo2.contracts.terms import Capacity, Contract, Discount
 from flo2.errors import PricingError
-from flo2.money import ZERO, add, divide, multiply
+from flo2.money import ZERO, add, divide, multiply, subtract
 from flo2.prices import Cost, CostLine, Layer, PriceBook, PricingContext, build
 
 __all__ = ["Terms"]
@@ -111,7 +111,7 @@ class Terms:
         ]
         factor = Decimal(1)
         for percent in percents:
-            factor = multiply(factor, add(1, divide(-percent, 100)[0]))
+            factor = multiply(factor, subtract(1, divide(percent, 100)[0]))
         return factor
 
     # --------------------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ def _beside(
         done += line.quantity
         here = listed if index == len(lines) - 1 else upto(done)
         here = before if here is None else here
-        found.append(replace(line, list_amount=add(here, -before)))
+        found.append(replace(line, list_amount=subtract(here, before)))
         before = here
     return found
 

@@ -32,7 +32,7 @@ from flo2.contracts.terms import (
     VolumeTiers,
 )
 from flo2.errors import ContractError, PricingError
-from flo2.money import exact
+from flo2.money import exact, subtract
 from flo2.prices.naming import conditions_id
 from flo2.prices.rows import PriceRow, Tier
 
@@ -218,7 +218,7 @@ class _Reader:
         if fields.has("percent") == fields.has("surcharge"):
             fields.bad("percent", "give either 'percent' (off) or 'surcharge' (on top)")
         if fields.has("surcharge"):
-            percent = -fields.number("surcharge")
+            percent = subtract(0, fields.number("surcharge"))
             if stacks == "best_only":
                 fields.bad("stacks", "a surcharge is never the best of several; use 'multiply'")
         else:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from flo2.contracts.terms import Discount
-from flo2.money import add, divide, exact, multiply
+from flo2.money import add, divide, exact, multiply, subtract
 
 __all__ = ["Factor", "product", "stack"]
 
@@ -64,4 +64,4 @@ def _sum(discounts: Sequence[tuple[str, Discount]]) -> list[Factor]:
 
 
 def _factor(percent: Decimal) -> Decimal:
-    return divide(add(_HUNDRED, -percent), _HUNDRED)[0]  # by a power of ten: always exact
+    return divide(subtract(_HUNDRED, percent), _HUNDRED)[0]  # by a power of ten: always exact

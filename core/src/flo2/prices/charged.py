@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from flo2.canonical.charge import Charge
-from flo2.money import ZERO, add, text
+from flo2.money import ZERO, subtract, text
 from flo2.prices.cost import DIFFERENCE, Cost, CostLine
 
 __all__ = ["charged"]
@@ -30,7 +30,7 @@ def charged(cost: Cost, charge: Charge) -> Cost:
     if ours is None and cost.total is not None:
         reason = f"our figure is {text(cost.total)} {cost.currency}, another currency"
     lines = cost.lines if ours is not None else ()
-    difference = charge.amount if ours is None else add(charge.amount, -ours)
+    difference = charge.amount if ours is None else subtract(charge.amount, ours)
     if difference:
         lines = (*lines, _line(difference, charge.currency, cost.book, known=ours is not None))
     return Cost(lines, "reported", charge.amount, charge.currency, cost.book, reason)

@@ -47,11 +47,11 @@ COUNTS = {
     "cerebras": (3, 2, 0),
     "cohere": (32, 10, 0),
     "deepseek": (78, 0, 0),
-    "google": (247, 5, 3),
-    "google-vertex": (66, 6, 3),
+    "google": (248, 4, 3),
+    "google-vertex": (67, 5, 3),
     "groq": (41, 3, 1),
-    "mistral": (82, 25, 1),
-    "openai": (497, 10, 9),
+    "mistral": (84, 23, 1),
+    "openai": (499, 8, 9),
     "openrouter": (146, 30, 2),
     "together": (3, 0, 0),
     "xai": (58, 5, 0),
@@ -123,7 +123,7 @@ def cost_of(kind, trace):
         return None
     context = PricingContext(
         kind, dialect.api, model, observed.model or model,
-        datetime(2026, 11, 20, 5, tzinfo=UTC), observed.usage.context,
+        datetime(2026, 11, 25, 5, tzinfo=UTC), observed.usage.context,
     )  # fmt: skip
     return BOOK.price(observed.usage, context)
 

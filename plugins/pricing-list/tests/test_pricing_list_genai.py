@@ -17,7 +17,7 @@ from flo2.prices import Layer, PriceRow, PricingContext, build
 from flo2_pricing_list import GenaiPrices, PriceList
 from flo2_pricing_list.compare import Difference, compare, main
 from flo2_pricing_list.fees import ALIASES, FEES
-from flo2_pricing_list.genai import KINDS, _Converter, _Inexpressible
+from flo2_pricing_list.genai import CONTESTED, KINDS, _Converter, _Inexpressible
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 THEIR_ID = {kind: id_ for id_, kinds in KINDS.items() for kind in kinds}
@@ -150,14 +150,23 @@ def test_variants_that_begin_on_different_days_follow_each_other():
 
 
 def test_what_was_left_out_says_why():
-    reasons = {re.sub(r"(no meter for).*", r"\1 …", s.reason) for s in SOURCE.skipped}
+    reasons = {re.sub(r"(no meter for|contested:).*", r"\1 …", s.reason) for s in SOURCE.skipped}
     assert reasons == {
+        "contested: …",
         "no price is given",
         "prices by time of day, without the days they are for",
         "no meter for …",
     }
     converted = {(row.provider, name) for row in SOURCE.rows() for name in row.models}
     assert not {(s.provider, s.model) for s in SOURCE.skipped} & converted
+
+
+def test_a_contested_name_has_no_price_and_is_listed():
+    listed = {(s.provider, s.model) for s in SOURCE.skipped}
+    for provider, names in CONTESTED.items():
+        for name in names:
+            assert BOOK.rows_for(provider, name) == BOOK.rows_for(provider, name.upper()) == ()
+            assert (provider, name) in listed
 
 
 def test_without_the_package_the_error_says_what_to_install(monkeypatch):

@@ -107,7 +107,7 @@ def test_dated_prices(model, at, expected):
         (("openai", "gpt-5.5-pro", {"input_tokens": 300_000}), {"service_tier": "flex"}),
         (("openai", "gpt-5.5", {"input_tokens": 300_000}), {"service_tier": "priority"}),
         (("openai", "gpt-4", {"cache_read_tokens": 1}), {}),
-        (("openai", "gpt-4o-audio-preview", {"input_audio_tokens": 1}), {}),
+        (("openai", "gpt-4o-audio-preview", {"cache_read_audio_tokens": 1}), {}),
         (("openai", "gpt-6.2-astra", {"input_tokens": 1}), {}),
         (("openai", "gpt-5.5-2027-01-01", {"input_tokens": 1}), {}),
         (("openai", "GPT-5.5", {"input_tokens": 1}), {}),
@@ -147,7 +147,12 @@ def test_openai_s_models_cost_the_same_in_a_global_deployment_of_azure():
 
     known = Decimal("0.01375")
     assert cost("azure") == cost("azure", service_tier="default") == cost("openai") == known
-    assert cost("azure", deployment="data_zone") is cost("azure", service_tier="flex") is None
+    assert cost("azure", deployment="provisioned") is cost("azure", service_tier="flex") is None
+    # A data zone and a region cost more, the latter by where it is.
+    assert cost("azure", deployment="data_zone") == known * Decimal("1.1")
+    assert cost("azure", deployment="regional") is None
+    in_sweden = cost("azure", deployment="regional", region="northeurope")
+    assert in_sweden == Decimal("0.01815")
 
 
 CLAUDE = "claude-sonnet-4-5-20250929"
@@ -201,8 +206,23 @@ def test_every_row_says_where_it_comes_from():
         assert row.currency == "USD"
         assert row.source
     assert by_evidence == {
-        "third_party": {"anthropic", "deepseek", "openai"},
-        "derived": {"anthropic", "azure", "openai", "xai"},
+        "third_party": {
+            "anthropic",
+            "azure",
+            "bedrock",
+            "cerebras",
+            "cohere",
+            "deepinfra",
+            "deepseek",
+            "fireworks",
+            "google",
+            "groq",
+            "mistral",
+            "openai",
+            "together",
+            "xai",
+        },
+        "derived": {"anthropic", "azure", "google", "google-vertex", "openai", "xai"},
         "published": {"anthropic"},
         "simulated": {"sandbox"},
     }

@@ -144,6 +144,10 @@ def test_a_key_goes_into_its_own_header_and_a_token_is_a_bearer_s():
         ({}, {"deployment": "unknown"}),
         ({"deployment_type": "global"}, {}),
         ({"deployment_type": "regional"}, {"deployment": "regional"}),
+        (
+            {"deployment_type": "regional", "region": "northeurope"},
+            {"deployment": "regional", "region": "northeurope"},
+        ),
         ({"deployments": {"my gpt-4o": "global"}}, {}),
         (
             {"deployment_type": "global", "deployments": {"my gpt-4o": "data_zone"}},

@@ -280,9 +280,9 @@ def test_a_count_is_asked_for_without_a_request_inside():
     assert received.body == GEMINI_ASKED
 
 
-def test_a_gemini_answer_has_no_region():
+def test_a_gemini_answer_has_its_location():
     _, reply = ask(a_call(), location="europe-west4")
-    assert reply.observed.usage.context == {}
+    assert reply.observed.usage.context == {"region": "europe-west4"}
     assert reply.observed.usage.quantities == {"input_tokens": 3, "output_tokens": 2}
 
 

@@ -71,12 +71,14 @@ class Accepted:
 
     Attributes:
         reason: Why it is as it is, and who is right.
+        source: One of the two sources, where the reason is about that one alone.
     """
 
     provider: str
     model: str
     meter: str
     reason: str
+    source: str = "*"
 
     def covers(self, found: Disagreement) -> bool:
         """Say whether it is about this one."""
@@ -84,6 +86,7 @@ class Accepted:
             fnmatchcase(found.provider, self.provider)
             and fnmatchcase(found.model, self.model)
             and fnmatchcase(found.meter, self.meter)
+            and any(fnmatchcase(each, self.source) for each in found.sources)
         )
 
 

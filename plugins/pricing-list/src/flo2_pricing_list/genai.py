@@ -22,13 +22,14 @@ from flo2.errors import PricingError
 from flo2.money import exact
 from flo2.prices import Defaults, Layer, PackedRows, PriceRow, Tier, row_id
 from flo2_pricing_list.artefacts import read_artefact
+from flo2_pricing_list.derived import VERTEX_REGIONS
 from flo2_pricing_list.fees import ALIASES, FEES
 from flo2_pricing_list.sources import CURATED
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, Provider
 
-__all__ = ["KINDS", "GenaiPrices", "Skipped"]
+__all__ = ["CONTESTED", "KINDS", "GenaiPrices", "Skipped"]
 
 _PACKAGE: Final = "genai-prices"
 _READ_ON: Final = {"0.2.3": date(2026, 11, 23)}
@@ -87,7 +88,7 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     "bedrock": _USUAL | {"region": frozenset({"", "us-east-1", "us-east-2", "us-west-2"})},
     "google": _USUAL | {"traffic_type": frozenset({"", "ON_DEMAND"})},
     "google-vertex": _USUAL
-    | {"traffic_type": frozenset({"", "ON_DEMAND"}), "region": frozenset({"", "global"})},
+    | {"traffic_type": frozenset({"", "ON_DEMAND"}), "region": VERTEX_REGIONS},
     # Groq says "on_demand" for its list prices (recordings of its API, 2026-11).
     "groq": {"service_tier": _USUAL["service_tier"] | {"on_demand"}},
 }
@@ -104,6 +105,30 @@ _MINIMA: Final = {
     ("groq", "input_seconds"): Decimal(10),
 }
 """(kind, meter) → the least that is billed."""
+
+CONTESTED: Final[Mapping[str, Mapping[str, str]]] = {
+    "mistral": {
+        "mistral-large": "the price of a model that the name stood for in 2024",
+        "mistral-large-latest": "the price of a model that the name stood for in 2024",
+        "mistral-medium": "LiteLLM's map has the name at another model's price",
+        "magistral-medium-latest": "LiteLLM's map has the name at another model's price",
+        "magistral-small-latest": "LiteLLM's map has the name at another model's price",
+        "mistral-nemo": "LiteLLM's map has twice the price",
+        "open-mistral-nemo": "LiteLLM's map has twice the price",
+    },
+    "together": {
+        "Qwen/Qwen3.7-Max": "LiteLLM's map has 0.6 of the price",
+        "Qwen/Qwen3.8-2.4T-A95B": "LiteLLM's map has half the price of cache reads",
+        "meta-llama/Llama-3.3-70B-Instruct-Turbo": "LiteLLM's map has a later, higher price",
+        "mistralai/Mixtral-8x7B-Instruct-v0.1": "LiteLLM's map has two thirds of the price",
+        "NousResearch/Nous-Hermes-2-Mixtral-8x7B-DPO": "LiteLLM's map has two thirds of the price",
+    },
+    "fireworks": {
+        "accounts/fireworks/models/gemma-3-27b-it": "LiteLLM's map has nine times the price",
+        "accounts/fireworks/models/llama-v3p1-8b-instruct": "LiteLLM's map has half the price",
+    },
+}
+"""Kind → model → why nothing decides what it costs: two prices are no price."""
 
 _LOWER_CASE_IDS: Final = frozenset({"openrouter"})
 """Providers whose model ids are lower-case: no case-blind pattern is needed for exact names."""
@@ -212,6 +237,8 @@ class GenaiPrices:
                 if provider.id in skip or kind in skip:
                     continue
                 converter = _Converter(provider, kind, installed)
+                for name, reason in CONTESTED.get(kind, {}).items():
+                    skipped.append(Skipped(kind, name, f"contested: {reason}"))
                 for model in provider.models:
                     try:
                         rows += converter.model(model)
@@ -239,13 +266,17 @@ class _Converter:
         urls = provider.pricing_urls or ["no page named"]
         self.source = f"genai-prices {installed} (provider page {urls[0]})"
         self.read_on = _READ_ON.get(installed, _NOT_READ)
-        self._taken: set[str] = set()
+        # Nobody gets a contested name, by a pattern neither.
+        self._contested = frozenset(CONTESTED.get(kind, ()))
+        self._taken: set[str] = set(self._contested)
         self._wild: list[tuple[Any, list[str | None]]] = []
 
     def model(self, model: ModelInfo) -> list[PriceRow]:
         """Convert one model; its names are taken even when it cannot be converted."""
         found = names, pattern = self._match(model)
         if not names and pattern is None:
+            if self._contested.issuperset(_equals(model.match)):
+                raise _Inexpressible("contested: each of its names")
             raise _Inexpressible("an earlier model matches all of its names")
         rows: list[PriceRow] = []
         for period in _periods(model):

@@ -24,10 +24,10 @@ __all__ = ["Table", "parse"]
 
 PER_TOKENS: Final = 1_000_000
 _UNITS: Final = re.compile(
-    r"[a-z][a-z0-9_]*_(requests|seconds|hours|characters|pages|images|pixels|sessions|calls|searches)"
+    r"[a-z][a-z0-9_]*_(requests|prompts|seconds|hours|days|characters|pages|images|pixels|sessions|calls|searches|units)"
 )
 _DOCUMENT: Final = {
-    "provider", "currency", "source", "read_on", "evidence", "defaults", "model"
+    "provider", "currency", "source", "sources", "read_on", "evidence", "defaults", "when", "model"
 }  # fmt: skip
 _MODEL: Final = {"name", "aliases", "pattern", "price"}
 _PRICE: Final = {
@@ -106,8 +106,20 @@ class _Reader:
         if not isinstance(models, list) or not models:
             self.bad(f"{path}model", "no [[model]] in the table")
             return
+        base = {
+            **table,
+            "when": self.values(table.get("when", {}), f"{path}when"),
+            "sources": self.sources(table.get("sources", {}), f"{path}sources"),
+        }
         for index, model in enumerate(models):
-            self.model(table, model, f"{path}model[{index}].")
+            self.model(base, model, f"{path}model[{index}].")
+
+    def sources(self, table: Any, path: str) -> Mapping[str, str]:
+        """Read short names for what many prices say of where they were read."""
+        if isinstance(table, Mapping) and all(isinstance(each, str) for each in table.values()):
+            return table
+        self.bad(path, f"expected a table of texts, got {table!r}")
+        return {}
 
     def values(self, table: Any, path: str) -> dict[str, frozenset[str]]:
         found: dict[str, frozenset[str]] = {}
@@ -159,7 +171,7 @@ class _Reader:
             self.bad(path, f"a price is a table with `rates`, got {price!r}")
             return
         self.only(price, _PRICE, path)
-        when = self.values(price.get("when", {}), f"{path}when")
+        when = {**base["when"], **self.values(price.get("when", {}), f"{path}when")}
         tier = self.tier(price, path)
         valid_from = self.instant(price, "valid_from", path)
         valid_until = self.instant(price, "valid_until", path)
@@ -169,6 +181,7 @@ class _Reader:
             schedule = read_schedule(price["schedule"], f"{path}schedule", self.bad)
         minimum, step = self.units(price, "minimum", path), self.units(price, "step", path)
         source = self.text(merged, "source", path)
+        source = base["sources"].get(source, source)
         read_on = merged.get("read_on")
         if type(read_on) is not date:
             self.bad(f"{path}read_on", f"expected a date like 2026-11-25, got {read_on!r}")

@@ -32,7 +32,8 @@ def read_tables() -> Table:
         document = tomllib.loads(file.read_text("utf-8"), parse_float=Decimal)
         table = parse(document, file=file.name)
         rows += table.rows
-        defaults.update(table.defaults)
+        for provider, keys in table.defaults.items():
+            defaults[provider] = {**defaults.get(provider, {}), **keys}
     rows += list(derive(rows))
     for kind, (origin, more) in DEFAULTS_OF.items():
         defaults[kind] = {**defaults[origin], **more, **defaults.get(kind, {})}

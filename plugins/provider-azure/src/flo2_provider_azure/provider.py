@@ -92,6 +92,8 @@ class Azure(OpenAICompatible):
                 (list prices hold), `data_zone`, `regional` or `provisioned`. Empty: not known, and
                 so unpriced.
             deployments: The same by the name of the deployment; these are also listed as models.
+            region: Where the resource lies, such as `swedencentral`: what a data zone or a region
+                costs may depend on it.
             base_models: Which model stands behind a deployment, by the deployment's name; what it
                 can do is known by that. One not named here is looked up by its own name.
         """
@@ -101,6 +103,7 @@ class Azure(OpenAICompatible):
         auth: Literal["key", "token"] = "key"
         deployment_type: Literal["", DeploymentType] = ""
         deployments: Mapping[str, DeploymentType] = field(factory=dict)
+        region: str = ""
         base_models: Mapping[str, str] = field(factory=dict)
 
     config: Config
@@ -144,9 +147,11 @@ class Azure(OpenAICompatible):
         if billed == "global":
             return read
 
+        where = {"region": config.region} if config.region else {}
+
         def read_usage(raw: Mapping[str, Any]) -> Usage:
             usage = read(raw)
-            return evolve(usage, context={**usage.context, "deployment": billed})
+            return evolve(usage, context={**usage.context, "deployment": billed, **where})
 
         return read_usage
 

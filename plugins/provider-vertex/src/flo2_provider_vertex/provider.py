@@ -167,15 +167,13 @@ class Vertex(HttpProvider):
             headers[_TIER_HEADER] = tier
         return headers
 
-    def usage_reader(self, call: Call) -> ReadUsage | None:
-        """Say the location of a partner's model, where it bears on the price.
+    def usage_reader(self, call: Call) -> ReadUsage:
+        """Say the location, which no answer says and which bears on the price.
 
         A regional or multi-regional endpoint costs 10 % more than the global one for Claude
-        (https://platform.claude.com/docs/en/about-claude/pricing, read 2026-11), which no answer
-        says.
+        (https://platform.claude.com/docs/en/about-claude/pricing, read 2026-11) and for new models
+        of Gemini (https://cloud.google.com/vertex-ai/generative-ai/pricing, by LiteLLM's map).
         """
-        if call.dialect.name != MESSAGES.name:
-            return None
         read = call.dialect.read_usage
 
         def read_usage(raw: Mapping[str, Any]) -> Usage:

@@ -43,6 +43,7 @@ __all__ = [
     "Tell",
     "Theatre",
     "Wait",
+    "act",
     "stage",
 ]
 
@@ -130,7 +131,7 @@ class ScriptedReply:
         for step in self._steps:
             match step:
                 case Wait() | Raise():
-                    await _act(step)
+                    await act(step)
                 case _:
                     yield Chunk(repr(step).encode(), self._perform(step))
 
@@ -164,7 +165,8 @@ def _usage(told: Tell) -> Usage:
     return Usage({name: count for name, count in meters.items() if count})
 
 
-async def _act(step: Step) -> None:
+async def act(step: Step) -> None:
+    """Do what a script says of waiting and raising; nothing for other steps."""
     if isinstance(step, Wait):
         await anyio.sleep(step.seconds)
     elif isinstance(step, Raise):
@@ -310,12 +312,12 @@ class _Opener:
         theatre.open.append(self.name)
         try:
             for step in script.opening:
-                await _act(step)
+                await act(step)
             reply = ScriptedReply(script.steps)
             theatre.replies.append(reply)
             yield reply
             for step in script.closing:
-                await _act(step)
+                await act(step)
         finally:
             theatre.open.remove(self.name)
 

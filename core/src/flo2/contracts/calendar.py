@@ -17,6 +17,8 @@ __all__ = ["begins_a_month", "day_of", "month_of", "month_span", "next_month", "
 
 _MONTH: Final = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 _DECEMBER: Final = 12
+_FIRST_YEAR: Final = 2000
+_LAST_YEAR: Final = 9998
 
 
 def read_month(text: str) -> date:
@@ -26,21 +28,15 @@ def read_month(text: str) -> date:
         ValueError: it is no month.
     """
     match = _MONTH.fullmatch(text)
-    if match is None or match[1] == "0000":
-        raise ValueError(f"{text!r} is no month; write it like 2026-11")
+    if match is None or not _FIRST_YEAR <= int(match[1]) <= _LAST_YEAR:
+        raise ValueError(f"{text[:20]!r} is no month; write it like 2026-11")
     return date(int(match[1]), int(match[2]), 1)
 
 
 def next_month(first: date) -> date:
-    """Give the first day of the month after.
-
-    Raises:
-        OverflowError: the calendar ends.
-    """
+    """Give the first day of the month after."""
     if first.month < _DECEMBER:
         return date(first.year, first.month + 1, 1)
-    if first.year == date.max.year:
-        raise OverflowError("the calendar ends in 9999")
     return date(first.year + 1, 1, 1)
 
 

@@ -9,11 +9,15 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from flo2.money import ZERO, exact, text
 
 __all__ = ["Fields", "Problems", "as_json"]
+
+_FIRST_YEAR: Final = 2000
+_LAST_YEAR: Final = 9998
+"""Nobody agreed on models before, and a month past the last one has no end."""
 
 
 class Problems:
@@ -25,8 +29,10 @@ class Problems:
         self.found: list[str] = []
 
     def add(self, path: str, problem: str) -> None:
-        """Note a problem."""
-        self.found.append(f"{problem} @ {self.document}: {path}")
+        """Note a problem, once."""
+        line = f"{problem} @ {self.document}: {path}"
+        if line not in self.found:
+            self.found.append(line)
 
 
 class Fields:
@@ -163,24 +169,26 @@ class Fields:
 
     def instant(self, key: str) -> datetime | None:
         """Read an instant: a date is its first moment in UTC."""
-        value = self._table.get(key)
-        if value is None:
+        found = self._table.get(key)
+        if found is None:
             return None
-        if isinstance(value, str):
+        if isinstance(found, str):
             try:
-                read = datetime if "T" in value or " " in value else date
-                value = read.fromisoformat(value)
+                read = datetime if "T" in found or " " in found else date
+                found = read.fromisoformat(found)
             except ValueError:
-                value = None
-        if type(value) is date:
-            return datetime.combine(value, time(), UTC)
-        if isinstance(value, datetime) and value.tzinfo is not None:
-            return value.astimezone(UTC)
-        self.bad(
-            key,
-            "expected a date (of UTC) or an instant with its zone, got "
-            f"{_shown(self._table.get(key))}",
-        )
+                found = None
+        given = self._table.get(key)
+        if type(found) is date:
+            found = datetime.combine(found, time(), UTC)
+        if not isinstance(found, datetime) or found.tzinfo is None:
+            self.bad(
+                key, f"expected a date (of UTC) or an instant with its zone, got {_shown(given)}"
+            )
+        elif not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+            self.bad(key, f"{_shown(given)} is not between {_FIRST_YEAR} and {_LAST_YEAR}")
+        else:
+            return found.astimezone(UTC)
         return None
 
     def tables(self, key: str) -> list[tuple[object, str]]:
@@ -207,9 +215,10 @@ def as_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [as_json(each) for each in value]
     if isinstance(value, Decimal):
-        return text(value) if value.is_finite() else str(value)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat() if value.tzinfo else value.isoformat()
+        try:
+            return text(exact(value))
+        except ValueError:  # no money, or a number that would be written with a billion digits
+            return str(value)
     if isinstance(value, date | time):
         return value.isoformat()
     return value

@@ -62,6 +62,8 @@ _UPLIFTED_GEMINI: Final = re.compile(
 """Models that cost ten per cent more in a location, by LiteLLM's map 1.106.2."""
 _TRAFFIC: Final = {"flex": "ON_DEMAND_FLEX", "priority": "ON_DEMAND_PRIORITY"}
 """How Vertex names the tiers in its answers (reference of `UsageMetadata`; recordings)."""
+_NOT_AT_AZURE: Final = re.compile(r"gpt-audio|gpt-4-turbo|gpt-realtime")
+"""Models that LiteLLM's map has at Azure at another price."""
 _USUAL_BATCH: Final[tuple[Mapping[str, frozenset[str]], ...]] = (
     # A line of a batch says so in its usage; who sends batches may say it as well.
     {"service_tier": frozenset({"batch"}), "processing": frozenset({"", "batch"})},
@@ -82,7 +84,8 @@ def derive(rows: Iterable[PriceRow]) -> Iterator[PriceRow]:
         elif row.provider == "google":
             yield from _at_vertex(row)
         elif row.provider == "openai" and tokens and not row.when:
-            yield _at_azure(row)
+            if row.evidence != "derived" and not any(map(_NOT_AT_AZURE.match, row.models)):
+                yield _at_azure(row)
             if any(_UPLIFTED.match(name) for name in row.models):
                 yield _resident(row)
 

@@ -126,9 +126,21 @@ CONTESTED: Final[Mapping[str, Mapping[str, str]]] = {
     "fireworks": {
         "accounts/fireworks/models/gemma-3-27b-it": "LiteLLM's map has nine times the price",
         "accounts/fireworks/models/llama-v3p1-8b-instruct": "LiteLLM's map has half the price",
+        "accounts/fireworks/models/deepseek-v4-flash-0731": "LiteLLM's map has another price",
+    },
+    "xai": {
+        "grok-code-fast": "the name leads to another model since, at another price",
+        "grok-code-fast-1": "the name leads to another model since, at another price",
+        "grok-code-fast-1-0825": "the name leads to another model since, at another price",
     },
 }
 """Kind → model → why nothing decides what it costs: two prices are no price."""
+
+_NEVER_BY_PATTERN: Final[Mapping[str, str]] = {
+    # A government's region costs a fifth more (LiteLLM's map 1.106.2), and their clauses would take
+    # any id that has a model's name in it.
+    "bedrock": r"(?!us-gov\.)",
+}
 
 _LOWER_CASE_IDS: Final = frozenset({"openrouter"})
 """Providers whose model ids are lower-case: no case-blind pattern is needed for exact names."""
@@ -316,7 +328,8 @@ class _Converter:
             before = [_regex(match) for match, texts in self._wild if _may_meet(texts, own)]
             before += [re.escape(n) for n in sorted(self._taken) if model.match.is_match(n)]
             unless = f"(?!(?:{'|'.join(before)})\\Z)" if before else ""
-            pattern = f"(?i:{unless}{_regex(model.match)})"
+            never = _NEVER_BY_PATTERN.get(self.provider, "")
+            pattern = f"(?i:{never}{unless}{_regex(model.match)})"
         elif names and self.provider not in _LOWER_CASE_IDS:
             # Their matching is blind to case, and answers write `meta-llama/Llama-3.3`.
             pattern = f"(?i:{'|'.join(map(re.escape, sorted(names)))})"

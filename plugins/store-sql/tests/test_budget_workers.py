@@ -23,16 +23,15 @@ from flo2.stores import EntryFilter
 WORKER = Path(__file__).with_name("budget_worker.py")
 _made = runpy.run_path(str(WORKER))  # test files are no package
 gateway_of, store_of = _made["gateway_of"], _made["store_of"]
-LIMIT = Decimal("0.4")
 HOLD = Decimal("0.0053")  # of one call, about: the bound of its prompt, and a hundred tokens
 WORKERS = 4
 
 
-async def set_up(folder, database):
+async def set_up(folder, database, limit):
     """Declare the budget; give the key that the calls are made with."""
     async with gateway_of(folder, database, random.Random(0)) as gateway:
         _, key = await gateway.issue_key("test")
-        document = {"limit_usd": str(LIMIT), "per": "total"}
+        document = {"limit_usd": str(limit), "per": "total"}
         gateway.store.put_declaration(Declaration("default", "budget", "all", document, 1))
     return key.reveal()
 
@@ -56,9 +55,9 @@ def start(folder, database, key, callers, rounds, seed):
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def spend(folder, database, *, callers, rounds, kill):
+def spend(folder, database, *, limit, rounds, kill, callers=50):
     """Run the workers, look on, and hold the budget against the ledger in the end."""
-    key = anyio.run(set_up, folder, database)
+    key = anyio.run(set_up, folder, database, limit)
     workers = [start(folder, database, key, callers, rounds, seed) for seed in range(WORKERS)]
     store = store_of(folder, database)
     store.open()
@@ -66,7 +65,7 @@ def spend(folder, database, *, callers, rounds, kill):
 
     def look():
         for standing in store.standings("default"):
-            assert standing.taken <= LIMIT
+            assert standing.taken <= limit
             seen.append(standing.spent)
 
     try:
@@ -76,7 +75,7 @@ def spend(folder, database, *, callers, rounds, kill):
             worker.stdin.write("go\n")
             worker.stdin.flush()
         victim = workers.pop() if kill else None
-        while victim is not None and not any(spent > LIMIT / 8 for spent in seen):
+        while victim is not None and not any(spent > limit / 8 for spent in seen):
             look()
         if victim is not None:
             os.kill(victim.pid, signal.SIGKILL)
@@ -106,7 +105,7 @@ def spend(folder, database, *, callers, rounds, kill):
     assert standing.spent == total(entry.total for entry in settled)
     assert standing.pending == total(entry.end.high for entry in pending)
     assert standing.leased == 0
-    assert LIMIT - HOLD < standing.taken <= LIMIT
+    assert limit - HOLD < standing.taken <= limit
     if not kill:
         assert pending == []
         assert len(entries) == sum(each["answered"] for each in answers) + more
@@ -120,20 +119,20 @@ def postgresql(postgres, monkeypatch):
 
 
 def test_a_hard_budget_is_kept_by_four_workers_on_sqlite(tmp_path):
-    spend(tmp_path, "-", callers=50, rounds=10, kill=False)
+    spend(tmp_path, "-", limit=Decimal("0.4"), rounds=10, kill=False)
 
 
 def test_a_hard_budget_is_kept_on_postgresql_though_a_worker_is_killed(tmp_path, postgresql):
-    spend(tmp_path, postgresql, callers=50, rounds=10, kill=True)
+    spend(tmp_path, postgresql, limit=Decimal("0.4"), rounds=10, kill=True)
 
 
 @pytest.mark.deep
 @pytest.mark.parametrize("kill", [False, True], ids=["all_live", "one_is_killed"])
 def test_a_hard_budget_is_kept_for_long_on_sqlite(tmp_path, kill):
-    spend(tmp_path, "-", callers=50, rounds=200, kill=kill)
+    spend(tmp_path, "-", limit=Decimal(8), rounds=200, kill=kill)
 
 
 @pytest.mark.deep
 @pytest.mark.parametrize("kill", [False, True], ids=["all_live", "one_is_killed"])
 def test_a_hard_budget_is_kept_for_long_on_postgresql(tmp_path, postgresql, kill):
-    spend(tmp_path, postgresql, callers=50, rounds=200, kill=kill)
+    spend(tmp_path, postgresql, limit=Decimal(8), rounds=200, kill=kill)

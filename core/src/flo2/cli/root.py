@@ -29,6 +29,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "providers": ("providers", "Add, list, test and remove provider keys."),
     "keys": ("keys", "Issue, list, rotate and revoke the keys that clients use."),
     "routes": ("routes", "Name a target with several candidates and a strategy."),
+    "budgets": ("budgets", "Limit what is spent, exactly."),
     "prices": ("prices", "Look into the price book."),
     "ledger": ("ledger", "Verify the chain of ledger records."),
     "config": ("config", "Show and check the configuration."),

@@ -67,6 +67,7 @@ def receipt_json(receipt: Receipt) -> dict[str, Any]:
             "strategy": exchange.strategy,
             "plan": exchange.plan,
             "losses": list(exchange.losses),
+            "notes": list(exchange.notes),
             "error": exchange.error,
         }
     facts["attribution"] = attribution_json(attribution) if attribution is not None else {}
@@ -108,6 +109,8 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         "status": entry.status,
         "started_at": timestamp(intent.started_us),
     }
+    if intent.budgets:
+        facts |= {"budgets": list(intent.budgets), "hold_usd": _money(intent.hold)}
     if end is None:
         return facts | {"bounds_usd": _bounds(intent.low, intent.high)}
     facts |= {

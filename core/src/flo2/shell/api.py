@@ -26,6 +26,8 @@ from flo2.gateway import entry_json, receipt_json, timestamp
 from flo2.gateway.usage import usage_json
 from flo2.keys import ADMIN_PREFIX, check_admin, checksum_ok, presented
 from flo2.keys.issuing import ADMIN_SETTING
+from flo2.shell.budgets import budget_routes
+from flo2.shell.contracts import contract_routes
 from flo2.stores import EntryFilter
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ def api_routes(gateway: Gateway) -> list[Route]:
         Route("/api/usage", _told(api.admin(api.usage)), methods=["GET"]),
         Route("/api/entries", _told(api.admin(api.entries)), methods=["GET"]),
         Route("/api/plugins", _told(api.admin(api.plugins)), methods=["GET"]),
+        *contract_routes(gateway, lambda endpoint: _told(api.admin(endpoint))),
+        *budget_routes(gateway, _told, api.admin),
         Route("/api/{rest:path}", _told(api.admin(api.nothing))),
     ]
 

@@ -20,7 +20,7 @@ from flo2.prices.book import PriceBook, build
 from flo2.prices.context import PricingContext
 from flo2.prices.shelf import Layer
 
-__all__ = ["Accepted", "Disagreement", "disagreements"]
+__all__ = ["Accepted", "Disagreement", "Tally", "disagreements", "tally"]
 
 _MILLION: Final = 1_000_000
 _TOTALS: Final = (1000, 150_000, 250_000, 300_000)
@@ -90,6 +90,21 @@ class Accepted:
         )
 
 
+@frozen
+class Tally:
+    """How often two sources price the same place alike.
+
+    Attributes:
+        models: Models that both price by exact name or pattern.
+        agree: Places (model, meter, context) with one price at every length of prompt.
+        differ: The others.
+    """
+
+    models: int
+    agree: int
+    differ: int
+
+
 def disagreements(layers: Sequence[Layer], at: datetime) -> Iterator[Disagreement]:
     """Compare sources, two at a time, wherever both have a price.
 
@@ -100,8 +115,30 @@ def disagreements(layers: Sequence[Layer], at: datetime) -> Iterator[Disagreemen
     Yields:
         One for each model, meter, context and pair of sources, at the shortest prompt.
     """
+    for _, _, found in _compared(layers, at):
+        yield from (each for each in found if each is not None)
+
+
+def tally(layers: Sequence[Layer], at: datetime) -> Mapping[tuple[tuple[str, str], str], Tally]:
+    """Count agreements: (names of two sources, provider) → how they compare."""
+    counts: dict[tuple[tuple[str, str], str], Tally] = {}
+    for sources, provider, found in _compared(layers, at):
+        if found:
+            differ = sum(each is not None for each in found)
+            old = counts.get((sources, provider), Tally(0, 0, 0))
+            counts[sources, provider] = Tally(
+                old.models + 1, old.agree + len(found) - differ, old.differ + differ
+            )
+    return counts
+
+
+def _compared(
+    layers: Sequence[Layer], at: datetime
+) -> Iterator[tuple[tuple[str, str], str, list[Disagreement | None]]]:
+    """Yield, for each model of two sources, what is found in each place; None: they agree."""
     books = [(layer, build([layer])) for layer in layers]
     for (one, a), (other, b) in combinations(books, 2):
+        sources = one.name, other.name
         for provider in sorted(set(a.providers()) & set(b.providers())):
             for model in sorted({*a.models(provider), *b.models(provider)}):
                 rows = a.rows_for(provider, model)
@@ -109,7 +146,11 @@ def disagreements(layers: Sequence[Layer], at: datetime) -> Iterator[Disagreemen
                     {row.dimension for row in rows}
                     & {row.dimension for row in b.rows_for(provider, model)}
                 )
-                yield from _of_model((one.name, other.name), (a, b), (provider, model), meters, at)
+                yield (
+                    sources,
+                    provider,
+                    list(_of_model(sources, (a, b), (provider, model), meters, at)),
+                )
 
 
 def _of_model(
@@ -118,18 +159,25 @@ def _of_model(
     model: tuple[str, str],
     meters: Iterable[str],
     at: datetime,
-) -> Iterator[Disagreement]:
+) -> Iterator[Disagreement | None]:
     provider, name = model
     for meter in meters:
         usage = Usage({meter: _MILLION})
         for said in _CONTEXTS:
+            compared = False
             for total in _TOTALS:
                 context = PricingContext(provider, "chat", name, name, at, said, total)
                 first, second = (book.price(usage, context) for book in books)
-                if first.total is None or second.total is None or first.total == second.total:
+                if first.total is None or second.total is None:
+                    continue
+                compared = True
+                if first.total == second.total:
                     continue
                 yield Disagreement(
                     provider, name, meter, said, sources, (first.total, second.total),
                     (first.lines[0].row, second.lines[0].row), total,
                 )  # fmt: skip
                 break
+            else:
+                if compared:
+                    yield None

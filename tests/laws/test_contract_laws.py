@@ -218,6 +218,25 @@ def test_p28_outside_its_validity_a_contract_is_list(book, document, used, away,
         assert priced == cost(agreed(document | dates), book, used)
 
 
+@given(
+    book=books(),
+    document=documents(),
+    surcharge=percents,
+    used=used,
+    more=st.tuples(counts, counts),
+)
+def test_a_hold_covers_what_a_call_costs_by_list_and_by_contract(
+    book, document, surcharge, used, more
+):
+    extra = {"name": "geo", "surcharge": str(surcharge), "order": 99, "on": "all"}
+    document = document | {"discounts": [*document["discounts"], extra]}
+    contracts = agreed(document)
+    prompt = used["input_tokens"] + used["cache_read_tokens"]
+    sizes = (0, prompt + more[0], used["output_tokens"] + more[1])
+    bounds = contracts.bounds(book, book.bounds(context(), *sizes), context(), sizes)
+    assert bounds.low <= cost(contracts, book, used).total <= bounds.high
+
+
 # Terms of a month -------------------------------------------------------------------------------
 
 

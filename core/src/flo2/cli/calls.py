@@ -155,13 +155,19 @@ def _attempt_lines(attempt: Mapping[str, Any], rows: Mapping[str, PriceRow]) -> 
     for line in attempt.get("lines", ()):
         rounded = " (rounded)" if line["rounded"] else ""
         model = f" of {line['model']}" if line["model"] else ""
+        factors = "".join(f" × {factor}" for factor in line["factors"].values())
         yield (
             f"  {line['dimension']}{model}: {line['quantity']} × {line['unit_price']} / "
-            f"{line['per']} = {line['amount']} {line['currency']}{rounded}"
+            f"{line['per']}{factors} = {line['amount']} {line['currency']}{rounded}"
         )
         row = rows.get(line["row"])
         told = "" if row is None else f", {row.evidence}, {row.source}, read {row.read_on}"
         yield f"    row {line['row']}{told}"
+        for name, factor in line["factors"].items():
+            yield f"    × {factor} {name}"
+        if line["contract"]:
+            listed = f"{line['list_amount']} {line['currency']}"
+            yield f"    at list price {listed}; contract {line['contract']}"
     if attempt.get("price_book"):
         yield f"  book     {attempt['price_book']}"
     bounds = attempt.get("bounds_usd")

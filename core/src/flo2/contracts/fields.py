@@ -25,7 +25,7 @@ class Problems:
 
     def __init__(self, document: str) -> None:
         """Begin with nothing wrong."""
-        self.document = document
+        self.document: str = document
         self.found: list[str] = []
 
     def add(self, path: str, problem: str) -> None:

@@ -120,7 +120,7 @@ class Fold:
         zone: str,
         reached: Mapping[tuple[date, str], Decimal] | None = None,
     ) -> None:
-        self.contracts = tuple(contracts)
+        self.contracts: tuple[Contract, ...] = tuple(contracts)
         self.month: Validity | None = None
         self.free: dict[str, Decimal] = {}
         self.counted: dict[str, Decimal] = {}

@@ -153,21 +153,7 @@ def _attempt_lines(attempt: Mapping[str, Any], rows: Mapping[str, PriceRow]) -> 
     for loss in attempt["losses"]:
         yield f"  lost     {loss}"
     for line in attempt.get("lines", ()):
-        rounded = " (rounded)" if line["rounded"] else ""
-        model = f" of {line['model']}" if line["model"] else ""
-        factors = "".join(f" × {factor}" for factor in line["factors"].values())
-        yield (
-            f"  {line['dimension']}{model}: {line['quantity']} × {line['unit_price']} / "
-            f"{line['per']}{factors} = {line['amount']} {line['currency']}{rounded}"
-        )
-        row = rows.get(line["row"])
-        told = "" if row is None else f", {row.evidence}, {row.source}, read {row.read_on}"
-        yield f"    row {line['row']}{told}"
-        for name, factor in line["factors"].items():
-            yield f"    × {factor} {name}"
-        if line["contract"]:
-            listed = f"{line['list_amount']} {line['currency']}"
-            yield f"    at list price {listed}; contract {line['contract']}"
+        yield from _line_lines(line, rows)
     if attempt.get("price_book"):
         yield f"  book     {attempt['price_book']}"
     bounds = attempt.get("bounds_usd")
@@ -179,6 +165,24 @@ def _attempt_lines(attempt: Mapping[str, Any], rows: Mapping[str, PriceRow]) -> 
         yield f"  rule     {attempt['rule']}"
     if attempt.get("cost_usd") is not None:
         yield f"  sum      {attempt['cost_usd']} {attempt.get('currency', 'USD')}"
+
+
+def _line_lines(line: Mapping[str, Any], rows: Mapping[str, PriceRow]) -> Iterable[str]:
+    rounded = " (rounded)" if line["rounded"] else ""
+    model = f" of {line['model']}" if line["model"] else ""
+    factors = "".join(f" × {factor}" for factor in line["factors"].values())
+    yield (
+        f"  {line['dimension']}{model}: {line['quantity']} × {line['unit_price']} / "
+        f"{line['per']}{factors} = {line['amount']} {line['currency']}{rounded}"
+    )
+    row = rows.get(line["row"])
+    told = "" if row is None else f", {row.evidence}, {row.source}, read {row.read_on}"
+    yield f"    row {line['row']}{told}"
+    for name, factor in line["factors"].items():
+        yield f"    × {factor} {name}"
+    if line["contract"]:
+        listed = f"{line['list_amount']} {line['currency']}"
+        yield f"    at list price {listed}; contract {line['contract']}"
 
 
 def _receipt(store: Store, account: str, exchange_id: str) -> Receipt:

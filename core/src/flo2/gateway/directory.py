@@ -50,7 +50,7 @@ class Snapshot:
 
     Attributes:
         contracts: Account → its contracts, of those that have any.
-        budgets: Account → what it has declared of budgets, of those that have.
+        budgets, limits: Account → what it has declared of them, of those that have.
     """
 
     revision: int = -1
@@ -58,6 +58,7 @@ class Snapshot:
     keys: tuple[IssuedKey, ...] = ()
     contracts: Mapping[str, AccountContracts] = field(factory=dict)
     budgets: Mapping[str, Sequence[Declaration]] = field(factory=dict)
+    limits: Mapping[str, Sequence[Declaration]] = field(factory=dict)
 
     def tenant(self, account: str) -> Tenant:
         """Give an account; one that has nothing yet is empty."""
@@ -89,7 +90,8 @@ def read_snapshot(store: Store) -> Snapshot:
         for name in names
     }
     keys = tuple(store.keys())
-    return Snapshot(revision, tenants, keys, read_contracts(store), _declared(store, "budget"))
+    budgets, limits = _declared(store, "budget"), _declared(store, "limit")
+    return Snapshot(revision, tenants, keys, read_contracts(store), budgets, limits)
 
 
 def _declared(store: Store, kind: str) -> Mapping[str, Sequence[Declaration]]:

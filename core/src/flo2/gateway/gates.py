@@ -1,11 +1,11 @@
 """The gates that stand between a call's plan and its first attempt, out of what accounts declared.
 
-Imports: admission, budgets, executor, providers' protocols.
+Imports: admission, limits, budgets, executor, providers' protocols.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,9 @@ from flo2.budgets.gate import Worst
 from flo2.dialects.base import Profile
 from flo2.errors import ConfigError, RefusedCall
 from flo2.executor.bounding import input_bound
+from flo2.limits import Limiter
+from flo2.limits.shelf import Blocking, Shelf
+from flo2.memory_store import MemoryStore
 from flo2.protocols import DescribesModels, Inbound
 from flo2.secrets import resolve
 
@@ -40,6 +43,8 @@ class Gates:
 
     Attributes:
         keeper: Looks after budgets beside the calls.
+        now_us: Wall clock of the gates that are made from here on.
+        limiter: Keeps the limits of every account.
     """
 
     def __init__(
@@ -51,6 +56,7 @@ class Gates:
         booking: Booking,
         providers: Mapping[str, Bound],
         group: TaskGroup,
+        blocking: Blocking,
         pepper: bytes,
         resolver: ReferenceResolver | None,
     ) -> None:
@@ -63,16 +69,19 @@ class Gates:
             booking: Bounds what a call may cost.
             providers: Say what their models can do.
             group: Where alerts are told.
+            blocking: Runs the store's methods for limits.
             pepper: Keys the names of counters.
             resolver: Reads `vault:` references.
         """
         self._sizes = _Sizes(booking, providers, services)
-        self._services = services
         self._pepper = pepper
+        self.now_us: Callable[[], int] = services.now_us
         now_us = services.now_us
         self._purse = Purse(store, ledger.writer, services.clock)
         read = partial(resolve, environ=services.environ, resolver=resolver)
         alerts = Alerts(store, services.wire, read, now_us, group)
+        shelf = Shelf(store, blocking, now_us) if store.kind != MemoryStore.kind else None
+        self.limiter: Limiter = Limiter(services, input_bound, pepper, shelf)
         self.keeper: Keeper = Keeper(store, self._purse, alerts, now_us, services.clock)
 
     def admission(self, snapshot: Snapshot) -> Admission | None:
@@ -81,7 +90,8 @@ class Gates:
             account: self._budget_gate(declared) for account, declared in snapshot.budgets.items()
         }
         self.keeper.gates = budgets
-        gates: dict[str, list[Gate]] = {}
+        self.limiter.configure(snapshot.limits)
+        gates: dict[str, list[Gate]] = {account: [self.limiter] for account in snapshot.limits}
         for account, gate in budgets.items():
             gates.setdefault(account, []).append(gate)
         if not gates:
@@ -97,8 +107,9 @@ class Gates:
                 budgets.append(read_budget(each))
             except ConfigError as exc:  # edited by hand, or written by a newer flo2
                 problem = str(exc)
-        now_us = self._services.now_us
-        return BudgetGate(budgets, self._purse, self._sizes, now_us, self._pepper, problem=problem)
+        return BudgetGate(
+            budgets, self._purse, self._sizes, self.now_us, self._pepper, problem=problem
+        )
 
 
 class _Sizes:

@@ -241,9 +241,11 @@ class Gateway:
             booking=self._runtime.tools.booking,
             providers=self.providers,
             group=group,
+            blocking=self.blocking_call,
             pepper=pepper,
             resolver=resolver,
         )
+        group.start_soon(gates.limiter.run)
         group.start_soon(gates.keeper.run)
         snapshot = await self.blocking_call(lambda: read_snapshot(self.store))
         self._authenticator = Authenticator(pepper, snapshot.keys)

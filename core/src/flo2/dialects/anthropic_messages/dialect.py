@@ -5,7 +5,7 @@ Pure. Imports: canonical, base, splice, errors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flo2.canonical import Loss, Request, Response, Usage
@@ -21,6 +21,7 @@ from flo2.dialects.anthropic_messages.errors import (
     encode_stream_error,
     stream_error,
 )
+from flo2.dialects.anthropic_messages.limits import limit_headers
 from flo2.dialects.anthropic_messages.peek import peek_request
 from flo2.dialects.anthropic_messages.request_parse import parse_request
 from flo2.dialects.anthropic_messages.request_render import render_request
@@ -40,6 +41,7 @@ from flo2.dialects.base import (
 )
 from flo2.dialects.counting import CountDecoder, read_count
 from flo2.dialects.jsonio import dumps
+from flo2.dialects.limit_headers import LimitState
 from flo2.dialects.splice import splice
 from flo2.errors import ProviderError, RefusedCall
 
@@ -118,6 +120,10 @@ class AnthropicMessages:
     ) -> ErrorBody:
         """Write an error answer."""
         return encode_error(error, request_id=request_id)
+
+    def limit_headers(self, states: Sequence[LimitState]) -> Mapping[str, str]:
+        """Write limits as this API's headers."""
+        return limit_headers(states)
 
     def encode_stream_error(self, error: RefusedCall | ProviderError) -> bytes:
         """Write the `error` event that ends a stream."""

@@ -1,0 +1,266 @@
+"""Ask all limits of an account before a call begins: all of them have room, or nothing is taken.
+
+Imports: admission, counters, places, reserve, errors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import math
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from flo2.admission import Asked
+from flo2.dialects.limit_headers import LimitState, NamesLimits, limit_headers
+from flo2.errors import (
+    ConfigError,
+    InvalidRequest,
+    RefusedCall,
+    StoreError,
+    TooManyRequests,
+    Unavailable,
+)
+from flo2.limits.counters import Counter, Denied, OwnCounter, SharedCounter
+from flo2.limits.grant import Held, LimitGrant
+from flo2.limits.places import OwnPlaces, SharedPlaces
+from flo2.limits.reserve import InputBound, need
+from flo2.limits.spec import Limit, read_limit
+from flo2.limits.steady import Steady
+
+if TYPE_CHECKING:
+    from flo2.limits.shelf import Shelf
+    from flo2.services import Services
+    from flo2.stored import Declaration
+
+__all__ = ["Limiter"]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FLUSHED_S: Final = 1.0
+_GATHERED_S: Final = 0.02
+"""How long places that came free are gathered before the other workers are told of them."""
+_FORGOTTEN_US: Final = 2 * 86_400_000_000
+_DROPPED_S: Final = 3600.0
+_log = logging.getLogger("flo2.limits")
+
+
+class Limiter:
+    """The limits of every account, as one worker keeps them."""
+
+    def __init__(
+        self, services: Services, input_bound: InputBound, pepper: bytes, shelf: Shelf | None = None
+    ) -> None:
+        """Begin with no limits.
+
+        Args:
+            services: The clocks.
+            input_bound: Bounds a prompt.
+            pepper: Keys the digests by which counters of customers and the like are named.
+            shelf: Where the workers of a store count together; None: this one is alone.
+        """
+        self._limits: dict[str, Sequence[Limit]] = {}
+        self._problems: dict[str, str] = {}
+        self._counters: dict[tuple[str, str], Counter] = {}
+        self._services = services
+        self._input_bound = input_bound
+        self._pepper = pepper
+        self._shelf = shelf
+        self._steady = Steady(services.now_us, services.clock)
+        self._worker = secrets.token_hex(8)  # its name among those that run calls at once
+        self._changed = anyio.Event()
+        self._told = False
+
+    def configure(self, declared: Mapping[str, Sequence[Declaration]]) -> None:
+        """Take over what each account has declared; what was counted goes on counting.
+
+        A limit that cannot be read (edited by hand, or written by a newer flo2) is a reason to let
+        none of its account's calls through: nobody knows what it would have allowed.
+        """
+        self._limits, self._problems = {}, {}
+        for account, declarations in declared.items():
+            try:
+                self._limits[account] = [read_limit(each) for each in declarations]
+            except ConfigError as exc:
+                self._problems[account] = str(exc)
+
+    async def admit(self, asked: Asked) -> LimitGrant | None:
+        """Take of each limit what the call may need.
+
+        Raises:
+            TooManyRequests: a limit has not as much.
+            InvalidRequest: the call needs more than a limit ever has, or has no bound.
+            Unavailable: what others have used cannot be read.
+        """
+        account = asked.key.account
+        if (problem := self._problems.get(account)) is not None:
+            msg = f"{problem}; until it is declared anew, this account's calls are refused"
+            raise Unavailable(msg, code="limit_unreadable")
+        held: list[Held] = []
+        try:
+            for limit in self._limits.get(account, ()):
+                if (found := await self._take(limit, asked)) is not None:
+                    held.append(found)  # noqa: PERF401  # a refusal must find those before it
+        except BaseException as exc:  # refused, or cancelled while it waited for the store
+            LimitGrant(held, {}).closed()
+            if isinstance(exc, StoreError):
+                _log.error("call refused: %s", exc)  # the reason is all there is
+                msg = "what other workers have used cannot be read; the server's log says why"
+                raise Unavailable(msg, code="limits_unavailable", retry_after_s=1) from exc
+            raise
+        if not held:
+            return None
+        return LimitGrant(held, self._headers(asked, [(e.limit, e.counter) for e in held]))
+
+    async def _take(self, limit: Limit, asked: Asked) -> Held | None:
+        if not _is_for(limit, asked):
+            return None
+        wanted = need(limit, asked, self._input_bound)
+        if wanted is None or not wanted.total:
+            return None
+        if wanted.total > limit.amount:
+            msg = (
+                f"limit {limit.name!r} allows {limit.sentence()}, and this call may use up to "
+                f"{limit.told(wanted.total)}; ask for less (max_tokens), or raise the limit"
+            )
+            raise InvalidRequest(msg, code="above_limit", param="max_tokens")
+        counter = self._counter(limit, asked)
+        place = await counter.take(limit.amount, wanted.total)
+        if isinstance(place, Denied):
+            raise self._refusal(limit, counter, place, asked, wanted.total)
+        return Held(limit, counter, place, wanted)
+
+    def _counter(self, limit: Limit, asked: Asked) -> Counter:
+        name = f"limit:{limit.name}:{limit.unit}:{limit.per or ''}"
+        if limit.each is not None:
+            # Not the value itself: it may be a person's name.
+            value = (_value(limit.each, asked) or "").encode("utf-8", "replace")
+            name += f":{hmac.new(self._pepper, value, hashlib.sha256).hexdigest()[:32]}"
+        key = (limit.account, name)
+        found = self._counters.get(key)
+        if found is None:
+            found = self._counters[key] = self._make(limit, name)
+        return found
+
+    def _make(self, limit: Limit, name: str) -> Counter:
+        shelf, account = self._shelf, limit.account
+        if limit.unit == "parallel":
+            if shelf is None:
+                return OwnPlaces()
+            return SharedPlaces(shelf, account, name, self._worker, self._steady, self._wake)
+        if shelf is None:
+            return OwnCounter(limit.slot_us, _microseconds(self._services.clock))
+        return SharedCounter(shelf, account, name, limit.slot_us, self._steady)
+
+    def _refusal(
+        self, limit: Limit, counter: Counter, denied: Denied, asked: Asked, wanted: int
+    ) -> RefusedCall:
+        standing = counter.standing(limit.amount)
+        wait_s = max(math.ceil(denied.wait_us / 1_000_000), 1)
+        need_text = "" if wanted == 1 else f" and this call may need {limit.told(wanted)}"
+        msg = (
+            f"limit {limit.name!r} allows {limit.sentence()}: {limit.told(standing.free)} left"
+            f"{need_text}; try again in {wait_s} s"
+        )
+        return TooManyRequests(
+            msg,
+            code="rate_limit_exceeded",
+            retry_after_s=wait_s,
+            headers=self._headers(asked, [(limit, counter)]),
+        )
+
+    def _headers(self, asked: Asked, pairs: Sequence[tuple[Limit, Counter]]) -> Mapping[str, str]:
+        """Tell how limits stand; of several of one unit, the one with the least left."""
+        now_us = self._services.now_us()
+        tightest: dict[str, tuple[float, LimitState]] = {}
+        for limit, counter in pairs:
+            standing = counter.standing(limit.amount)
+            share = standing.free / limit.amount
+            unit = "parallel-requests" if limit.unit == "parallel" else limit.unit.replace("_", "-")
+            if unit in tightest and tightest[unit][0] <= share:
+                continue
+            state = LimitState(
+                unit,
+                limit.told(limit.amount),
+                limit.told(standing.free),
+                standing.reset_us / 1_000_000,
+                _EPOCH + timedelta(microseconds=now_us + standing.reset_us),
+            )
+            tightest[unit] = (share, state)
+        states = [state for _, state in tightest.values()]
+        dialect = asked.inbound.dialect
+        if isinstance(dialect, NamesLimits):
+            return dialect.limit_headers(states)
+        return limit_headers(states)
+
+    # Beside the calls -------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Give back to the other workers what this one does not need; until it is cancelled."""
+        dropped_s = self._services.clock()
+        while True:
+            with anyio.move_on_after(_FLUSHED_S):
+                await self._changed.wait()
+                await anyio.sleep(_GATHERED_S)
+            self._changed = anyio.Event()
+            await self.flush()
+            if self._shelf is not None and self._services.clock() - dropped_s > _DROPPED_S:
+                dropped_s = self._services.clock()
+                await self._trying(partial(self._shelf.drop, self._steady() - _FORGOTTEN_US))
+
+    async def flush(self) -> None:
+        """Give back what is not needed, and forget counters that count nothing."""
+        for key, counter in list(self._counters.items()):
+            if counter.idle:
+                del self._counters[key]
+            else:
+                await self._trying(counter.flush)
+
+    async def _trying(self, doing: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await doing()
+        except StoreError as exc:
+            if not self._told:  # once, not every second
+                _log.error("other workers are not told what is free: %s", exc)
+            self._told = True
+        else:
+            self._told = False
+
+
+def _microseconds(clock: Callable[[], float]) -> Callable[[], int]:
+    return lambda: round(clock() * 1_000_000)
+
+
+def _is_for(limit: Limit, asked: Asked) -> bool:
+    return all(
+        name in {"provider", "model"} or _value(name, asked) == wanted
+        for name, wanted in limit.only.items()
+    )
+
+
+def _value(dimension: str, asked: Asked) -> str | None:
+    """Say what a call is for; None: it does not say."""
+    key, whom = asked.key, asked.attribution
+    match dimension:
+        case "key":
+            return key.lineage or key.id
+        case "team":
+            return key.team
+        case "route":
+            return asked.route
+        case "customer":
+            return whom.customer
+        case "feature":
+            return whom.feature
+        case "end_user":
+            return whom.end_user
+        case _:
+            return whom.tags.get(dimension.removeprefix("tag:"))

@@ -1,15 +1,17 @@
 """Laws of contracts; numbers are those of the pricing reference, section 6.
 
-P24 to P29 are about contracts. P10, P11, P13 and P20 to P22 hold under a contract as well.
+P24 to P29 are about contracts; P10 to P17 and P19 to P23 hold under a contract as well. What would
+leave more than one row (P18) is refused by `flo2.contracts.check`.
 """
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import ROUND_UP, Decimal, localcontext
 from fractions import Fraction
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +23,8 @@ from flo2.contracts.invoice import ExchangeRate, make_invoice
 from flo2.contracts.parts import Called, Part
 from flo2.contracts.scope import Validity
 from flo2.contracts.statement import Statement, Used, make_statement
-from flo2.prices import CostLine, Layer, PriceRow, PricingContext, build
+from flo2.ledger.codec import canonical, decode, encode
+from flo2.prices import CostLine, Layer, PriceRow, PricingContext, Tier, build
 from flo2.records import Intent, Settle, fold_entry
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -132,6 +135,95 @@ def test_p12_p13_more_never_costs_less_and_nothing_costs_nothing(book, document,
     got = cost(contracts, book, used).total
     assert 0 <= got <= cost(contracts, book, used | {meter: used[meter] + more}).total
     assert cost(contracts, book, {}).total == 0
+
+
+@given(book=books(), document=documents(), used=used, data=st.data())
+def test_p14_moving_tokens_into_the_cache_saves_exactly_the_difference(book, document, used, data):
+    contracts = agreed(document)
+    moved = data.draw(st.integers(0, used["input_tokens"]))
+    after = used | {
+        "input_tokens": used["input_tokens"] - moved,
+        "cache_read_tokens": used["cache_read_tokens"] + moved,
+    }
+    one, cached = ({meter: moved} for meter in ("input_tokens", "cache_read_tokens"))
+    saved = cost(contracts, book, used).total - cost(contracts, book, after).total
+    assert saved == cost(contracts, book, one).total - cost(contracts, book, cached).total
+
+
+@given(
+    listed=st.lists(prices, min_size=2, max_size=2),
+    agreed_=st.lists(prices, min_size=2, max_size=2),
+    percent=percents,
+    total=st.integers(990, 1010),
+)
+def test_p15_p16_a_cliff_counts_the_whole_prompt_at_negotiated_rates_too(
+    listed, agreed_, percent, total
+):
+    tiers = (Tier(stop=1001), Tier(start=1001))
+    rows = [
+        evolve(row("output_tokens", price, tier=tier), id=f"r{tier.start}")
+        for price, tier in zip(listed, tiers, strict=True)
+    ]
+    inputs = [row(meter, Decimal(0)) for meter in METERS[:2]]
+    book = build([Layer("law", [*rows, *inputs])])
+    low, high = (
+        {"provider": "acme", "models": ["m"], "prices": {"output_tokens": str(price)}}
+        for price in agreed_
+    )
+    rates = [low | {"below": 1001}, high | {"at_least": 1001}]
+    contracts = agreed({"rates": rates, "discounts": [discount(percent)]})
+    used = {"input_tokens": 500, "cache_read_tokens": total - 500, "output_tokens": 10**6}
+    (line,) = (each for each in cost(contracts, book, used).lines if each.dimension == METERS[2])
+    over = total > 1000
+    assert (line.amount, line.list_amount) == (agreed_[over], listed[over])
+
+
+def discount(percent):
+    return {"name": "d", "percent": str(percent)}
+
+
+@given(
+    book=books(),
+    one=percents,
+    other=percents,
+    change=st.integers(-(10**8), 10**8).map(lambda seconds: AT + timedelta(seconds=seconds)),
+    away=st.timedeltas(timedelta(-9), timedelta(9)),
+    offset=st.integers(-14 * 60, 14 * 60),
+)
+def test_p17_the_instant_decides_and_a_boundary_belongs_to_the_new_version(
+    book, one, other, change, away, offset
+):
+    first = {"valid_from": "2000-01-01", "discounts": [discount(one)]}
+    second = {"valid_from": change.isoformat(), "discounts": [discount(other)]}
+    versions = [read_contract("deal", each) for each in (first, second)]
+    contracts = AccountContracts(versions)
+    at = change + away
+    expected = versions[at >= change].id
+    for instant in (at, at.astimezone(timezone(timedelta(minutes=offset)))):
+        (line,) = cost(contracts, book, {"output_tokens": 1}, at=instant).lines
+        assert line.contract == expected
+
+
+@given(price=prices, used=counts, percent=percents)
+def test_p20_the_unit_of_scale_changes_nothing(price, used, percent):
+    book = build([Layer("law", [row("output_tokens", Decimal(1))])])
+    totals = set()
+    for factor, per in ((1, 1), (1000, 1000), (1_000_000, 1_000_000)):
+        written = {"output_tokens": money.text(money.multiply(price, factor))}
+        rates = {"provider": "acme", "models": ["m"], "prices": written, "per": per}
+        contracts = agreed({"rates": [rates], "discounts": [discount(percent) | {"on": "all"}]})
+        totals.add(cost(contracts, book, {"output_tokens": used}).total)
+    assert len(totals) == 1
+
+
+@given(book=books(), document=documents(), used=used)
+def test_p23_a_settled_record_comes_back_as_it_was_written(book, document, used):
+    got = cost(agreed(document), book, used)
+    listed = money.total(line.list_amount for line in got.lines)
+    settle = Settle(
+        "x.1", 1, "settled", "answered", used, got.lines, got.total, listed, "USD", got.book
+    )
+    assert decode("settle", canonical(settle)) == settle == decode("settle", encode(settle))
 
 
 @given(book=books(), document=documents(), used=used, value=st.text(min_size=1))

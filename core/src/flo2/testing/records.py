@@ -170,7 +170,19 @@ def settles(intent: Intent) -> st.SearchStrategy[Settle]:
 
     def build(amounts: list[Decimal], meters: dict[str, Any], raw: Any, reason: Any) -> Settle:
         lines = tuple(
-            CostLine("output", 1, amount, 1, amount, amount, "USD", f"row{place}", "b1")
+            CostLine(
+                "output",
+                1,
+                amount,
+                1,
+                amount,
+                amount,
+                "USD",
+                f"row{place}",
+                "b1",
+                factors=(("deal@1/d", amount),) * (place % 2),  # as under a contract
+                contract="deal@1" * (place % 2),
+            )
             for place, amount in enumerate(amounts)
         )
         total = sum(amounts, Decimal(0))

@@ -58,6 +58,7 @@ MAY_SPAWN = {"core/src/flo2/shell/supervisor.py", "core/src/flo2/shell/worker.py
 MAY_DRAW = {"core/src/flo2/gateway/gateway.py", "core/src/flo2/executor/executor.py"}
 # Where a secret becomes text: to seal it, to send it, to hash it, to show it once.
 MAY_REVEAL = {
+    "core/src/flo2/budgets/webhook.py",
     "core/src/flo2/cli/key_input.py",
     "core/src/flo2/cli/keys.py",
     "core/src/flo2/cli/providers.py",

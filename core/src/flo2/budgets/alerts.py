@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+import anyio
 from anyio import CapacityLimiter, to_thread
 from attrs import frozen
 
@@ -77,6 +78,8 @@ class Alerts:
         resolve: Callable[[str], Secret],
         now_us: Callable[[], int],
         group: TaskGroup,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         """Keep what it works with.
 
@@ -86,12 +89,14 @@ class Alerts:
             resolve: Reads the secret a reference points to.
             now_us: Wall clock.
             group: Where deliveries run; it outlives every call.
+            sleep: Waits between the tries of a delivery.
         """
         self._store = store
         self._wire = wire
         self._resolve = resolve
         self._now_us = now_us
         self._group = group
+        self._sleep = sleep
         self._asking = CapacityLimiter(1)
 
     async def look(self, budget: Budget, period: Period, standing: Standing) -> None:
@@ -125,6 +130,7 @@ class Alerts:
             alert.id,
             alert.body(self._now_us()),
             now_us=self._now_us,
+            sleep=self._sleep,
         )
         if why is not None:
             _log.error(

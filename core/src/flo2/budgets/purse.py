@@ -166,7 +166,8 @@ class Purse:
 
     async def _take(self, claim: Claim, amount: Decimal) -> Missing | None:
         pot = claim.pot
-        pot.limit = claim.limit
+        if pot.limit != claim.limit:
+            pot.limit, pot.denied_s = claim.limit, -1.0
         if pot.free < amount:
             try:
                 enough = await self._lease(claim, amount)

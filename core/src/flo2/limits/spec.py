@@ -118,7 +118,8 @@ class Limit:
 
     def sentence(self) -> str:
         """Say what it allows."""
-        what = f"{self.told(self.amount)} {self.unit.replace('_', ' ')}"
+        counted = self.unit.replace("_", " ")
+        what = f"{self.told(self.amount)} {counted if self.amount > 1 else counted[:-1]}"
         if self.unit == "usd":
             what = f"{self.told(self.amount)} USD"
         elif self.unit == "parallel":

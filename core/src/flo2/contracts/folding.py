@@ -155,13 +155,13 @@ class Fold:
         call = _Call()
         for part in called.parts:
             call.listed = add(call.listed, part.listed)
-            left = self._allow(call, held.allowances, called.at, part)
-            left = self._tier(call, held.tiers, left)
-            cost, prepaid = self._draw(call, held.commitments, left)
-            call.cost = add(call.cost, cost)
-            call.prepaid = add(call.prepaid, prepaid)
-            credited = self._credit(held.credits, left, subtract(cost, prepaid))
-            call.credited = add(call.credited, credited)
+            paid = self._allow(call, held.allowances, called.at, part)
+            for piece in self._tier(call, held.tiers, paid):
+                cost, prepaid = self._draw(call, held.commitments, piece)
+                call.cost = add(call.cost, cost)
+                call.prepaid = add(call.prepaid, prepaid)
+                credited = self._credit(held.credits, piece, subtract(cost, prepaid))
+                call.credited = add(call.credited, credited)
         changes = {key: amount for key, amount in call.changes.items() if amount}
         return Outcome(changes, call.cost, call.listed, call.prepaid, call.credited)
 
@@ -194,27 +194,32 @@ class Fold:
             part = left
         return part
 
-    def _tier(self, call: _Call, held: _Named[VolumeTiers], part: Part) -> Part:
-        for name, each in _about(held, part):
-            units = each.counts == "units"
-            size = Decimal(part.quantity) if units else part.amount
+    def _tier(self, call: _Call, held: _Named[VolumeTiers], part: Part) -> Sequence[Part]:
+        """Cut a part where the steps are: what follows sees pieces of one price each."""
+        for name, each in _about(held, part):  # one at most; see `contracts.check`
+            size = Decimal(part.quantity) if each.counts == "units" else part.amount
             if size <= 0:
                 break
             before = self.counted.get(name, ZERO)
             self.counted[name] = add(before, size)
             if each.graduated:
-                pieces = list(_pieces(each.steps, before, size))
+                steps = list(_pieces(each.steps, before, size))
             else:
-                month = ZERO if self.month is None else self._reached.get(self._key(name), ZERO)
-                pieces = [(_step(each.steps, month), size)]
-            amounts = shares(part.amount, (piece for _, piece in pieces), size)
-            cost = ZERO
-            for (step, piece), amount in zip(pieces, amounts, strict=True):
-                cost = add(cost, _at_step(step, piece, amount))
-            call.change("volume_tier", name, subtract(cost, part.amount))
-            part = evolve(part, amount=cost)
-            break  # one line has one tier; see `contracts.check`
-        return part
+                steps = [(_step(each.steps, self._reached.get(self._key(name), ZERO)), size)]
+            sizes = [piece for _, piece in steps]
+            found = []
+            for (step, piece), quantity, amount, listed in zip(
+                steps,
+                shares(Decimal(part.quantity), sizes, size),
+                shares(part.amount, sizes, size),
+                shares(part.listed, sizes, size),
+                strict=True,
+            ):
+                cost = _at_step(step, piece, amount)
+                call.change("volume_tier", name, subtract(cost, amount))
+                found.append(evolve(part, quantity=quantity, amount=cost, listed=listed))
+            return found
+        return (part,)
 
     def _draw(self, call: _Call, held: _Named[Commitment], part: Part) -> tuple[Decimal, Decimal]:
         """Give the cost of a part, and how much of it was paid upfront."""

@@ -18,8 +18,11 @@ pytestmark = pytest.mark.anyio
 
 CALL = {"model": "sandbox/sandbox-small", "messages": [{"role": "user", "content": "x"}]}
 
-OPEN, KEY, OWNER, ADMIN = "open", "key", "owner", "admin"
-"""For everybody · issued keys · the key that made the call, and the admin · the admin."""
+OPEN, KEY, OWNER, ADMIN, DECLARER = "open", "key", "owner", "admin", "declarer"
+"""For everybody · issued keys · the key that made the call, and the admin · the admin · the admin,
+who is told that what these tests send is no such thing."""
+EITHER = "either"
+"""For issued keys, each for what is its own, and the admin, of budgets."""
 
 OK, UNKNOWN, NOT_YOU, NOT_HERE = (frozenset({status}) for status in (200, 401, 403, 404))
 # Let through, and then something else was wrong: no such model, no body.
@@ -57,6 +60,16 @@ DECLARED: Mapping[tuple[str, str], str] = {
     ("GET", "/api/usage"): ADMIN,
     ("GET", "/api/entries"): ADMIN,
     ("GET", "/api/plugins"): ADMIN,
+    ("GET", "/api/contracts"): ADMIN,
+    ("PUT", "/api/contracts/{name}"): DECLARER,
+    ("POST", "/api/contracts/{name}/check"): DECLARER,
+    ("POST", "/api/contracts/{name}/end"): DECLARER,
+    ("GET", "/api/statements/{month}"): DECLARER,
+    ("POST", "/api/statements/{month}/close"): DECLARER,
+    ("GET", "/api/budgets"): EITHER,
+    ("GET", "/api/budgets/{name}"): EITHER,
+    ("PUT", "/api/budgets/{name}"): DECLARER,
+    ("DELETE", "/api/budgets/{name}"): DECLARER,
     ("GET", "/api/{rest:path}"): ADMIN,
 }
 """A new route belongs in here, or the first test fails."""
@@ -92,6 +105,8 @@ EXPECTED: Mapping[str, Mapping[str, frozenset[int]]] = {
         "admin": OK | NOT_HERE,
     },
 }
+EXPECTED = {**EXPECTED, EITHER: {**EXPECTED[KEY], "admin": PASSED}}  # a budget is for both to see
+EXPECTED = {**EXPECTED, DECLARER: {**EXPECTED[ADMIN], "admin": PASSED}}
 
 
 @frozen
@@ -181,20 +196,21 @@ async def test_every_route_answers_everybody_as_declared(everybody: Everybody, w
 @pytest.mark.parametrize("who", ["nobody", "key", "admin"])
 async def test_no_route_knows_another_method(everybody: Everybody, who: str) -> None:
     found = {}
-    declared = {path: method for method, path in DECLARED}
-    for path, own in declared.items():
-        for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"} - {own}:
+    for path in {path for _, path in DECLARED}:
+        own = {method for method, same in DECLARED if same == path}
+        for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"} - own:
             answer = await everybody.ask(method, path, who)
             found[method, path] = answer.status
-    # Below a list of models each path may be one: what is not there is not found.
+    # Below a list of models, and below /api, each path may be one: what is not there is not found.
     models = {
         (method, path)
         for method, path in found
         if (method == "POST" and path in {"/v1/models/{id:path}", "/v1beta/models/{id:path}"})
         or (method == "GET" and path.endswith("/models/{call:path}"))
+        or (method == "GET" and path.startswith("/api/"))
     }
     assert {found[each] for each in found.keys() - models} == {405}
-    assert {found[each] for each in models} <= {401, 404}
+    assert {found[each] for each in models} <= {401, 403, 404}
 
 
 async def test_a_refusal_says_nothing_of_what_was_asked_for(everybody: Everybody) -> None:

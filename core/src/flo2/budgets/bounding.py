@@ -16,12 +16,13 @@ from flo2.protocols import Inbound
 __all__ = ["capped", "fixed_output", "uses_server_tools"]
 
 # Tools that run at the provider: each use has its price, and what they find is read as prompt, by
-# the model, as often as it likes. Anthropic: web_search, web_fetch, code_execution, mcp; OpenAI:
-# web_search, file_search, code_interpreter, mcp; Gemini: googleSearch, codeExecution, urlContext;
-# xAI: x_search, search_parameters (their API references, read 2026-11-25).
+# the model, as often as it likes. They are told by their type (`web_search`, `code_execution`, …)
+# or by the field that holds their settings (the hosts' API references, read 2026-11-25). A field of
+# a caller's own that is called like one counts as one.
 _SERVER_TOOLS: Final = re.compile(
-    rb'"(?:web_?[sf]|x_search|search_param|code_?[ei]|file_?s|google_?[sm]|url_?c|mcp|plugins'
-    rb"|retrieval|collections_|computer_use_pre|tool_search|advisor|memory_search)",
+    rb'"type"\s*:\s*"[a-z0-9_]*(?:search|fetch|execution|interpreter|mcp|retrieval|grounding|advisor)'
+    rb'|"(?:[a-z]{3,12}_?(?:search|maps|context|execution)|retrieval|systemTool|web_search_options'
+    rb'|search_parameters|mcp_servers|plugins)"\s*:\s*[\[{]',
     re.IGNORECASE,
 ).search
 # JSON may write any letter as an escape, which a provider reads and a search in the bytes does not.

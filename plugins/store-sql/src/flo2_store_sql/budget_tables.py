@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from sqlalchemy import delete, insert, select, update
 
-from flo2.money import ZERO, add, multiply, text, total
+from flo2.money import ZERO, add, multiply, total
+from flo2.money import text as plain
 from flo2.records import Adjust, Intent, Pend, Settle, Void
 from flo2.spending import Held, Lease, LeaseAsk, Moves, Standing, granted
 from flo2_store_sql.rows import storable
@@ -83,8 +84,8 @@ class BudgetTables:
                     "account": account,
                     "counter": counter,
                     "entry_id": entry_id,
-                    "upper": text(each.upper),
-                    "counted": text(each.upper),
+                    "upper": plain(each.upper),
+                    "counted": plain(each.upper),
                     "since_us": each.since_us,
                 }
                 for entry_id, each in move.pended.items()
@@ -93,7 +94,7 @@ class BudgetTables:
         connection.execute(
             update(budget_counters)
             .where(_COUNTERS.account == account, _COUNTERS.counter == counter)
-            .values(spent=text(add(spent, move.spent)), pending=text(pending))
+            .values(spent=plain(add(spent, move.spent)), pending=plain(pending))
         )
         for writer, amount in move.leases.items():
             _change_lease(connection, account, counter, writer, -amount)
@@ -184,12 +185,12 @@ class BudgetTables:
                 connection.execute(
                     update(budget_pending)
                     .where(*here, _PENDING.entry_id == row.entry_id)
-                    .values(counted=text(counts))
+                    .values(counted=plain(counts))
                 )
             connection.execute(
                 update(budget_counters)
                 .where(_COUNTERS.account == account, _COUNTERS.counter == counter)
-                .values(pending=text(pending))
+                .values(pending=plain(pending))
             )
 
     def claim_alert(self, account: str, counter: str, percent: int) -> bool:
@@ -268,9 +269,9 @@ def _change_lease(
     if not now:
         connection.execute(delete(budget_leases).where(*same))
     elif known is None:
-        connection.execute(insert(budget_leases).values(**key, amount=text(now)))
+        connection.execute(insert(budget_leases).values(**key, amount=plain(now)))
     else:
-        connection.execute(update(budget_leases).where(*same).values(amount=text(now)))
+        connection.execute(update(budget_leases).where(*same).values(amount=plain(now)))
     return now
 
 

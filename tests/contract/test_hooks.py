@@ -6,13 +6,13 @@ import inspect
 import json
 import logging
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 import anyio
 import pytest
@@ -20,13 +20,18 @@ from anyio.lowlevel import checkpoint
 from attrs import frozen
 
 from flo2 import (
+    BillingRow,
+    BooksView,
     Call,
     Candidate,
     Entry,
     Exchange,
     Facts,
+    Finding,
     Finish,
+    Gap,
     Gateway,
+    Importer,
     Inbound,
     MemoryStore,
     Observed,
@@ -48,6 +53,7 @@ from flo2 import (
 from flo2.cli.root import run
 from flo2.cli.state import State
 from flo2.dialects.base import Chunk
+from flo2.plugins import Plugins
 from flo2.testing.harness import House, running
 
 pytestmark = pytest.mark.anyio
@@ -359,6 +365,60 @@ async def test_an_observer_that_cannot_be_made_loses_only_itself():
     named = {"plugins": {"only": []}, "observers": {"broken": {}}}
     with pytest.raises(RuntimeError, match="no"):
         Gateway.build(named, plugins={"mine": Plugin()}, store=MemoryStore(), environ={})
+
+
+class Billing:
+    """Reads bills of its own, and explains what is missing in them."""
+
+    class Reader:
+        kind = "acme-csv"
+
+        @frozen
+        class Config: ...
+
+        def __init__(self, config: Config, services: Services) -> None: ...
+
+        def recognises(self, name: str, head: bytes) -> bool:
+            return head.startswith(b"acme")
+
+        def rows(self, name: str, file: BinaryIO) -> Iterator[BillingRow]:
+            yield BillingRow("acme.bill", name, 0, 60_000_000, {"provider": "acme"}, "requests", 1)
+
+    class Shrug:
+        kind = "acme_forgot"
+        order = 5
+
+        @frozen
+        class Config: ...
+
+        def __init__(self, config: Config, services: Services) -> None: ...
+
+        def explain(self, gaps: Sequence[Gap], books: BooksView) -> Iterable[Finding]:
+            return ()
+
+    @hookimpl
+    def flo2_register_importers(self, register: Register) -> None:
+        register(self.Reader)
+
+    @hookimpl
+    def flo2_register_explainers(self, register: Register) -> None:
+        register(self.Shrug)
+
+
+def test_flo2_register_importers():
+    plugins = Plugins.load(only=(), extra={"billing": Billing()}, strict=True)
+    reader = plugins.get("importer", "acme-csv")
+
+    assert plugins.kinds("importer") == ("acme-csv",)
+    assert isinstance(reader(reader.Config(), None), Importer)
+
+
+def test_flo2_register_explainers():
+    plugins = Plugins.load(only=(), extra={"billing": Billing()}, strict=True)
+
+    assert plugins.kinds("explainer") == ("acme_forgot",)
+    assert plugins.get("explainer", "acme_forgot") is Billing.Shrug
+    assert plugins.origin("explainer", "acme_forgot") == "billing"
 
 
 def test_flo2_register_commands(

@@ -10,6 +10,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from flo2.billing import (
+        BILLING_KEYS as BILLING_KEYS,
+        BillQuery as BillQuery,
+        BillWindow as BillWindow,
+        BillingRow as BillingRow,
+        Booked as Booked,
+        BooksView as BooksView,
+        COVERED as COVERED,
+        EVERY_METER as EVERY_METER,
+        Explainer as Explainer,
+        FetchesBills as FetchesBills,
+        Finding as Finding,
+        Gap as Gap,
+        Importer as Importer,
+        REQUESTS as REQUESTS,
+        Shift as Shift,
+        money_of as money_of,
+    )
     from flo2.canonical import (
         Annotation as Annotation,
         Audio as Audio,
@@ -73,6 +91,7 @@ if TYPE_CHECKING:
     from flo2.errors import (
         AllAttemptsFailed as AllAttemptsFailed,
         AuthenticationFailed as AuthenticationFailed,
+        BillingError as BillingError,
         ConfigError as ConfigError,
         Flo2Error as Flo2Error,
         InvalidRequest as InvalidRequest,
@@ -165,6 +184,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "flo2.billing": (
+        "BILLING_KEYS BillQuery BillWindow BillingRow Booked BooksView COVERED EVERY_METER "
+        "Explainer FetchesBills Finding Gap Importer REQUESTS Shift money_of"
+    ),
     "flo2.canonical": (
         "Annotation Audio CacheHint Charge Choice Embedding EmbeddingInput Event Failed "
         "File Finish Image Loss LossPolicy Message Opaque OpaqueTool Part PartDelta "
@@ -180,9 +203,9 @@ _HOME = {
     "flo2.dialects.gemini": "Gemini GeminiCountTokens",
     "flo2.dialects.openai_responses": "OpenAIInputTokens OpenAIResponses",
     "flo2.errors": (
-        "AllAttemptsFailed AuthenticationFailed ConfigError Flo2Error InvalidRequest "
-        "NotFound PluginError ProviderError ReadFailed RefusedCall SecretError StoreError "
-        "Unavailable UnsupportedCall WireError WireTimeout"
+        "AllAttemptsFailed AuthenticationFailed BillingError ConfigError Flo2Error "
+        "InvalidRequest NotFound PluginError ProviderError ReadFailed RefusedCall "
+        "SecretError StoreError Unavailable UnsupportedCall WireError WireTimeout"
     ),
     "flo2.gateway": "Answer Gateway receipt_json",
     "flo2.hookspecs": "Register hookimpl",
@@ -208,6 +231,10 @@ _HOME = {
 _MODULES = {name: module for module, names in _HOME.items() for name in names.split()}
 
 __all__ = [
+    "BILLING_KEYS",
+    "COVERED",
+    "EVERY_METER",
+    "REQUESTS",
     "Account",
     "Adjust",
     "AllAttemptsFailed",
@@ -216,6 +243,12 @@ __all__ = [
     "Attribution",
     "Audio",
     "AuthenticationFailed",
+    "BillQuery",
+    "BillWindow",
+    "BillingError",
+    "BillingRow",
+    "Booked",
+    "BooksView",
     "Bounds",
     "CacheHint",
     "Call",
@@ -243,17 +276,22 @@ __all__ = [
     "EntryFilter",
     "Event",
     "Exchange",
+    "Explainer",
     "Facts",
     "Failed",
+    "FetchesBills",
     "File",
+    "Finding",
     "Finish",
     "Flo2Error",
+    "Gap",
     "Gateway",
     "Gemini",
     "GeminiCountTokens",
     "Health",
     "HttpProvider",
     "Image",
+    "Importer",
     "Inbound",
     "Intent",
     "InvalidRequest",
@@ -313,6 +351,7 @@ __all__ = [
     "SecretError",
     "Services",
     "Settle",
+    "Shift",
     "Speaks",
     "SpeaksPerModel",
     "Stage",
@@ -344,6 +383,7 @@ __all__ = [
     "fold",
     "hookimpl",
     "kind_of_status",
+    "money_of",
     "receipt_json",
 ]
 

@@ -20,6 +20,7 @@
     │   └── ReadFailed · WireTimeout · ResponseTooLarge
     ├── StoreError                the store cannot be read or written
     ├── SecretError               a secret reference cannot be resolved, or a seal is broken
+    ├── BillingError              a provider's bill is not what it should be
     └── PricingError              a price book does not load
         ├── AmbiguousPrice        two rows match
         ├── ContractError         a contract is wrong; lists every problem at once
@@ -40,6 +41,7 @@ __all__ = [
     "AllAttemptsFailed",
     "AmbiguousPrice",
     "AuthenticationFailed",
+    "BillingError",
     "BudgetExceeded",
     "ConfigError",
     "ConnectFailed",
@@ -363,6 +365,10 @@ class StoreError(Flo2Error):
 
 class SecretError(Flo2Error):
     """A secret reference cannot be resolved, or a sealed secret does not open."""
+
+
+class BillingError(Flo2Error):
+    """A provider's bill cannot be read: names the file, the place and what was expected."""
 
 
 class PricingError(Flo2Error):

@@ -68,6 +68,16 @@ def flo2_register_observers(register: Register) -> None:
 
 
 @hookspec
+def flo2_register_importers(register: Register) -> None:
+    """Register readers of providers' bills: classes that satisfy `flo2.Importer`."""
+
+
+@hookspec
+def flo2_register_explainers(register: Register) -> None:
+    """Register explainers of what a bill and the ledger differ by: see `flo2.Explainer`."""
+
+
+@hookspec
 def flo2_register_commands(cli: click.Group) -> None:
     """Add sub-commands to the `flo2` command line."""
 

@@ -35,6 +35,8 @@ _SLOTS: Final[Mapping[Slot, tuple[str, tuple[str, ...]]]] = {
     "pricing": ("flo2_register_pricing", ("rows",)),
     "store": ("flo2_register_stores", ("open", "append", "entries", "key_by_hash")),
     "observer": ("flo2_register_observers", ("observe",)),
+    "importer": ("flo2_register_importers", ("recognises", "rows")),
+    "explainer": ("flo2_register_explainers", ("explain", "order")),
 }
 
 

@@ -15,7 +15,7 @@ from flo2.cli.state import State, command
 
 __all__ = ["plugins"]
 
-_SLOTS = ("provider", "strategy", "pricing", "store", "observer")
+_SLOTS = ("provider", "strategy", "pricing", "store", "observer", "importer", "explainer")
 _EXIT_BROKEN = 1
 
 

@@ -1,0 +1,1 @@
+"""Readers of providers' bills: one format a module."""

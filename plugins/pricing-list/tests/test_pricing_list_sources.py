@@ -11,7 +11,7 @@ import flo2_pricing_list
 from flo2.canonical.usage import Usage
 from flo2.errors import PricingError
 from flo2.prices import PricingContext, Tier, build
-from flo2_pricing_list import GenaiPrices, LiteLLMMap, PriceList, UserFile
+from flo2_pricing_list import AcceptedPrices, GenaiPrices, LiteLLMMap, PriceList, UserFile
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 BOOK = build([PriceList().layer()])
@@ -250,8 +250,9 @@ def test_us_rows_are_exactly_ten_percent_dearer_than_their_base():
 def test_the_hook_registers_the_sources():
     found = []
     flo2_pricing_list.flo2_register_pricing(found.append)
-    assert found == [PriceList, UserFile, LiteLLMMap, GenaiPrices]
-    assert [source.kind for source in found] == ["list", "file", "litellm-map", "genai-prices"]
+    assert found == [AcceptedPrices, PriceList, UserFile, LiteLLMMap, GenaiPrices]
+    kinds = ["accepted", "list", "file", "litellm-map", "genai-prices"]
+    assert [source.kind for source in found] == kinds
 
 
 TOML = """

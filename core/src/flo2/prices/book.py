@@ -388,5 +388,6 @@ def _hash(layers: Sequence[Layer], defaults: Defaults) -> str:
         provider: {key: sorted(allowed) for key, allowed in sorted(keys.items())}
         for provider, keys in sorted(defaults.items())
     }
-    written = json.dumps([[layer.rows.digest for layer in layers], values], sort_keys=True)
+    digests = [layer.rows.digest for layer in layers if len(layer.rows)]
+    written = json.dumps([digests, values], sort_keys=True)
     return "sha256:" + hashlib.sha256(written.encode()).hexdigest()

@@ -14,7 +14,7 @@ from attrs import frozen
 from flo2.money import divide, multiply
 from flo2.prices.rows import PriceRow
 
-__all__ = ["Change", "changes"]
+__all__ = ["Change", "changes", "same_price"]
 
 _MILLION: Final = 1_000_000
 
@@ -59,8 +59,13 @@ def changes(old: Iterable[PriceRow], new: Iterable[PriceRow]) -> Iterator[Change
     before, after = _by_place(old), _by_place(new)
     for place in sorted(before.keys() | after.keys()):
         was, is_ = before.get(place), after.get(place)
-        if was is None or is_ is None or _each(was) != _each(is_) or was.currency != is_.currency:
+        if was is None or is_ is None or not same_price(was, is_):
             yield Change(*place[:3], was, is_)
+
+
+def same_price(one: PriceRow, other: PriceRow) -> bool:
+    """Say whether two rows charge the same for a unit, however it is published."""
+    return _each(one) == _each(other) and one.currency == other.currency
 
 
 def _by_place(rows: Iterable[PriceRow]) -> dict[_Place, PriceRow]:

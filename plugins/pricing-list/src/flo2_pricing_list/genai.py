@@ -172,6 +172,8 @@ class GenaiPrices:
 
     kind: ClassVar[str] = "genai-prices"
     precedence: ClassVar[int] = 20
+    newer: ClassVar[Mapping[str, Any]] = {"installed": True}
+    """Settings under which it reads what may be newer; see `flo2 prices update`."""
 
     @frozen
     class Config:

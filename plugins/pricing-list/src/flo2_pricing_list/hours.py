@@ -2,6 +2,7 @@
 
     schedule = { hours = ["01:00-04:00", "06:00-10:00"], days = ["mon", "tue"], zone = "UTC",
                  holidays = [2026-10-01], outside = true }
+    schedule = { windows = ["mon 01:00-04:00", "tue 02:00-04:00"] }
 
 Pure. Imports: nothing of this package.
 """
@@ -19,7 +20,7 @@ from flo2.prices import Schedule, Window
 __all__ = ["read_schedule"]
 
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_KEYS: Final = frozenset({"hours", "days", "zone", "holidays", "outside"})
+_KEYS: Final = frozenset({"hours", "days", "windows", "zone", "holidays", "outside"})
 _HOURS: Final = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d)", re.ASCII)
 _HOUR_S: Final = 3600
 _MINUTES: Final = 60
@@ -34,15 +35,8 @@ def read_schedule(table: Any, path: str, bad: Callable[[str, str], None]) -> Sch
         (f"{path}.{key}", f"unknown key {key!r}; known: {', '.join(sorted(_KEYS))}")
         for key in sorted(table.keys() - _KEYS)
     ]
-    days = table.get("days", list(_DAYS))
-    if not isinstance(days, list) or not days or not all(day in _DAYS for day in days):
-        problems.append((f"{path}.days", f"expected a list of {', '.join(_DAYS)}, got {days!r}"))
-    hours = table.get("hours", ["00:00-24:00"])
-    stretches = [_stretch(each) for each in hours] if isinstance(hours, list) else []
-    if not stretches or None in stretches:
-        problems.append(
-            (f"{path}.hours", f"expected a list such as ['01:00-04:00'], got {hours!r}")
-        )
+    windows, wrong = _windows(table)
+    problems += [(f"{path}.{key}", problem) for key, problem in wrong]
     holidays = table.get("holidays", [])
     if not isinstance(holidays, list) or not all(type(day) is date for day in holidays):
         problems.append((f"{path}.holidays", f"expected a list of dates, got {holidays!r}"))
@@ -56,13 +50,45 @@ def read_schedule(table: Any, path: str, bad: Callable[[str, str], None]) -> Sch
     if problems:
         return None
     try:
-        windows = [
-            Window(_DAYS.index(day), *stretch) for day in days for stretch in stretches if stretch
-        ]
-        return Schedule(windows, zone, frozenset(holidays), outside)
+        return Schedule([Window(*each) for each in windows], zone, frozenset(holidays), outside)
     except PricingError as exc:
         bad(path, str(exc))
         return None
+
+
+def _windows(
+    table: Mapping[str, Any],
+) -> tuple[list[tuple[int, int, int]], list[tuple[str, str]]]:
+    """Read the windows, each with its day, or as hours of some days; and what is wrong."""
+    if "windows" in table:
+        texts = table["windows"]
+        read = [_window(each) for each in texts] if isinstance(texts, list) else []
+        found = [each for each in read if each is not None]
+        wrong = []
+        if not found or len(found) < len(read) or table.keys() & {"hours", "days"}:
+            wrong = [
+                (
+                    "windows",
+                    f"expected a list such as ['mon 01:00-04:00'], alone, got {texts!r}",
+                )
+            ]
+        return found, wrong
+    wrong = []
+    days = table.get("days", list(_DAYS))
+    if not isinstance(days, list) or not days or not all(day in _DAYS for day in days):
+        wrong.append(("days", f"expected a list of {', '.join(_DAYS)}, got {days!r}"))
+        days = []
+    hours = table.get("hours", ["00:00-24:00"])
+    stretches = [_stretch(each) for each in hours] if isinstance(hours, list) else []
+    if not stretches or None in stretches:
+        wrong.append(("hours", f"expected a list such as ['01:00-04:00'], got {hours!r}"))
+    return [(_DAYS.index(d), *each) for d in days for each in stretches if each], wrong
+
+
+def _window(text: Any) -> tuple[int, int, int] | None:
+    day, _, hours = text.partition(" ") if isinstance(text, str) else ("", "", "")
+    stretch = _stretch(hours)
+    return None if stretch is None or day not in _DAYS else (_DAYS.index(day), *stretch)
 
 
 def _stretch(text: Any) -> tuple[int, int] | None:

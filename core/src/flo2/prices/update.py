@@ -1,0 +1,134 @@
+"""What a newer source of prices changes in a book, and the rows that make it so from a day on.
+
+Nothing that held before the day is changed: a row that is replaced ends on it, and stays.
+Pure. Imports: prices.book, prices.diff, prices.match, prices.shelf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from attrs import evolve
+
+from flo2.prices.book import PriceBook
+from flo2.prices.diff import Change, changes, same_price
+from flo2.prices.match import ONLY_ABSENT, overlap
+from flo2.prices.rows import PriceRow
+from flo2.prices.shelf import Layer
+
+__all__ = ["KeepsAccepted", "accepted_rows", "proposed"]
+
+
+def proposed(book: PriceBook, source: Layer, day: date) -> Iterator[Change]:
+    """Say what a source has otherwise than a book, or besides it, from a day on.
+
+    Only models with an exact name are looked at. What the book has and the source has not is no
+    change: the source may know less.
+
+    Args:
+        book: What is in force.
+        source: What may be newer.
+        day: From when on, midnight UTC.
+
+    Yields:
+        `added` and `changed` prices; `new` of each holds from the day on, or later.
+    """
+    start = _midnight(day)
+    for provider in source.rows.about:
+        for name in sorted(source.rows.names(provider)):
+            theirs = source.rows.find(provider, name)
+            after = [_explicit(row, name, book, source) for row in _still(theirs, start)]
+            before = [_alone(row, name) for row in _still(book.rows_for(provider, name), start)]
+            for change in changes(map(_undated(start), before), map(_undated(start), after)):
+                if change.new is None:
+                    continue
+                begins = max(start, change.new.valid_from or start)
+                new = evolve(change.new, valid_from=begins)
+                old = change.old or next(iter(_met(new, before, book)), None)
+                if old is None or old is change.old or not same_price(old, new):
+                    yield evolve(change, old=old, new=new)
+
+
+def accepted_rows(book: PriceBook, taken: Iterable[Change], day: date) -> Iterator[PriceRow]:
+    """Give all rows of the models that changes are about, as they are once those are accepted.
+
+    Args:
+        book: What is in force.
+        taken: Changes that `proposed` gave.
+        day: The same day.
+    """
+    start = _midnight(day)
+    models: dict[tuple[str, str], list[PriceRow]] = {}
+    for change in taken:
+        if change.new is not None:
+            models.setdefault((change.provider, change.model), []).append(change.new)
+    for (provider, name), new in models.items():
+        rows = [_alone(row, name) for row in book.rows_for(provider, name)]
+        replaced = {row.id for each in new for row in _met(each, rows, book)}
+        for row in rows:
+            if row.id not in replaced:
+                yield row
+            elif row.valid_from is None or row.valid_from < start:
+                yield evolve(row, valid_until=start)
+        yield from new
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _still(rows: Iterable[PriceRow], start: datetime) -> Iterator[PriceRow]:
+    """Give the rows that hold at an instant or after it."""
+    return (row for row in rows if row.valid_until is None or row.valid_until > start)
+
+
+def _undated(start: datetime) -> Callable[[PriceRow], PriceRow]:
+    """Give a function that leaves out when a row began, where it holds already."""
+
+    def of(row: PriceRow) -> PriceRow:
+        begun = row.valid_from is not None and row.valid_from <= start
+        return evolve(row, valid_from=None) if begun else row
+
+    return of
+
+
+def _explicit(row: PriceRow, name: str, book: PriceBook, source: Layer) -> PriceRow:
+    """Give a row that holds in the book's company where it holds in its own.
+
+    A usual value of the source that is none of the book's is written into the row.
+    """
+    usual = book.defaults.get(row.provider, {})
+    said = {
+        key: frozenset(values)
+        for key, values in source.defaults.get(row.provider, {}).items()
+        if key not in row.when and usual.get(key, ONLY_ABSENT) != frozenset(values)
+    }
+    return evolve(_alone(row, name), when={**said, **row.when})
+
+
+def _alone(row: PriceRow, name: str) -> PriceRow:
+    return evolve(row, models=frozenset({name}), pattern=None)
+
+
+def _met(new: PriceRow, rows: Iterable[PriceRow], book: PriceBook) -> list[PriceRow]:
+    """Give the rows that could price what a new row prices."""
+    defaults = book.defaults.get(new.provider, {})
+    return [row for row in rows if row.dimension == new.dimension and overlap(row, new, defaults)]
+
+
+@runtime_checkable
+class KeepsAccepted(Protocol):
+    """A price source that also keeps rows which the operator accepts."""
+
+    def accept(self, rows: Iterable[PriceRow], remarks: Iterable[str], at: datetime) -> Path:
+        """Keep all rows of some models from now on, in a new file; what was kept before stays.
+
+        Args:
+            rows: One exact name each.
+            remarks: What they are, for who opens the file.
+            at: Now (aware).
+        """
+        ...

@@ -13,6 +13,7 @@ from attrs import evolve
 
 from flo2.canonical.usage import Usage
 from flo2.contracts.check import contradictions
+from flo2.contracts.fees import FEE_API
 from flo2.contracts.limits import agreed_bounds
 from flo2.contracts.pricing import Terms
 from flo2.contracts.scope import Validity
@@ -109,6 +110,8 @@ class AccountContracts:
 
     def price(self, book: PriceBook, usage: Usage, context: PricingContext) -> Cost:
         """Price one attempt by the terms of the instant at which it began."""
+        if context.api == FEE_API:
+            return book.no_cost("unpriced", context, "a fee is what its contract says")
         if self.unreadable is not None:
             return book.no_cost("unpriced", context, self.unreadable)
         terms = self.at(context.at)

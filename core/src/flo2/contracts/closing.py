@@ -14,7 +14,7 @@ from typing import Final
 
 from attrs import define, field
 
-from flo2.contracts.fees import Fee
+from flo2.contracts.fees import FEE_API, Fee
 from flo2.contracts.statement import Change, Statement
 from flo2.money import ZERO, subtract
 from flo2.prices.cost import CostLine
@@ -135,7 +135,7 @@ def _entry(statement: Statement, fee: Fee, entry_id: str) -> Sequence[Intent | S
         None,
         fee.provider,
         fee.provider,
-        "contract",
+        FEE_API,
         fee.name,
         fee.name,
         _us(since),

@@ -17,7 +17,10 @@ from flo2.contracts.scope import Validity
 from flo2.contracts.terms import Contract
 from flo2.money import ZERO, divide, exact, multiply, subtract
 
-__all__ = ["Fee", "fees_of"]
+__all__ = ["FEE_API", "Fee", "fees_of"]
+
+FEE_API: Final = "contract"
+"""What a fee's entry has in place of an API: it is no call, and no book prices it."""
 
 _HOUR_S: Final = 3600
 _MICRO: Final = exact("0.000001")

@@ -95,6 +95,9 @@ class Runtime:
         """Go on with what the store says now."""
         self.snapshot = snapshot
         self.meter.contracts = snapshot.contracts
+        for account, agreed in snapshot.contracts.items():
+            if agreed.unreadable is not None:
+                self.log.error("calls of %r are not priced: %s", account, agreed.unreadable)
         if self.gates is not None:
             self.admission = self.gates.admission(snapshot)
 

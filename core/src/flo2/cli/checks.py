@@ -27,6 +27,7 @@ from flo2.cli.house_checks import (
 from flo2.cli.probe import probe
 from flo2.errors import Flo2Error
 from flo2.gateway import timestamp
+from flo2.gateway.agreeing import read_contracts
 from flo2.secrets import redact, resolve
 from flo2.stores import EntryFilter
 
@@ -60,6 +61,9 @@ def checks(bench: Bench, *, online: bool) -> Iterator[Check]:
         yield from _reach(bench)
     yield _tried("prices", lambda: _prices(bench))
     yield _tried("priced providers", lambda: _priced(bench))
+    contracts = _tried("contracts", lambda: _contracts(bench))
+    if contracts.detail:  # most have none
+        yield contracts
     yield _tried("clock", lambda: _clock(bench))
 
 
@@ -180,6 +184,25 @@ def _priced(bench: Bench) -> Check:
         )
         return Check("priced providers", ok=None, detail=detail, fix=fix)
     return Check("priced providers", ok=True, detail=", ".join(b.name for b in mine) or "none")
+
+
+def _contracts(bench: Bench) -> Check:
+    found = read_contracts(bench.store)
+    problems = [
+        f"{account}: {problem}"
+        for account, agreed in found.items()
+        for problem in (
+            agreed.problems(bench.book.defaults)
+            if agreed.unreadable is None
+            else [f"{agreed.unreadable}; its calls are not priced"]
+        )
+    ]
+    if problems:
+        fix = "declare it anew: flo2 contracts set NAME FILE"
+        return Check("contracts", ok=False, detail="; ".join(problems), fix=fix)
+    versions = sum(len(agreed.versions) for agreed in found.values())
+    detail = f"{versions} in all, and they go together" if found else ""
+    return Check("contracts", ok=True, detail=detail)
 
 
 def _clock(bench: Bench) -> Check:

@@ -24,6 +24,7 @@ from flo2.budgets import (
     read_budget,
     required_labels,
 )
+from flo2.budgets.bounding import refers_elsewhere, uses_server_tools
 from flo2.budgets.model import Webhook
 from flo2.budgets.periods import zone
 from flo2.budgets.webhook import PAUSES_S, deliver, sign
@@ -162,6 +163,30 @@ def test_hard_budgets_say_what_the_calls_of_a_key_must_name():
         "tag:job",
     }
     assert required_labels([one], evolve(KEY, account="other")) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("body", "tools", "elsewhere"),
+    [
+        ('{"tools": [{"type": "web_search_20250305", "name": "web_search"}]}', True, False),
+        ('{"tools": [{"type":"mcp","server_url":"https://a.example"}]}', True, False),
+        ('{"tools": [{"googleSearch": {}}]}', True, False),
+        ('{"tools": [{"code_execution": {}}]}', True, False),
+        ('{"web_search_options": {}}', True, False),
+        ('{"search_parameters": {"mode": "on"}}', True, False),
+        (r'{"tools": [{"ty\u0070e": "x"}]}', True, False),
+        ('{"tools": [{"type": "function", "function": {"name": "web_search"}}]}', False, False),
+        ('{"messages": [{"role": "user", "content": "web_search, mcp"}]}', False, False),
+        (r'{"content": "\u003cb\u003e caf\u00e9"}', False, False),
+        ('{"prompt": {"id": "pmpt_1"}}', False, True),
+        ('{"prompt": "Once upon a time"}', False, False),
+        ('{"conversation": "conv_1"}', False, True),
+        ('{"cachedContent": "cachedContents/1"}', False, True),
+    ],
+)
+def test_what_costs_more_than_its_bytes_say_is_told_by_its_fields(body, tools, elsewhere):
+    found = (uses_server_tools(body.encode()), refers_elsewhere(body.encode()))
+    assert found == (tools, elsewhere)
 
 
 # Midnight in these places: https://www.iana.org/time-zones, 2026a.
@@ -397,6 +422,7 @@ def test_the_command_declares_shows_and_removes(capsys):
             "spent_usd": "0",
             "pending_usd": "0",
             "in_hand_usd": "0.25",
+            "workers": {"w1": "0.25"},
             "left_usd": "0.75",
         }
     ]
@@ -405,6 +431,10 @@ def test_the_command_declares_shows_and_removes(capsys):
     captured = capsys.readouterr()
     assert "budget m: 1 USD a month for key" in captured.err
     assert "0.75" in captured.out
+    assert "in hand of worker w1: 0.25 USD" in captured.err
+    assert flo2("budgets", "release", "w9")[0] == 1
+    assert flo2("budgets", "release", "w1")[1] == {"worker": "w1", "released": True}
+    assert flo2("budgets", "show", "m")[1]["counters"][0]["in_hand_usd"] == "0"
     code, told = flo2("budgets", "set", "m", "--limit", "0", "--per", "day", "--alert", "5")
     assert code == 1
     assert "'m'.alerts" in told["error"]["message"]
@@ -463,5 +493,5 @@ async def test_the_admin_declares_over_http_and_a_key_sees_its_own():
 
 
 def test_a_standing_says_what_is_taken():
-    standing = Standing("a", "b", None, Decimal(1), Decimal(2), Decimal(3))
+    standing = Standing("a", "b", None, Decimal(1), Decimal(2), {"x": Decimal(3), "y": Decimal(-1)})
     assert standing.taken == Decimal(6)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from flo2.protocols import Inbound
 
-__all__ = ["capped", "fixed_output", "uses_server_tools"]
+__all__ = ["capped", "fixed_output", "refers_elsewhere", "uses_server_tools"]
 
 # Tools that run at the provider: each use has its price, and what they find is read as prompt, by
 # the model, as often as it likes. They are told by their type (`web_search`, `code_execution`, …)
@@ -27,12 +27,21 @@ _SERVER_TOOLS: Final = re.compile(
 ).search
 # JSON may write any letter as an escape, which a provider reads and a search in the bytes does not.
 _HIDDEN: Final = re.compile(rb"\\u00(?:3[0-9]|[4-7][0-9a-fA-F])").search
+# Context that lies at the provider: a prompt kept there, a conversation, cached content.
+_ELSEWHERE: Final = re.compile(
+    rb'"(?:prompt"\s*:\s*\{|conversation"\s*:|cached_?content)', re.IGNORECASE
+).search
 _NO_OUTPUT: Final = frozenset({"embed", "moderate"})
 
 
 def uses_server_tools(body: bytes) -> bool:
     """Say whether a request may use tools whose cost it does not bound, or hides it."""
     return _SERVER_TOOLS(body) is not None or _HIDDEN(body) is not None
+
+
+def refers_elsewhere(body: bytes) -> bool:
+    """Say whether a prompt goes on from something that its bytes do not hold."""
+    return _ELSEWHERE(body) is not None
 
 
 def fixed_output(inbound: Inbound) -> int | None:

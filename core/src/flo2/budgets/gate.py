@@ -12,7 +12,7 @@ from typing import Final, Literal, Protocol
 from attrs import frozen
 
 from flo2.admission import Asked, Terms
-from flo2.budgets.bounding import capped, uses_server_tools
+from flo2.budgets.bounding import capped, refers_elsewhere, uses_server_tools
 from flo2.budgets.model import Budget
 from flo2.budgets.purse import Denied, Missing, Pot, Purse
 from flo2.budgets.rules import Rule, instant_text
@@ -29,12 +29,13 @@ __all__ = ["BudgetGate", "Sizes", "Worst"]
 _HEADER: Final = "x-flo2-budget"
 _CURRENCY: Final = "USD"
 _NO_COST: Final = "count_tokens"
-Unbound = Literal["unpriced", "prompt", "answer", "tools"]
+Unbound = Literal["unpriced", "prompt", "answer", "tools", "unit"]
 
 _WHY: Final[Mapping[Unbound, tuple[str, str | None]]] = {
     "unpriced": ("it has no price in US dollars", "model"),
     "prompt": ("its prompt has no bound (images, files, references)", None),
     "answer": ("its answer has no bound; send one", "max_tokens"),
+    "unit": ("what it is billed by (images, characters, seconds) has no bound", None),
     "tools": ("tools that run at the provider have no bound", "tools"),
 }
 
@@ -155,13 +156,16 @@ class BudgetGate:
         """Say what is held for each candidate's attempts, and for all that may run."""
         holds: dict[str, Decimal] = {}
         total = ZERO
-        tools = uses_server_tools(asked.inbound.body)
+        body = asked.inbound.body
+        tools, elsewhere = uses_server_tools(body), refers_elsewhere(body)
         by_model = bool(hard) and all(budget.unbounded == "model_max" for budget in hard)
         for stage in asked.plan.stages:
             for candidate in stage.candidates:
                 hold = holds.get(candidate.id)
                 if hold is None:
-                    hold = self._bound(asked, candidate, hard, tools=tools, by_model=by_model)
+                    hold = self._bound(
+                        asked, candidate, hard, tools=tools, elsewhere=elsewhere, by_model=by_model
+                    )
                     if hold is None:
                         continue
                     holds[candidate.id] = hold
@@ -175,11 +179,13 @@ class BudgetGate:
         hard: Sequence[Budget],
         *,
         tools: bool,
+        elsewhere: bool,
         by_model: bool,
     ) -> Decimal | None:
-        bounds = asked.bounds(candidate)
-        if bounds.high is not None and bounds.currency == _CURRENCY and not tools:
-            return bounds.high
+        if not tools and not elsewhere:
+            bounds = asked.bounds(candidate)
+            if bounds.high is not None and bounds.currency == _CURRENCY:
+                return bounds.high
         worst = Worst(None, "tools")
         if not tools:
             account = asked.key.account

@@ -43,7 +43,7 @@ def reports(
         period = period_at(budget.per, zone(budget.time_zone), now_us)
         name = counter_name(budget.name, period)
         if budget.each is None:
-            none = Standing(budget.account, name, None, ZERO, ZERO, ZERO)
+            none = Standing(budget.account, name, None, ZERO, ZERO)
             found = [each for each in standings if each.counter == name] or [none]
         else:
             found = [each for each in standings if each.counter.startswith(f"{name}:")]
@@ -56,7 +56,8 @@ def report_json(report: BudgetReport) -> dict[str, Any]:
 
     Returns:
         The declaration, its `account` and `name`, and `counters`: `for` whom, `spent_usd`,
-        `pending_usd` at its upper bound, `in_hand_usd` of workers, `left_usd`; `resets_at`.
+        `pending_usd` at its upper bound, `in_hand_usd` and of which `workers`, `left_usd`;
+        `resets_at`.
     """
     budget, period = report.budget, report.period
     return {
@@ -72,6 +73,7 @@ def report_json(report: BudgetReport) -> dict[str, Any]:
                 "spent_usd": text(standing.spent),
                 "pending_usd": text(standing.pending),
                 "in_hand_usd": text(standing.leased),
+                "workers": {name: text(each) for name, each in sorted(standing.leases.items())},
                 "left_usd": text(report.left(standing)),
             }
             for standing in report.standings

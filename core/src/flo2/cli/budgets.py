@@ -18,6 +18,7 @@ from flo2.cli.bench import Bench
 from flo2.cli.output import say, say_json, table
 from flo2.cli.parse import duration_s, pair
 from flo2.cli.state import State, group
+from flo2.errors import NotFound
 from flo2.money import text
 from flo2.spending import Standing
 
@@ -65,6 +66,9 @@ def show(state: State, *, name: str, account: str) -> None:
     for setting, value in budget_json(budget).items():
         say(f"  {setting} = {value}")
     _table(state, [report])
+    for standing in report.standings:
+        for worker, amount in sorted(standing.leases.items()):
+            say(f"  in hand of worker {worker}: {text(amount)} USD")
 
 
 @budgets.command("set")
@@ -109,6 +113,31 @@ def set_(state: State, /, *, name: str, account: str, **given: Any) -> None:
         return
     kind = "hard" if budget.hard else "soft"
     say(f"budget {name}: {budget.sentence()}, {kind}" + ("" if changed else " (as it was)"))
+
+
+@budgets.command("release")
+@click.argument("worker")
+@click.pass_obj
+def release(state: State, *, worker: str) -> None:
+    """Free what a WORKER has in hand that will never come back: its disk is lost.
+
+    What it had begun and not stored is then counted nowhere. A worker that only crashed needs no
+    such thing: the next one that starts beside its journal takes it over.
+    """
+    with Bench(state) as bench:
+        held = {
+            name
+            for account in bench.store.accounts()
+            for standing in bench.store.standings(account.id)
+            for name in standing.leases
+        }
+        if worker not in held:
+            raise NotFound(f"no worker {worker!r} has anything in hand; see: flo2 budgets --json")
+        bench.store.end_leases(worker)
+    if state.as_json:
+        say_json({"worker": worker, "released": True})
+    else:
+        say(f"what {worker} had in hand is free")
 
 
 @budgets.command("remove")

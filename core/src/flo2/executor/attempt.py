@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
+
 from flo2.admission import Grant
 from flo2.canonical import Failed
 from flo2.dialects.base import Chunk, Observed
@@ -28,7 +30,7 @@ __all__ = ["Attempt"]
 Opener = Callable[[Call], AbstractAsyncContextManager[Reply]]
 
 
-class Attempt:
+class Attempt(Struct, eq=False):
     """One attempt; owned by one task at a time.
 
     Attributes:
@@ -37,60 +39,26 @@ class Attempt:
         exhausted: The answer has been read to its end.
     """
 
-    __slots__ = (
-        "_buffer",
-        "_context",
-        "_opener",
-        "_rest",
-        "_started",
-        "_took_to_content",
-        "abandoned",
-        "call",
-        "candidate_id",
-        "end",
-        "ended",
-        "exhausted",
-        "facts",
-        "failure",
-        "first_byte_us",
-        "grant",
-        "intent",
-        "reply",
-        "runner",
-        "tools",
-    )
-
-    def __init__(
-        self,
-        tools: Tools,
-        opener: Opener,
-        facts: Facts,
-        call: Call,
-        intent: Intent,
-        candidate_id: str,
-        grant: Grant | None = None,
-    ) -> None:
-        """Prepare; nothing is written or sent yet."""
-        self.tools: Tools = tools
-        self.facts: Facts = facts
-        self.call: Call = call
-        self.intent: Intent = intent
-        self.candidate_id: str = candidate_id
-        self.grant: Grant | None = grant
-        self.abandoned: Outcome | None = None
-        self.runner: Runner | None = None
-        self.reply: Reply | None = None
-        self.end: Settle | Pend | Void | None = None
-        self.ended: bool = False
-        self.exhausted: bool = False
-        self.failure: Failure | RefusedCall | None = None
-        self.first_byte_us: int | None = None
-        self._opener = opener
-        self._context: AbstractAsyncContextManager[Reply] | None = None
-        self._rest: AsyncIterator[Chunk] | None = None
-        self._buffer: list[Chunk] = []
-        self._started: float | None = None
-        self._took_to_content: float | None = None
+    tools: Tools
+    _opener: Opener
+    facts: Facts
+    call: Call
+    intent: Intent
+    candidate_id: str
+    grant: Grant | None = None
+    abandoned: Outcome | None = None
+    runner: Runner | None = None
+    reply: Reply | None = None
+    end: Settle | Pend | Void | None = None
+    ended: bool = False
+    exhausted: bool = False
+    failure: Failure | RefusedCall | None = None
+    first_byte_us: int | None = None
+    _context: AbstractAsyncContextManager[Reply] | None = None
+    _rest: AsyncIterator[Chunk] | None = None
+    _buffer: list[Chunk] = field(default_factory=list)
+    _started: float | None = None
+    _took_to_content: float | None = None
 
     @property
     def observed(self) -> Observed | None:
@@ -253,12 +221,10 @@ class Attempt:
             first_byte_us=self.first_byte_us,
             inbound=self.call.inbound,
         )
-        if beside is None:
-            tools.write_end(end)
-        else:
-            tools.write_end(end, beside(ended_us))
+        exchange = () if beside is None else (beside(ended_us),)
+        written = tools.write_end(end, *exchange)
         if self.grant is not None:
-            self.grant.ended(self.intent, end)
+            self.grant.ended(self.intent, written)
         self._report(outcome, observed)
 
     def _report(self, outcome: Outcome, observed: Observed | None) -> None:

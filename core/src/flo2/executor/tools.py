@@ -35,16 +35,22 @@ class Tools:
     clock: Callable[[], float]
     now_us: Callable[[], int]
 
-    def write_end(self, end: Settle | Pend | Void, *beside: Exchange) -> None:
+    def write_end(self, end: Settle | Pend | Void, *beside: Exchange) -> Settle | Pend | Void:
         """Write an end record; one that has no JSON form (a plugin's doing) becomes pending.
 
         Args:
             end: The record.
             beside: What is written with it, in one go.
+
+        Returns:
+            The end that was written.
         """
         try:
             self.ledger.end(end, *beside)
+            return end
         except (TypeError, ValueError) as exc:
             _log.exception("entry %s cannot be written as it is", end.entry_id)
             reason = f"what the answer told cannot be written down: {type(exc).__name__}"
-            self.ledger.end(Pend(end.entry_id, end.ended_us, end.outcome, reason), *beside)
+            pend = Pend(end.entry_id, end.ended_us, end.outcome, reason)
+            self.ledger.end(pend, *beside)
+            return pend

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from flo2.admission import Admission, Gate
 from flo2.budgets import Alerts, Budget, BudgetGate, Keeper, Purse, read_budget
-from flo2.budgets.bounding import fixed_output
+from flo2.budgets.bounding import fixed_output, refers_elsewhere
 from flo2.budgets.gate import Worst
 from flo2.dialects.base import Profile
 from flo2.errors import ConfigError, RefusedCall
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from flo2.stores import Store
 
 __all__ = ["Gates"]
+
+_BY_TOKENS: Final = frozenset({"chat", "embed", "moderate"})
 
 
 class Gates:
@@ -135,6 +137,8 @@ class _Sizes:
         facts = None
         if by_model and isinstance(provider, DescribesModels):
             facts = provider.describe(model)
+        if inbound.dialect.operation not in _BY_TOKENS:
+            return Worst(None, "unit")
         answer = fixed_output(inbound)
         if answer is None and facts is not None and facts.max_output_tokens is not None:
             answer = facts.max_output_tokens * max(inbound.peek.n, 1)
@@ -152,7 +156,7 @@ class _Sizes:
 def _prompt(inbound: Inbound) -> int | None:
     """Bound the prompt; of a request that was built in Python, by what it is when written down."""
     if inbound.body:
-        return input_bound(inbound)
+        return None if refers_elsewhere(inbound.body) else input_bound(inbound)
     try:
         body = inbound.rendered(inbound.dialect, inbound.peek.model, Profile()).body
     except RefusedCall:

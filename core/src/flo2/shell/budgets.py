@@ -25,6 +25,7 @@ __all__ = ["budget_routes"]
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 _MOST_BYTES: Final = 65_536
+_NOT_FOR_KEYS: Final = frozenset({"webhook", "alerts"})
 
 
 def budget_routes(
@@ -137,8 +138,9 @@ class _Budgets:
 
 def _for_key(report: BudgetReport) -> dict[str, Any]:
     """Write a report for whoever calls: what is left, and nothing of who is told."""
-    told = report_json(report)
-    return {name: value for name, value in told.items() if name not in {"webhook", "alerts"}}
+    told = {name: v for name, v in report_json(report).items() if name not in _NOT_FOR_KEYS}
+    told["counters"] = [{**each, "workers": {}} for each in told["counters"]]
+    return told
 
 
 def _keep_secrets(gateway: Gateway, account: str, name: str, document: dict[str, Any]) -> None:

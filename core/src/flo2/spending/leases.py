@@ -5,13 +5,13 @@ Pure. Imports: money.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
-from attrs import frozen
+from attrs import field, frozen
 
-from flo2.money import ZERO, add
+from flo2.money import ZERO, add, total
 
 __all__ = ["BudgetStore", "Lease", "LeaseAsk", "Standing", "granted"]
 
@@ -44,7 +44,8 @@ class Standing:
     Attributes:
         spent: What settled calls cost, adjustments included.
         pending: What calls may have cost whose amount is not known yet.
-        leased: What workers hold of it; what they have begun with it is not in `spent` yet.
+        leases: By worker, what it has in hand; what it has begun with that is not in `spent` yet.
+            Below zero where its calls cost more than was held for them.
         alerted: The highest threshold, in percent, that somebody has been told of.
     """
 
@@ -53,8 +54,13 @@ class Standing:
     label: str | None
     spent: Decimal
     pending: Decimal
-    leased: Decimal
+    leases: Mapping[str, Decimal] = field(factory=dict)
     alerted: int = 0
+
+    @property
+    def leased(self) -> Decimal:
+        """What all workers have in hand."""
+        return total(max(amount, ZERO) for amount in self.leases.values())
 
     @property
     def taken(self) -> Decimal:

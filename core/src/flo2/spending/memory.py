@@ -119,6 +119,6 @@ def _standing(key: tuple[str, str], counter: _Counter) -> Standing:
         counter.label,
         counter.spent,
         total(each.counted for each in counter.pending.values()),
-        total(max(amount, ZERO) for amount in counter.leases.values()),
+        dict(counter.leases),
         counter.alerted,
     )

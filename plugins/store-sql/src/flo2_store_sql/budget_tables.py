@@ -112,13 +112,10 @@ class BudgetTables:
                 label = storable(ask.label)
                 spent, pending, alerted = self._lock(connection, account, counter, label)
                 leases = _leases(connection, account, [counter]).get(counter, {})
-                taken = add(add(spent, pending), _positive(leases))
-                own = leases.get(writer, ZERO)
-                amount = granted(ask, taken, own)
+                standing = Standing(account, counter, label, spent, pending, leases, alerted)
+                amount = granted(ask, standing.taken, leases.get(writer, ZERO))
                 if amount:
                     leases[writer] = _change_lease(connection, account, counter, writer, amount)
-                leased = _positive(leases)
-                standing = Standing(account, counter, label, spent, pending, leased, alerted)
                 answers[at] = Lease(amount, standing)
         return [answers[at] for at in range(len(asks))]
 
@@ -160,7 +157,7 @@ class BudgetTables:
                 row.label,
                 Decimal(row.spent),
                 Decimal(row.pending),
-                _positive(leases.get(row.counter, {})),
+                leases.get(row.counter, {}),
                 row.alerted,
             )
             for row in rows
@@ -273,10 +270,6 @@ def _change_lease(
     else:
         connection.execute(update(budget_leases).where(*same).values(amount=plain(now)))
     return now
-
-
-def _positive(leases: Mapping[str, Decimal]) -> Decimal:
-    return total(max(amount, ZERO) for amount in leases.values())
 
 
 def _slices(items: Sequence[str]) -> Iterator[Sequence[str]]:

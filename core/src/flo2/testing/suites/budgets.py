@@ -59,7 +59,7 @@ class BudgetsSuite:
         (first,) = store.lease("w1", [_ask("1", "4")])
         assert first.granted == 4
         assert first.standing == Standing(
-            "default", "monthly:2026-11", None, Decimal(0), Decimal(0), Decimal(4)
+            "default", "monthly:2026-11", None, Decimal(0), Decimal(0), {"w1": Decimal(4)}
         )
         assert [each.granted for each in store.lease("w2", [_ask("1", "5")])] == [5]
         (little,) = store.lease("w2", [_ask("0.25", "0.75")])

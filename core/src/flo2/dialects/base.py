@@ -52,7 +52,9 @@ class Peek(Struct, frozen=True, gc=False):
             dialect always sends it).
         max_output_tokens: The client's own bound on the answer, or None.
         n: Number of answers asked for.
-        end_user: `user` / `metadata.user_id`, for attribution, or None.
+        end_user: `user`, `safety_identifier` or `metadata.user_id`, for attribution, or None.
+        metadata: What else the request says of itself by name (`metadata`, `labels`), as text, for
+            attribution; None: nothing.
         needs_render: The bytes hold what flo2 itself wrote for the client and the provider would
             not take; the request is rendered anew although the dialects are equal.
         continues: The provider's id of an earlier answer that this request goes on from, kept at
@@ -67,6 +69,7 @@ class Peek(Struct, frozen=True, gc=False):
     max_output_tokens: int | None = None
     n: int = 1
     end_user: str | None = None
+    metadata: Mapping[str, str] | None = None
     needs_render: bool = False
     continues: str | None = None
     own_words: bool = False

@@ -1,6 +1,6 @@
 """Who calls, for whom, and with which wishes: what the policies find out before a plan is made.
 
-Pure. Imports: stored, records, keys, errors.
+Pure. Imports: attribution, stored, records, keys, errors.
 """
 
 from __future__ import annotations
@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
+from itertools import islice
 from typing import Any, Final
 
 from msgspec import Struct, field
 
 from flo2.errors import InvalidRequest, PermissionRefused
+from flo2.gateway.attribution import ruled
 from flo2.keys import ADMIN_PREFIX, CREDENTIAL_HEADERS, KEY_PREFIX
 from flo2.records import Attribution, Role
 from flo2.stored import IssuedKey
@@ -21,6 +23,9 @@ __all__ = ["Caller", "ClientHeaders", "attribute", "caller_of", "check_access", 
 
 _MAX_LABEL: Final = 256
 _MAX_TAGS: Final = 32
+# OpenAI takes 16 pairs of at most 64 and 512 characters (API reference, `metadata`, read
+# 2026-11-25).
+_MAX_PAIR: Final = 64 + 512
 _SESSION_HEADERS: Final = ("x-claude-code-session-id", "session-id")
 _WISHES: Final = (
     "x-flo2-customer",
@@ -94,47 +99,60 @@ class ClientHeaders(Mapping[str, str]):
         return f"ClientHeaders({[*self._read()]})"
 
 
-def caller_of(key: IssuedKey, headers: Mapping[str, str], end_user: str | None = None) -> Caller:
+def caller_of(
+    key: IssuedKey,
+    headers: Mapping[str, str],
+    end_user: str | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> Caller:
     """Say who calls, for whom, and with which wishes; arguments and errors are `attribute`'s."""
     said: Mapping[Any, Any] = headers.raw if isinstance(headers, ClientHeaders) else headers
-    if end_user is None and _SAID.isdisjoint(said):
+    silent = end_user is None and metadata is None
+    if silent and key.attribution is None and _SAID.isdisjoint(said):
         return Caller(key, Attribution(key.team, None, None, None, dict(key.tags)))
     return Caller(
         key,
-        attribute(key, headers, end_user),
+        attribute(key, headers, end_user, metadata),
         headers.get("x-flo2-route"),
         trailer=headers.get("x-flo2-receipt") == "trailer",
     )
 
 
 def attribute(
-    key: IssuedKey, headers: Mapping[str, str], end_user: str | None = None
+    key: IssuedKey,
+    headers: Mapping[str, str],
+    end_user: str | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> Attribution:
-    """Say whom a call is for.
+    """Say whom a call is for, as its key's rules will have it.
 
     Args:
         key: Gives the team (never a header does) and tags of its own.
         headers: Lower-case request headers: `x-flo2-feature`, `-customer`, `-tags`
             (`a=1,b=2` or a JSON object).
-        end_user: The request's own `user` or `metadata.user_id`.
+        end_user: The request's own `user`, `safety_identifier` or `metadata.user_id`.
+        metadata: The texts of its own `metadata`: tags, unless a header says otherwise.
 
     Raises:
-        InvalidRequest: a label is too long or no label at all.
+        InvalidRequest: a label is too long, no label at all, missing or not allowed.
     """
-    tags = dict(key.tags)
+    stated = {} if metadata is None else _of_metadata(metadata)
     if text := headers.get("x-flo2-tags"):
-        tags.update(_tags(text))
+        stated.update(_tags(text))
+    labels: Mapping[str, str | None] = {
+        "feature": _optional("x-flo2-feature", headers),
+        "customer": _optional("x-flo2-customer", headers),
+        "end_user": end_user[:_MAX_LABEL] if end_user else None,
+    }
+    if key.attribution is None:
+        tags = {**key.tags, **stated}
+    else:
+        labels, tags = ruled(key, key.attribution, labels, stated)
     for name in _SESSION_HEADERS:
         if name in headers:
             tags.setdefault("session", _label(name, headers[name]))
             break
-    return Attribution(
-        team=key.team,
-        feature=_optional("x-flo2-feature", headers),
-        customer=_optional("x-flo2-customer", headers),
-        end_user=end_user[:_MAX_LABEL] if end_user else None,
-        tags=tags,
-    )
+    return Attribution(team=key.team, tags=tags, **labels)
 
 
 def without_keys(headers: Mapping[str, str], query: str = "") -> Mapping[str, str]:
@@ -174,6 +192,12 @@ def _label(name: str, text: str) -> str:
         msg = f"header {name} is longer than {_MAX_LABEL} characters"
         raise InvalidRequest(msg, code="invalid_header", param=name)
     return text
+
+
+def _of_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Give what of a request's metadata becomes tags; the rest is the provider's to judge."""
+    pairs = islice(metadata.items(), _MAX_TAGS)
+    return {name: value for name, value in pairs if name and len(name) + len(value) <= _MAX_PAIR}
 
 
 def _tags(text: str) -> dict[str, str]:

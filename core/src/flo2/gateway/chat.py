@@ -14,6 +14,7 @@ import msgspec
 from flo2.canonical import Request
 from flo2.dialects.base import Peek
 from flo2.dialects.openai_chat import OpenAIChat
+from flo2.dialects.openai_chat.peek import labels_of
 from flo2.gateway.answer import Answer
 from flo2.gateway.caller import caller_of, without_keys
 from flo2.gateway.exchange import OpenExchange
@@ -49,7 +50,7 @@ class Chat:
         if isinstance(key, str):
             key = await gateway.authenticate(key)
         inbound = _inbound(self._request, headers)
-        caller = caller_of(key, headers, inbound.peek.end_user)
+        caller = caller_of(key, headers, inbound.peek.end_user, inbound.peek.metadata)
         self._open = OpenExchange(gateway.runtime, caller, inbound, canonical=True)
         return await self._open.__aenter__()
 
@@ -76,5 +77,6 @@ def _inbound(request: Request | Mapping[str, Any], headers: Mapping[str, str]) -
         max_output_tokens=sampling.max_output_tokens,
         n=sampling.n or 1,
         end_user=request.end_user,
+        metadata=labels_of(request.metadata),
     )
     return Inbound(dialect, b"", peek, headers=headers, request=request)

@@ -378,7 +378,7 @@ class Gateway:
         if model is not None:
             peek = replace(peek, model=model, stream=stream)
         inbound = Inbound(dialect, body, peek, headers=given, query=query)
-        caller = caller_of(key, given, peek.end_user)
+        caller = caller_of(key, given, peek.end_user, peek.metadata)
         return OpenExchange(self._runtime or self.runtime, caller, inbound)
 
     def chat(

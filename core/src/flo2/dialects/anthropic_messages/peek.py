@@ -8,6 +8,7 @@ Pure. Imports: base, errors.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from flo2.dialects.anthropic_messages.request_parse import load_object
 from flo2.dialects.base import Peek
 from flo2.dialects.carrier import holds_carrier
 from flo2.dialects.jsonio import loads
+from flo2.dialects.openai_chat.peek import labels_of
 from flo2.errors import InvalidRequest
 
 __all__ = ["peek_request"]
@@ -61,6 +63,7 @@ def peek_request(body: bytes, *, bounded: bool) -> Peek:
         stream=bool(head.stream),
         max_output_tokens=head.max_tokens,
         end_user=_user(metadata),
+        metadata=_labels(metadata),
         needs_render=_needs_render(body),
     )
 
@@ -72,6 +75,14 @@ def _needs_render(body: bytes) -> bool:
 def _user(metadata: Any) -> str | None:
     user = metadata.get("user_id") if isinstance(metadata, dict) else None
     return user if isinstance(user, str) else None
+
+
+def _labels(metadata: Any) -> Mapping[str, str] | None:
+    """Give what metadata says beside the user: the API takes nothing else, other hosts may."""
+    found = labels_of(metadata)
+    if found is None or "user_id" not in found:
+        return found
+    return {name: text for name, text in found.items() if name != "user_id"} or None
 
 
 def _slowly(body: bytes, *, bounded: bool) -> Peek:
@@ -96,5 +107,6 @@ def _slowly(body: bytes, *, bounded: bool) -> Peek:
         stream=False if stream is None else expect(stream, bool, "stream"),
         max_output_tokens=None if bound is None else expect(bound, int, "max_tokens"),
         end_user=_user(fields.get("metadata")),
+        metadata=_labels(fields.get("metadata")),
         needs_render=_needs_render(body),
     )

@@ -14,6 +14,7 @@ from flo2.dialects.anthropic_messages.request_parse import load_object
 from flo2.dialects.base import Peek
 from flo2.dialects.gemini.seals import holds_wrapped_carrier
 from flo2.dialects.gemini.spelling import items, message, whole
+from flo2.dialects.openai_chat.peek import ABSENT, labels, labels_of
 from flo2.errors import InvalidRequest
 
 __all__ = ["peek_request"]
@@ -32,6 +33,7 @@ class _Head(msgspec.Struct):
     contents: msgspec.Raw
     generation: _Generation | None = msgspec.field(name="generationConfig", default=None)
     other: Any = msgspec.field(name="generation_config", default=None)
+    labels: msgspec.Raw = ABSENT  # Vertex AI's word for metadata
 
 
 _decode = msgspec.json.Decoder(_Head).decode
@@ -60,6 +62,7 @@ def peek_request(body: bytes, *, counting: bool) -> Peek:
         model="",
         max_output_tokens=None if config is None else config.max_output_tokens,
         n=1 if config is None else config.candidate_count or 1,
+        metadata=None if head.labels is ABSENT else labels(head.labels),
         needs_render=holds_wrapped_carrier(body),
     )
 
@@ -81,6 +84,7 @@ def _slowly(body: bytes, *, counting: bool) -> Peek:
     config = message(fields.get(path) or {}, path)
     return Peek(
         model="",
+        metadata=labels_of(fields.get("labels")),
         max_output_tokens=whole(config.get("maxOutputTokens"), f"{path}.maxOutputTokens"),
         n=whole(config.get("candidateCount"), f"{path}.candidateCount") or 1,
         needs_render=holds_wrapped_carrier(body),

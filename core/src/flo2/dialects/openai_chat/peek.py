@@ -6,6 +6,7 @@ Imports: base, errors.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from flo2.dialects.base import Peek
 from flo2.errors import InvalidRequest
 
-__all__ = ["decode_body", "peek", "read_json"]
+__all__ = ["ABSENT", "decode_body", "labels", "labels_of", "peek", "read_json", "text_of"]
 
 T = TypeVar("T")
 
@@ -26,7 +27,9 @@ class _StreamOptions(msgspec.Struct):
     include_usage: bool | None = None
 
 
-_ABSENT: Final = msgspec.Raw()
+ABSENT: Final = msgspec.Raw()
+"""A field that a request does not have, or that is null."""
+
 _ANY: Final = msgspec.Raw(b'"any"')
 
 
@@ -40,9 +43,11 @@ class _Fields(msgspec.Struct):
     max_completion_tokens: _NUMBER | None = None
     n: _NUMBER | None = None
     user: Any = None
+    safety_identifier: Any = None
+    metadata: msgspec.Raw = ABSENT
     # As Mistral's own clients write (mistralai 3.7, read 2026-11-25).
-    random_seed: msgspec.Raw = _ABSENT
-    tool_choice: msgspec.Raw = _ABSENT
+    random_seed: msgspec.Raw = ABSENT
+    tool_choice: msgspec.Raw = ABSENT
 
 
 _decode: Final = msgspec.json.Decoder(_Fields).decode
@@ -135,17 +140,41 @@ def peek(body: bytes) -> Peek:
     if fields.max_completion_tokens is not None:
         bound = max(fields.max_completion_tokens, bound or 0)
     n = 1 if fields.n is None else _whole("n", fields.n) or 1
-    own_words = fields.random_seed is not _ABSENT or fields.tool_choice == _ANY
-    # By position: model, stream, wants_usage, max_output_tokens, n, end_user.
+    own_words = fields.random_seed is not ABSENT or fields.tool_choice == _ANY
+    # By position: model, stream, wants_usage, max_output_tokens, n, end_user, metadata.
     return Peek(
         fields.model,
         stream,
         not stream or bool(options and options.include_usage),
         (bound or None) if type(bound) is int else _whole("max_completion_tokens", bound or None),
         n,
-        fields.user if isinstance(fields.user, str) and fields.user else None,
+        text_of(fields.user) or text_of(fields.safety_identifier),
+        None if fields.metadata is ABSENT else labels(fields.metadata),
         own_words=own_words,
     )
+
+
+def text_of(value: object) -> str | None:
+    """Give a text that is not empty, or None."""
+    return value if isinstance(value, str) and value else None
+
+
+def labels(raw: msgspec.Raw) -> Mapping[str, str] | None:
+    """Give the texts of an object of a request, by name; whatever else it may be: None.
+
+    What is no text is the provider's to judge, and attributes nothing.
+    """
+    try:
+        return labels_of(_decode_any(raw))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None  # in strings and depths that were skipped when the body was checked
+
+
+def labels_of(value: object) -> Mapping[str, str] | None:
+    """Give the texts of what should be an object, by name."""
+    if not isinstance(value, dict):
+        return None
+    return {name: text for name, text in value.items() if isinstance(text, str)} or None
 
 
 def _whole(name: str, value: float | None) -> int | None:

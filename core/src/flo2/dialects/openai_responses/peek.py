@@ -11,7 +11,7 @@ import msgspec
 
 from flo2.dialects.base import Peek
 from flo2.dialects.carrier import holds_carrier
-from flo2.dialects.openai_chat.peek import decode_body
+from flo2.dialects.openai_chat.peek import ABSENT, decode_body, labels, text_of
 from flo2.errors import InvalidRequest
 
 __all__ = ["peek", "peek_count"]
@@ -31,6 +31,7 @@ class _Fields(msgspec.Struct):
     prompt: Any = None
     user: Any = None
     safety_identifier: Any = None
+    metadata: msgspec.Raw = ABSENT
 
 
 _decode: Final = msgspec.json.Decoder(_Fields).decode
@@ -81,14 +82,11 @@ def _peek(fields: _Fields, body: bytes) -> Peek:
         model=fields.model,
         stream=bool(fields.stream),
         max_output_tokens=_whole(fields.max_output_tokens),
-        end_user=_text(fields.user) or _text(fields.safety_identifier),
+        end_user=text_of(fields.user) or text_of(fields.safety_identifier),
+        metadata=None if fields.metadata is ABSENT else labels(fields.metadata),
         needs_render=holds_carrier(body),
         continues=fields.previous_response_id or None,
     )
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def _whole(value: float | None) -> int | None:

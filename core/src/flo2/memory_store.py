@@ -29,10 +29,10 @@ from flo2.stores import ChainLink, EntryFilter, WriterHead
 
 if TYPE_CHECKING:
     from flo2.services import Services
+    from flo2.spending import Lease, LeaseAsk, Standing
     from flo2.stored import Account, DataKey, Declaration, IssuedKey, RouteSpec, SealedCredential
 
 __all__ = ["MemoryStore"]
-    from flo2.spending import Lease, LeaseAsk, Standing
 
 
 class MemoryStore:

@@ -28,6 +28,8 @@ from flo2.spending import Held, MemoryCounters, Moves
 from flo2.stores import ChainLink, EntryFilter, WriterHead
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from flo2.services import Services
     from flo2.spending import Lease, LeaseAsk, Standing
     from flo2.stored import Account, DataKey, Declaration, IssuedKey, RouteSpec, SealedCredential
@@ -62,10 +64,10 @@ class MemoryStore:
         self._declarations: dict[tuple[str, str, str], Declaration] = {}
         self._counters: dict[tuple[str, str], tuple[str, int]] = {}
         self._settings: dict[str, str] = {}
+        self._budgets = MemoryCounters()
 
     def open(self) -> None:
         """Do nothing: there is nothing to open."""
-        self._budgets = MemoryCounters()
 
     def close(self) -> None:
         """Keep everything, so that a store may be looked into after its gateway has closed."""
@@ -96,12 +98,12 @@ class MemoryStore:
                     )
             for link in links:
                 if (link.writer, link.seq) not in self._hashes:
-                    self._add(link)
-
-    def _add(self, link: ChainLink) -> None:
                     moves = Moves(self._held(link.record))
                     moves.note(link.writer, link.record)
                     self._budgets.count(moves)
+                    self._add(link)
+
+    def _add(self, link: ChainLink) -> None:
         chain = self._chains.setdefault(link.writer, [])
         chain.append(link)
         self._hashes[link.writer, link.seq] = link.hash
@@ -187,33 +189,13 @@ class MemoryStore:
                         bare = replace(record, attribution=Attribution())
                         chain[place] = evolve(link, record=bare, attribution_salt="")
                         erased += 1
+            if customer is not None:
+                self._budgets.erase_label(account, f"customer={customer}")
         return erased
 
     def _record(self, place: tuple[str, int]) -> Record:
         writer, position = place
         return self._chains[writer][position].record
-
-    def _folded(self) -> Iterable[tuple[Entry, str]]:
-        for places in self._entries.values():
-            for writer, position in places:
-                if isinstance(self._chains[writer][position].record, Intent):
-                    yield fold_entry(map(self._record, places)), writer
-                    break
-
-    # Accounts and keys ----------------------------------------------------------------------
-
-    def accounts(self) -> Sequence[Account]:
-        """Give all accounts."""
-        with self._lock:
-            return sorted(self._accounts.values(), key=lambda each: each.id)
-
-            if customer is not None:
-                self._budgets.erase_label(account, f"customer={customer}")
-    def put_account(self, account: Account) -> None:
-        """Create or replace an account."""
-        with self._lock:
-            self._accounts[account.id] = account
-            self._revision += 1
 
     def _held(self, record: Record) -> dict[str, Held]:
         """Find the attempts a record speaks of that are held under budgets."""
@@ -230,13 +212,13 @@ class MemoryStore:
                 )
         return held
 
-    def keys(self, account: str | None = None) -> Sequence[IssuedKey]:
-        """Give issued keys, of one account or of all."""
-        with self._lock:
-            found = [each for each in self._keys.values() if account in {None, each.account}]
-        return sorted(found, key=lambda each: (each.created_us, each.id))
+    def _folded(self) -> Iterable[tuple[Entry, str]]:
+        for places in self._entries.values():
+            for writer, position in places:
+                if isinstance(self._chains[writer][position].record, Intent):
+                    yield fold_entry(map(self._record, places)), writer
+                    break
 
-    def key_by_hash(self, digest: str) -> IssuedKey | None:
     # Budgets --------------------------------------------------------------------------------
 
     def lease(self, writer: str, asks: Sequence[LeaseAsk]) -> Sequence[Lease]:
@@ -269,6 +251,26 @@ class MemoryStore:
         with self._lock:
             return self._budgets.claim_alert(account, counter, percent)
 
+    # Accounts and keys ----------------------------------------------------------------------
+
+    def accounts(self) -> Sequence[Account]:
+        """Give all accounts."""
+        with self._lock:
+            return sorted(self._accounts.values(), key=lambda each: each.id)
+
+    def put_account(self, account: Account) -> None:
+        """Create or replace an account."""
+        with self._lock:
+            self._accounts[account.id] = account
+            self._revision += 1
+
+    def keys(self, account: str | None = None) -> Sequence[IssuedKey]:
+        """Give issued keys, of one account or of all."""
+        with self._lock:
+            found = [each for each in self._keys.values() if account in {None, each.account}]
+        return sorted(found, key=lambda each: (each.created_us, each.id))
+
+    def key_by_hash(self, digest: str) -> IssuedKey | None:
         """Find an issued key by its keyed hash."""
         with self._lock:
             return next((each for each in self._keys.values() if each.hash == digest), None)

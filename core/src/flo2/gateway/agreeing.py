@@ -74,9 +74,11 @@ def account_contracts(store: Store, account: str) -> AccountContracts:
 
 
 def check_contract(
-    store: Store, book: PriceBook, account: str, name: str, document: object
+    store: Store, book: PriceBook, account: str, name: str, document: object, now_us: int
 ) -> tuple[Contract, list[str]]:
     """Check a new version of a contract against all others of the account, and the price book.
+
+    A version of the same date that has not begun is not among those: it would be replaced.
 
     Returns:
         It, and advice: names that the list does not know, or knows by more names than are given.
@@ -85,7 +87,11 @@ def check_contract(
         ContractError: with everything that is wrong.
     """
     contract = read_contract(name, document)
-    others = [each.contract for each in declared(store, account) if each.contract.id != contract.id]
+    others = [
+        each.contract
+        for each in declared(store, account)
+        if each.contract.id != contract.id and not _gives_way(each.contract, contract, now_us)
+    ]
     problems = AccountContracts([*others, contract]).problems(book.defaults)
     known = set(book.providers())
     for provider in sorted({rate.row.provider for rate in contract.rates} & known):
@@ -109,17 +115,16 @@ def put_contract(
     for each in declared(store, account):
         if each.contract.id == contract.id:
             return False
-        if (
-            each.contract.name == contract.name
-            and each.contract.validity.since == contract.validity.since > _instant(now_us)
-        ):
+        if _gives_way(each.contract, contract, now_us):
             store.delete_declaration(account, KIND, each.contract.id)
     store.put_declaration(Declaration(account, KIND, contract.id, as_json(document), now_us))
     return True
 
 
 def remove_contract(store: Store, account: str, name: str, now_us: int) -> Contract | None:
-    """End a contract: what it priced keeps its terms, versions that have not begun are withdrawn.
+    """End a contract: what it priced keeps its terms.
+
+    Versions that have not begun are withdrawn, and so are those that cannot be read.
 
     Returns:
         The version without terms that ends it; None where nothing of it had begun.
@@ -127,14 +132,20 @@ def remove_contract(store: Store, account: str, name: str, now_us: int) -> Contr
     Raises:
         NotFound: the account has no such contract.
     """
-    versions = [each.contract for each in declared(store, account) if each.contract.name == name]
-    if not versions:
+    found = [each for each in store.declarations(KIND, account) if _name(each) == name]
+    if not found:
         raise NotFound(f"account {account!r} has no contract {name!r}; see: flo2 contracts list")
+    versions: list[Contract] = []
+    for each in found:
+        try:
+            versions.append(_contract(each))
+        except ContractError:  # nothing was priced by it
+            store.delete_declaration(account, KIND, each.name)
     end = (_instant(now_us) + _LEAD).replace(microsecond=0)
     begun = [each for each in versions if each.validity.since < end]
-    for each in versions:
-        if each not in begun:
-            store.delete_declaration(account, KIND, each.id)
+    for version in versions:
+        if version not in begun:
+            store.delete_declaration(account, KIND, version.id)
     if not begun:
         return None
     document = {"valid_from": end.isoformat()}
@@ -143,11 +154,20 @@ def remove_contract(store: Store, account: str, name: str, now_us: int) -> Contr
     return last
 
 
+def _gives_way(old: Contract, new: Contract, now_us: int) -> bool:
+    same = old.name == new.name and old.validity.since == new.validity.since
+    return same and old.validity.since > _instant(now_us)
+
+
 def _read(found: Iterable[Declaration]) -> AccountContracts:
     try:
-        return AccountContracts([_contract(each) for each in found])
+        contracts = AccountContracts([_contract(each) for each in found])
     except ContractError as exc:
         return AccountContracts((), unreadable=f"a contract of the account cannot be read: {exc}")
+    if problems := contracts.problems({}):  # two were declared in the same moment
+        said = f"contracts of the account contradict each other: {'; '.join(problems)}"
+        return AccountContracts(contracts.versions, unreadable=said)
+    return contracts
 
 
 def _contract(declaration: Declaration) -> Contract:

@@ -8,7 +8,7 @@ import json
 import pytest
 from anthropic.types import RawMessageStreamEvent
 from anthropic.types.beta.beta_message import BetaMessage
-from attrs import evolve
+from msgspec.structs import replace
 from pydantic import TypeAdapter
 
 from flo2 import Call, Credential, Inbound, Services, Wire
@@ -128,7 +128,7 @@ def test_light_and_full_decoders_agree(provider, trace):
     _, full = decode(provider, trace, full=True)
     for chunks in ([trace.body], trace.body.splitlines(keepends=True)):
         _, light = decode(provider, trace, full=False, chunks=chunks)
-        assert evolve(light, error=None) == evolve(full, error=None)
+        assert replace(light, error=None) == replace(full, error=None)
         assert (light.error and vars(light.error)) == (full.error and vars(full.error))
 
 
@@ -269,9 +269,9 @@ def test_a_request_that_its_host_took_goes_as_it_came(provider, trace):
 @named([pair for pair in CHATS if pair[1].request and pair[1].status == 200])
 def test_a_request_rendered_anew_says_the_same(provider, trace):
     host = make(provider)
-    call = evolve(a_call(host, trace.request_body), passthrough=False)
+    call = replace(a_call(host, trace.request_body), passthrough=False)
     again = CHAT.parse(host.body(call))
-    first = CHAT.parse(host.body(evolve(call, passthrough=True)))
+    first = CHAT.parse(host.body(replace(call, passthrough=True)))
     assert again.messages == first.messages
     assert again.tools == first.tools
     assert again.sampling == first.sampling

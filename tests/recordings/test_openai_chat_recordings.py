@@ -8,6 +8,7 @@ import random
 
 import pytest
 from attrs import evolve
+from msgspec.structs import replace
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from flo2.canonical import Failed, Opaque, Reasoning, ToolCall, fold
@@ -146,7 +147,7 @@ def _shape(events):
 
 def _facts(observed):
     error = observed.error
-    return evolve(observed, error=None), error and vars(error)
+    return replace(observed, error=None), error and vars(error)
 
 
 ANSWERS = [trace for trace in ALL if trace.status == 200 and trace.body]

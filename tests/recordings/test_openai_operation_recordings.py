@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 from attrs import evolve
+from msgspec.structs import replace
 
 from flo2.canonical import Failed, fold
 from flo2.dialects.base import Profile
@@ -186,7 +187,7 @@ def shape(events):
 
 
 def facts(observed):
-    return evolve(observed, error=None), observed.error and vars(observed.error)
+    return replace(observed, error=None), observed.error and vars(observed.error)
 
 
 @named(ANSWERS)

@@ -8,6 +8,7 @@ from typing import get_args
 
 import pytest
 from attrs import evolve
+from msgspec.structs import replace
 from openai.types.responses import Response as OfficialResponse
 from openai.types.responses import ResponseStreamEvent
 
@@ -148,7 +149,7 @@ def comparable(events):
 
 
 def facts(observed):
-    return evolve(observed, error=None), observed.error and vars(observed.error)
+    return replace(observed, error=None), observed.error and vars(observed.error)
 
 
 @named(STREAMS)

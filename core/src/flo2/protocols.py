@@ -13,6 +13,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from attrs import evolve, field, frozen
+from msgspec import Struct
+from msgspec import field as default
 
 from flo2.canonical import Request
 from flo2.dialects.base import Chunk, Dialect, Observed, Peek, Profile, Rendered
@@ -62,14 +64,16 @@ class Revealable(Protocol):
         ...
 
 
-@frozen(slots=False)  # made at each call, and so in half the time
-class Credential:
+class Credential(Struct, frozen=True):
     """What authenticates one call. `secret` None: the provider wants no key."""
 
     id: str | None
-    secret: Revealable | None = field(repr=False, default=None)
+    secret: Revealable | None = None
     project: str | None = None
-    settings: Mapping[str, str] = field(factory=dict)
+    settings: Mapping[str, str] = default(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Credential(id={self.id!r})"
 
 
 class Inbound:
@@ -152,8 +156,7 @@ class Inbound:
         return rendered
 
 
-@frozen(slots=False)  # as Credential
-class Call:
+class Call(Struct, frozen=True):
     """All that a provider needs for one attempt.
 
     Attributes:
@@ -172,7 +175,7 @@ class Call:
     dialect: Dialect
     model: str
     credential: Credential
-    profile: Profile = field(factory=Profile)
+    profile: Profile = Profile()
     passthrough: bool = False
     full: bool = True
     entry_id: str = ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from attrs import field, frozen, mutable
+from attrs import field, frozen
 from msgspec import Struct
 
 from flo2.canonical import Event, Loss, Request, Response, Usage
@@ -121,8 +121,7 @@ class Chunk(Struct, frozen=True):
     events: tuple[Event, ...] = ()
 
 
-@mutable(slots=False)
-class Observed:
+class Observed(Struct):
     """What a decoder has learned about an answer so far; complete once it is closed.
 
     Attributes:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
+
 from flo2.canonical import Event, Failed, Loss, PartDelta, PartStart, Response, Text, fold
 from flo2.dialects.base import Dialect, Encoder, EndsStreams
 from flo2.dialects.completing import Completing
@@ -20,10 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["Answer"]
 
 
-class Answer:
+class Answer(Struct, eq=False):
     """A call that has been answered; read it with one of `body`, `stream`, `events`, `response`.
 
     Attributes:
+        attempt: The attempt that answers.
         status: HTTP status for the client.
         headers: Headers for the client: what happened (`x-flo2-…`) and the provider's rate limits.
         content_type: Of the body.
@@ -33,40 +36,17 @@ class Answer:
         closed: Whether the provider's connection was let go of.
     """
 
-    __slots__ = (
-        "_attempt",
-        "_dialect",
-        "_exchange",
-        "body",
-        "closed",
-        "content_type",
-        "headers",
-        "is_stream",
-        "losses",
-        "status",
-        "told",
-    )
-
-    def __init__(self, exchange: OpenExchange, attempt: Attempt, dialect: Dialect) -> None:
-        """Wrap the winning attempt of an exchange."""
-        self._exchange = exchange
-        self._attempt = attempt
-        self._dialect = dialect
-        self.losses: tuple[Loss, ...] = ()
-        self.is_stream: bool = exchange.inbound.peek.stream
-        self.status: int = 200
-        self.headers: dict[str, str] = {}
-        self.content_type: str = (
-            dialect.stream_content_type if self.is_stream else dialect.content_type
-        ) or _told_type(attempt)
-        self.body: bytes = b""
-        self.told: bool = False
-        self.closed: bool = False
-
-    @property
-    def attempt(self) -> Attempt:
-        """The attempt that answers."""
-        return self._attempt
+    _exchange: OpenExchange
+    attempt: Attempt
+    _dialect: Dialect
+    is_stream: bool
+    content_type: str
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    losses: tuple[Loss, ...] = ()
+    told: bool = False
+    closed: bool = False
 
     @property
     def request_id(self) -> str:
@@ -75,7 +55,7 @@ class Answer:
 
     async def read(self) -> None:
         """Take a plain answer whole into `body`, and settle it."""
-        attempt = self._attempt
+        attempt = self.attempt
         chunks = attempt.taken()
         if chunks is None:
             chunks = [chunk async for chunk in attempt.chunks()]
@@ -109,7 +89,7 @@ class Answer:
         Clients hang up at the dialect's own last event, not at the end of HTTP's body: whoever has
         seen that event has an answer that is in the ledger, whatever happens to flo2 then.
         """
-        attempt, dialect = self._attempt, self._dialect
+        attempt, dialect = self.attempt, self._dialect
         failed: Failed | None = None
         sent_raw = False
         encoder: Encoder | None = None
@@ -159,7 +139,7 @@ class Answer:
 
     def _settle(self) -> bool:
         """Write the end record as soon as the answer has shown all; say whether it is written."""
-        attempt = self._attempt
+        attempt = self.attempt
         observed = attempt.observed
         if observed is not None and observed.complete and observed.error is None:
             attempt.finish("answered")
@@ -167,11 +147,11 @@ class Answer:
 
     def _note_told(self) -> None:
         """Note that a client which leaves after this piece has what it came for."""
-        self.told = self._attempt.ended and not self._exchange.caller.trailer
+        self.told = self.attempt.ended and not self._exchange.caller.trailer
 
     async def events(self) -> AsyncIterator[Event]:
         """Give canonical events as they come; for callers without HTTP."""
-        attempt = self._attempt
+        attempt = self.attempt
         broken = False
         async for chunk in attempt.chunks():
             for event in chunk.events:
@@ -205,12 +185,6 @@ class Answer:
         """Take the whole answer in its canonical form; for callers without HTTP."""
         events = [event async for event in self.events()]
         return fold(events)
-
-
-def _told_type(attempt: Attempt) -> str:
-    """Give the type that the provider says, for a dialect that leaves it to the provider."""
-    told = {} if attempt.reply is None else attempt.reply.headers
-    return told.get("content-type", "application/octet-stream")
 
 
 def _ending(dialect: Dialect, failed: Failed, attempt: Attempt) -> bytes:

@@ -51,7 +51,11 @@ class Chat:
             key = await gateway.authenticate(key)
         inbound = _inbound(self._request, headers)
         caller = caller_of(key, headers, inbound.peek.end_user, inbound.peek.metadata)
-        self._open = OpenExchange(gateway.runtime, caller, inbound, canonical=True)
+        runtime = gateway.runtime
+        now = runtime.services.now_us()
+        self._open = OpenExchange(
+            runtime, caller, inbound, now, runtime.ids.make(now), canonical=True
+        )
         return await self._open.__aenter__()
 
     async def __aexit__(

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
 from anyio import CancelScope
+from msgspec import Struct, field
 
 from flo2.admission import Asked, Grant
 from flo2.errors import (
@@ -53,49 +54,28 @@ _CLIENT_CLOSED = 499
 """What nginx logs for a client that left; nobody sees it as an answer."""
 
 
-class OpenExchange:
-    """An async context manager giving the `Answer` of one call."""
+class OpenExchange(Struct, eq=False):
+    """An async context manager giving the `Answer` of one call.
 
-    __slots__ = (
-        "_answer",
-        "_grant",
-        "_overhead_us",
-        "_planned",
-        "_recorded",
-        "_runtime",
-        "_waited_us",
-        "attempts",
-        "caller",
-        "canonical",
-        "exchange_id",
-        "inbound",
-        "started_us",
-    )
+    Attributes:
+        caller: Who calls; authenticated.
+        inbound: What is asked.
+        canonical: The caller reads events, not bytes.
+    """
 
-    def __init__(
-        self, runtime: Runtime, caller: Caller, inbound: Inbound, *, canonical: bool = False
-    ) -> None:
-        """Prepare.
-
-        Args:
-            runtime: The composed gateway.
-            caller: Who calls; authenticated.
-            inbound: What is asked.
-            canonical: The caller reads events, not bytes.
-        """
-        self._runtime = runtime
-        self.caller: Caller = caller
-        self.inbound: Inbound = inbound
-        self.canonical: bool = canonical
-        self.started_us: int = runtime.services.now_us()
-        self.exchange_id: str = runtime.ids.make(self.started_us)
-        self.attempts: list[Attempt] = []
-        self._planned: Planned | None = None
-        self._answer: Answer | None = None
-        self._grant: Grant | None = None
-        self._recorded = False
-        self._waited_us = 0
-        self._overhead_us: int | None = None
+    _runtime: Runtime
+    caller: Caller
+    inbound: Inbound
+    started_us: int
+    exchange_id: str
+    canonical: bool = False
+    attempts: list[Attempt] = field(default_factory=list)
+    _planned: Planned | None = None
+    _answer: Answer | None = None
+    _grant: Grant | None = None
+    _recorded: bool = False
+    _waited_us: int = 0
+    _overhead_us: int | None = None
 
     async def __aenter__(self) -> Answer:
         """Plan, run, and give the answer at its first content, or whole when it is no stream.
@@ -123,7 +103,11 @@ class OpenExchange:
             self._waited_us = (known_us or runtime.services.now_us()) - self.attempts[
                 0
             ].intent.started_us
-            self._answer = answer = Answer(self, attempt, inbound.dialect)
+            dialect = inbound.dialect
+            told = dialect.stream_content_type if peek.stream else dialect.content_type
+            self._answer = answer = Answer(
+                self, attempt, dialect, peek.stream, told or _told_type(attempt)
+            )
             if not peek.stream and not self.canonical:
                 await answer.read()
             answer.headers = self._headers(attempt)
@@ -370,6 +354,12 @@ class OpenExchange:
             caller.attribution,
             inbound.notes if self._grant is None else (*inbound.notes, *self._grant.terms.notes),
         )
+
+
+def _told_type(attempt: Attempt) -> str:
+    """Give the type that the provider says, for a dialect that leaves it to the provider."""
+    told = {} if attempt.reply is None else attempt.reply.headers
+    return told.get("content-type", "application/octet-stream")
 
 
 def as_provider_error(failure: ProviderError | WireError) -> ProviderError:

@@ -379,7 +379,9 @@ class Gateway:
             peek = replace(peek, model=model, stream=stream)
         inbound = Inbound(dialect, body, peek, headers=given, query=query)
         caller = caller_of(key, given, peek.end_user, peek.metadata)
-        return OpenExchange(self._runtime or self.runtime, caller, inbound)
+        runtime = self._runtime or self.runtime
+        now = runtime.services.now_us()
+        return OpenExchange(runtime, caller, inbound, now, runtime.ids.make(now))
 
     def chat(
         self,

@@ -112,6 +112,8 @@ class PriceBook:
             Exact lines per meter and their sum; or `unpriced` or `pending` with a reason that
             names what is missing, no lines and no total.
         """
+        if (cost := self._at_once(usage, context)) is not None:
+            return cost
         if usage.problem is not None:
             return self.no_cost("pending", context, usage.problem)
         model = context.model_billed
@@ -140,6 +142,49 @@ class PriceBook:
         """Say that there is no figure, and why."""
         return Cost((), status, None, self.currency(context.provider), self.version, reason)
 
+    def _at_once(self, usage: Usage, context: PricingContext) -> Cost | None:
+        """Price an answer whose every meter is one multiplication; None: there is more to it."""
+        if usage.problem is not None or usage.subcalls:
+            return None
+        provider, model, said = context.provider, context.model_billed, context.context
+        stated = frozenset(said.items()) if said else _NOTHING
+        resolved = self._memo.get((provider, model, stated, _NOTHING)) or self.resolve(
+            provider, model, said
+        )
+        if resolved.problem is not None:
+            return None
+        span = resolved.span(context.at) if resolved.dated else resolved.spans[0]
+        tags = span.plain[0]
+        if span.cuts:
+            total = context.input_total
+            tags = span.plain[span.index(usage.input_total if total is None else total)]
+        version, amount = self.version, ZERO
+        lines: list[CostLine] = []
+        try:
+            for meter, quantity in usage.quantities.items():
+                tag = tags.get(meter)
+                if tag is None or type(quantity) is not int or quantity <= 0:
+                    return None
+                price, currency = multiply(quantity, tag.each), tag.currency
+                amount = add(amount, price)
+                # By position, in the order of the fields.
+                lines.append(
+                    CostLine(
+                        meter,
+                        quantity,
+                        tag.unit_price,
+                        tag.per,
+                        price,
+                        price,  # list_amount
+                        currency,
+                        tag.row,
+                        version,
+                    )
+                )
+        except ArithmeticError:
+            return None
+        return Cost(tuple(lines), "settled", amount, resolved.currency, version)
+
     def _price(
         self,
         lines: list[CostLine],
@@ -160,7 +205,8 @@ class PriceBook:
         span = resolved.span(context.at) if resolved.dated else resolved.spans[0]
         table = span.tables[0]
         if span.cuts:
-            table = span.table(usage.input_total if input_total is None else input_total)
+            total = usage.input_total if input_total is None else input_total
+            table = span.tables[span.index(total)]
         version = self.version
         for meter, quantity in usage.quantities.items():
             if type(quantity) is not int and not _is_exact(quantity):
@@ -170,26 +216,6 @@ class PriceBook:
                     continue
                 return "pending", context, f"meter {meter!r} is negative: {quantity}"
             rates = table.get(meter, ())
-            each = rates[0].each if len(rates) == 1 else None
-            if each is not None:  # nearly always
-                row = rates[0].row
-                amount = multiply(quantity, each)
-                lines.append(
-                    CostLine(
-                        meter,
-                        quantity,
-                        row.unit_price,
-                        row.per,
-                        amount,
-                        amount,
-                        row.currency,
-                        row.id,
-                        version,
-                        False,  # noqa: FBT003  # rounded; by position, as this is the hot path
-                        label,
-                    )
-                )
-                continue
             parts = parts_of([rate.row for rate in rates], quantity)
             if parts is None:
                 total = usage.input_total if input_total is None else input_total

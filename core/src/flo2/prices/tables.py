@@ -11,12 +11,13 @@ from datetime import datetime
 from decimal import Decimal
 
 from attrs import frozen
+from msgspec import Struct
 
 from flo2.canonical.usage import INPUT_METERS, OUTPUT_METERS
 from flo2.money import divide, text
 from flo2.prices.rows import PriceRow
 
-__all__ = ["Rate", "Resolved", "Span", "compile_rows"]
+__all__ = ["Rate", "Resolved", "Span", "Tag", "compile_rows"]
 
 
 @frozen
@@ -31,6 +32,16 @@ class Rate:
 
     row: PriceRow
     each: Decimal | None
+
+
+class Tag(Struct, frozen=True):
+    """All that a line says of its row, where that is one multiplication away."""
+
+    each: Decimal
+    unit_price: Decimal
+    per: int
+    currency: str
+    row: str
 
 
 class Hours:
@@ -62,6 +73,7 @@ class Span:
     Attributes:
         cuts: Totals at which the tables change, ascending.
         tables: Meter → rates that match, one table more than cuts. More than one rate: ambiguous.
+        plain: For each table the meters whose one price is `Rate.each`.
         dearest: The most that a token of the prompt and one of the answer can cost; None where that
             takes more than a look: by tier, without a row, or with a price that does not terminate.
         hours: Gives the rates of an hour, where some depend on it; else None.
@@ -69,12 +81,13 @@ class Span:
 
     cuts: tuple[int, ...]
     tables: tuple[dict[str, tuple[Rate, ...]], ...]
+    plain: tuple[dict[str, Tag], ...] = ()
     dearest: tuple[Decimal, Decimal] | None = None
     hours: Hours | None = None
 
-    def table(self, total: int) -> dict[str, tuple[Rate, ...]]:
-        """Give the rates that hold at this total of input tokens."""
-        return self.tables[bisect_right(self.cuts, total)] if self.cuts else self.tables[0]
+    def index(self, total: int) -> int:
+        """Say which table holds at this total of input tokens."""
+        return bisect_right(self.cuts, total)
 
 
 @frozen
@@ -112,7 +125,7 @@ def compile_rows(rows: Sequence[PriceRow], currency: str) -> Resolved:
         end = instants[index] if index < len(instants) else None
         here = [row for row in rows if _holds(row, begin, end)]
         if any(row.schedule is not None for row in here):
-            spans.append(Span((), ({},), None, Hours(here)))
+            spans.append(Span((), ({},), hours=Hours(here)))
         else:
             spans.append(_span(here))
     dated = bool(instants) or any(span.hours is not None for span in spans)
@@ -149,7 +162,16 @@ def _span(rows: Sequence[PriceRow]) -> Span:
             ):
                 table[row.dimension] = (*table.get(row.dimension, ()), _rate(row))
         tables.append(table)
-    return Span(cuts, tuple(tables), None if cuts else _dearest(tables[0]))
+    plain = tuple(map(_plain, tables))
+    return Span(cuts, tuple(tables), plain, None if cuts else _dearest(tables[0]))
+
+
+def _plain(table: Mapping[str, tuple[Rate, ...]]) -> dict[str, Tag]:
+    return {
+        meter: Tag(rate.each, rate.row.unit_price, rate.row.per, rate.row.currency, rate.row.id)
+        for meter, (rate, *others) in table.items()
+        if rate.each is not None and not others
+    }
 
 
 def _dearest(table: Mapping[str, tuple[Rate, ...]]) -> tuple[Decimal, Decimal] | None:

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, ClassVar, Final
 
 from attrs import evolve, frozen
+from msgspec.structs import replace
 
 from flo2 import (
     Call,
@@ -270,4 +271,4 @@ def _tier(call: Call) -> str | None:
 def _with(call: Call, token: Token) -> Call:
     credential = call.credential
     project = credential.project or token.project or None
-    return evolve(call, credential=evolve(credential, secret=token.secret, project=project))
+    return replace(call, credential=replace(credential, secret=token.secret, project=project))

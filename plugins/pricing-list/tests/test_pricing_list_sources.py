@@ -316,7 +316,7 @@ def test_csv_columns(tmp_path):
         ("x.csv", "provider,colour\n", "unknown column 'colour' @ x.csv: line 1"),
         ("x.csv", "provider\n", "missing column 'model' @ x.csv: line 1"),
         ("x.csv", CSV.replace("2026-01-01", "soon"), "'soon' @ x.csv: line 3"),
-        ("x.csv", CSV.replace(",5,", ",five,"), "'five' @ x.csv: line 3"),
+        ("x.csv", CSV.replace(",5,", ",five,"), "'five' is no whole number @ x.csv: line 3"),
         (
             "x.csv",
             CSV + ",,,,,,,,,,,2026-01-01,more\n",

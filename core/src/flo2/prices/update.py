@@ -39,8 +39,7 @@ def proposed(book: PriceBook, source: Layer, day: date) -> Iterator[Change]:
     start = _midnight(day)
     for provider in source.rows.about:
         for name in sorted(source.rows.names(provider)):
-            theirs = source.rows.find(provider, name)
-            after = [_explicit(row, name, book, source) for row in _still(theirs, start)]
+            after = _theirs(book, source, provider, name, start)
             before = [_alone(row, name) for row in _still(book.rows_for(provider, name), start)]
             for change in changes(map(_undated(start), before), map(_undated(start), after)):
                 if change.new is None:
@@ -52,27 +51,38 @@ def proposed(book: PriceBook, source: Layer, day: date) -> Iterator[Change]:
                     yield evolve(change, old=old, new=new)
 
 
-def accepted_rows(book: PriceBook, taken: Iterable[Change], day: date) -> Iterator[PriceRow]:
+def accepted_rows(
+    book: PriceBook, source: Layer, taken: Iterable[Change], day: date
+) -> Iterator[PriceRow]:
     """Give all rows of the models that changes are about, as they are once those are accepted.
+
+    Of a meter with a change, the source's rows hold from the day on; rows of the book that none of
+    them meets stay, the others end.
 
     Args:
         book: What is in force.
+        source: What the changes were found in.
         taken: Changes that `proposed` gave.
         day: The same day.
     """
     start = _midnight(day)
-    models: dict[tuple[str, str], list[PriceRow]] = {}
+    meters: dict[tuple[str, str], set[str]] = {}
     for change in taken:
-        if change.new is not None:
-            models.setdefault((change.provider, change.model), []).append(change.new)
-    for (provider, name), new in models.items():
+        meters.setdefault((change.provider, change.model), set()).add(change.meter)
+    for (provider, name), changed in meters.items():
+        new = [
+            evolve(row, valid_from=max(start, row.valid_from or start))
+            for row in _theirs(book, source, provider, name, start)
+            if row.dimension in changed
+        ]
         rows = [_alone(row, name) for row in book.rows_for(provider, name)]
-        replaced = {row.id for each in new for row in _met(each, rows, book)}
+        always = [evolve(row, valid_from=None, valid_until=None) for row in new]
+        replaced = {row.id for each in always for row in _met(each, rows, book)}
         for row in rows:
             if row.id not in replaced:
                 yield row
             elif row.valid_from is None or row.valid_from < start:
-                yield evolve(row, valid_until=start)
+                yield evolve(row, valid_until=min(start, row.valid_until or start))
         yield from new
 
 
@@ -83,6 +93,14 @@ def _midnight(day: date) -> datetime:
 def _still(rows: Iterable[PriceRow], start: datetime) -> Iterator[PriceRow]:
     """Give the rows that hold at an instant or after it."""
     return (row for row in rows if row.valid_until is None or row.valid_until > start)
+
+
+def _theirs(
+    book: PriceBook, source: Layer, provider: str, name: str, start: datetime
+) -> list[PriceRow]:
+    """Give the source's rows of a model that hold at an instant or after it."""
+    rows = _still(source.rows.find(provider, name), start)
+    return [_explicit(row, name, book, source) for row in rows]
 
 
 def _undated(start: datetime) -> Callable[[PriceRow], PriceRow]:

@@ -28,7 +28,7 @@ from flo2_pricing_list.write import write_rows
 
 __all__ = ["AcceptedPrices"]
 
-_NAME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z-([0-9a-f]{16})\.toml")
+_NAME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d{6}\.\d{6}Z-([0-9a-f]{16})\.toml")
 _FOLDER: Final = "prices"
 
 
@@ -96,7 +96,7 @@ class AcceptedPrices:
         if self.folder is None:
             raise PricingError("there is no data folder; give [pricing.accepted] a path")
         data = write_rows(rows, remarks).encode()
-        stamp = at.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ")
+        stamp = at.astimezone(UTC).strftime("%Y-%m-%dT%H%M%S.%fZ")
         file = self.folder / f"{stamp}-{_hash(data)}.toml"
         parse(tomllib.loads(data.decode(), parse_float=Decimal), file=file.name)
         try:

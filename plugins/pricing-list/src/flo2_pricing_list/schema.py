@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any, Final, get_args
@@ -26,6 +26,11 @@ PER_TOKENS: Final = 1_000_000
 _UNITS: Final = re.compile(
     r"[a-z][a-z0-9_]*_(requests|prompts|seconds|hours|days|characters|pages|images|pixels|sessions|calls|searches|units)"
 )
+_NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_CURRENCY: Final = "USD"
+_MOST: Final = 10**12
+_LEAST: Final = Decimal("1e-15")
+"""What is past these is a slip of the pen, or worse."""
 _DOCUMENT: Final = {
     "provider", "currency", "source", "sources", "read_on", "evidence", "defaults", "when", "model"
 }  # fmt: skip
@@ -44,13 +49,16 @@ class Table:
     defaults: Mapping[str, Mapping[str, frozenset[str]]] = field(factory=dict)
 
 
-def parse(document: Mapping[str, Any], *, file: str, prefix: str = "") -> Table:
+def parse(
+    document: Mapping[str, Any], *, file: str, prefix: str = "", places: Sequence[str] = ()
+) -> Table:
     """Read a price file: one provider's table, or several under `providers`.
 
     Args:
         document: As `tomllib` gives it (with `parse_float=Decimal`, or text for numbers).
         file: Its name, for errors.
         prefix: What its row ids begin with, so that two sources never share one.
+        places: Where each of several tables was read, where that is not its number.
 
     Raises:
         PricingError: with one line per problem, each with its path.
@@ -60,8 +68,12 @@ def parse(document: Mapping[str, Any], *, file: str, prefix: str = "") -> Table:
     tables: Iterable[Any] = [document] if many is None else many
     if many is not None:
         reader.only(document, {"providers"}, "")
+        if not isinstance(many, list):
+            reader.bad("providers", f"expected tables, got {many!r}")
+            tables = ()
     for index, table in enumerate(tables):
-        reader.provider(table, "" if many is None else f"providers[{index}].")
+        place = places[index] if places else f"providers[{index}]."
+        reader.provider(table, "" if many is None else place)
     if reader.problems:
         raise PricingError("\n".join(reader.problems))
     return Table(tuple(reader.rows), reader.defaults)
@@ -100,6 +112,15 @@ class _Reader:
             return
         self.only(table, _DOCUMENT, path)
         provider = self.text(table, "provider", path)
+        if provider and _NAME.fullmatch(provider) is None:
+            self.bad(f"{path}provider", f"{provider!r} is no name of a provider")
+        currency = table.get("currency", _CURRENCY)
+        if currency != _CURRENCY:
+            self.bad(
+                f"{path}currency",
+                f"prices are in {_CURRENCY}, got {currency!r}; give the price in {_CURRENCY}, an "
+                "invoice's own rate of exchange belongs to the invoice",
+            )
         defaults = self.defaults.setdefault(provider, {})
         defaults.update(self.values(table.get("defaults", {}), f"{path}defaults"))
         models = table.get("model", [])
@@ -191,7 +212,7 @@ class _Reader:
             self.bad(f"{path}evidence", f"{evidence!r} is none of {list(get_args(Evidence))}")
             return
         per = price.get("per", PER_TOKENS)
-        if type(per) is not int:
+        if type(per) is not int or per > _MOST:
             self.bad(f"{path}per", f"expected a whole number of units, got {per!r}")
             return
         for dimension, value in price["rates"].items():
@@ -249,10 +270,14 @@ class _Reader:
 
     def number(self, value: Any, path: str) -> Decimal | None:
         try:
-            return exact(value)
+            number = exact(value)
         except (TypeError, ValueError) as exc:
             self.bad(path, str(exc))
             return None
+        if number > _MOST or 0 < number < _LEAST:
+            self.bad(path, f"{value!r} is no number that a price or a count of units has")
+            return None
+        return number
 
     def units(self, price: Mapping[str, Any], key: str, path: str) -> Decimal | None:
         return None if key not in price else self.number(price[key], f"{path}{key}")
@@ -263,7 +288,7 @@ class _Reader:
             return None
         if type(value) is date:
             return datetime.combine(value, time(), UTC)
-        if isinstance(value, datetime) and value.tzinfo is not None:
+        if isinstance(value, datetime) and value.tzinfo is not None and value.year > 1:
             return value.astimezone(UTC)
         self.bad(
             f"{path}{key}", f"expected a date (UTC) or an instant with its zone, got {value!r}"
@@ -276,7 +301,7 @@ class _Reader:
             value = price.get(key)
             if value is None:
                 continue
-            if type(value) is not int or value < 0:
+            if type(value) is not int or not 0 <= value <= _MOST:
                 self.bad(f"{path}{key}", f"expected a count of tokens, got {value!r}")
                 return None
             edges[key] = value

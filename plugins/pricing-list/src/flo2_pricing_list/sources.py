@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import tomllib
-from collections.abc import Iterable, Mapping
-from datetime import date
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from attrs import frozen
 
 from flo2.errors import PricingError
 from flo2.prices import Defaults, Layer, PackedRows, PriceRow
+from flo2.prices.gaps import gaps
+from flo2.prices.match import check_overlaps
 from flo2_pricing_list.artefacts import read_artefact
+from flo2_pricing_list.lines import read_csv
 from flo2_pricing_list.schema import Table, parse
 
 __all__ = ["CURATED", "PriceList", "UserFile"]
@@ -23,10 +24,7 @@ __all__ = ["CURATED", "PriceList", "UserFile"]
 CURATED: Final = ("anthropic", "openai", "sandbox")
 """Providers whose prices are all kept in this package; no other source is asked for them."""
 
-_CSV_COLUMNS: Final = (
-    "provider", "model", "dimension", "unit_price", "per", "currency", "when", "over", "up_to",
-    "valid_from", "valid_until", "source", "read_on", "evidence",
-)  # fmt: skip
+_MOST_BYTES: Final = 64 * 1024 * 1024
 
 
 class PriceList:
@@ -84,21 +82,24 @@ class UserFile:
     @cached_property
     def _table(self) -> Table:
         path = Path(self.config.path)
-        try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as exc:
-            raise PricingError(f"price file {str(path)!r} cannot be read: {exc}") from exc
+        text = _read(path)
         match path.suffix:
             case ".toml":
                 try:
                     document = tomllib.loads(text, parse_float=Decimal)
-                except tomllib.TOMLDecodeError as exc:
+                except (ValueError, RecursionError) as exc:
                     raise PricingError(f"price file {str(path)!r} is no TOML: {exc}") from exc
-                return parse(document, file=path.name, prefix="file:")
+                table = parse(document, file=path.name, prefix="file:")
             case ".csv":
-                return parse(_from_csv(text, path.name), file=path.name, prefix="file:")
+                documents, places = read_csv(text, path.name)
+                document = {"providers": documents}
+                table = parse(document, file=path.name, prefix="file:", places=places)
             case other:
                 raise PricingError(f"price file {str(path)!r}: {other!r} is not .toml or .csv")
+        check_overlaps(table.rows, table.defaults, path.name)
+        if holes := list(gaps(table.rows)):
+            raise PricingError("\n".join(f"{hole} @ {path.name}" for hole in holes))
+        return table
 
     def rows(self) -> Iterable[PriceRow]:
         """Give the rows of the file."""
@@ -113,47 +114,12 @@ class UserFile:
         return Layer(self.kind, self._table.rows, self._table.defaults)
 
 
-def _from_csv(text: str, file: str) -> dict[str, Any]:
-    """Make a document of CSV lines; columns as `_CSV_COLUMNS`, `when` as `key=a|b;other=c`.
-
-    Raises:
-        PricingError: a column is unknown or missing, or a cell has the wrong form.
-    """
-    reader = csv.DictReader(text.splitlines())
-    columns = reader.fieldnames or ()
-    problems = [f"unknown column {c!r} @ {file}: line 1" for c in columns if c not in _CSV_COLUMNS]
-    needed = ("provider", "model", "dimension", "unit_price", "source", "read_on")
-    problems += [f"missing column {c!r} @ {file}: line 1" for c in needed if c not in columns]
-    if problems:
-        raise PricingError("\n".join(problems))
-    documents = []
-    for line in reader:
-        try:
-            documents.append(_from_line(line))
-        except ValueError as exc:
-            problems.append(f"{exc} @ {file}: line {reader.line_num}")
-    if problems:
-        raise PricingError("\n".join(problems))
-    return {"providers": documents}
-
-
-def _from_line(line: Mapping[str | Any, str | Any]) -> dict[str, Any]:
-    if None in line:
-        raise ValueError("more cells than columns")
-    cells = {key: value.strip() for key, value in line.items() if value}
-    price: dict[str, Any] = {"rates": {cells.get("dimension", ""): cells.get("unit_price", "")}}
-    price |= {key: int(cells[key]) for key in ("per", "over", "up_to") if key in cells}
-    price |= {
-        key: date.fromisoformat(cells[key]) for key in ("valid_from", "valid_until") if key in cells
-    }
-    if "when" in cells:
-        pairs = (part.partition("=") for part in cells["when"].split(";"))
-        price["when"] = {key.strip(): values.split("|") for key, _, values in pairs}
-    return {
-        "provider": cells.get("provider", ""),
-        "currency": cells.get("currency", "USD"),
-        "source": cells.get("source", ""),
-        "read_on": date.fromisoformat(cells.get("read_on", "")),
-        "evidence": cells.get("evidence", "operator"),
-        "model": [{"name": cells.get("model", ""), "price": [price]}],
-    }
+def _read(path: Path) -> str:
+    try:
+        if not path.is_file():
+            raise PricingError(f"price file {str(path)!r} cannot be read: it is no file")
+        if path.stat().st_size > _MOST_BYTES:
+            raise PricingError(f"price file {str(path)!r} is past {_MOST_BYTES} bytes")
+        return path.read_text("utf-8-sig")
+    except (OSError, ValueError) as exc:
+        raise PricingError(f"price file {str(path)!r} cannot be read: {exc}") from exc

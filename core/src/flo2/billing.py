@@ -132,11 +132,16 @@ class Importer(Protocol):
 
 @frozen
 class BillWindow:
-    """The span a bill is asked for, whole buckets of `width` (`1m`, `1h`, `1d`)."""
+    """The span a bill is asked for, whole buckets of `width` (`1m`, `1h`, `1d`).
+
+    Attributes:
+        project: The project or team of the admin credential, or "".
+    """
 
     start_us: int
     end_us: int
     width: str
+    project: str = ""
 
 
 @frozen
@@ -147,13 +152,13 @@ class BillQuery:
         report: Short name, good for a file's name.
         path: Path and query below the provider's own host.
         page: Its number within the report, from 0.
-        state: What the importer has to know to ask for the next one.
+        body: What is posted; empty: it is a GET.
     """
 
     report: str
     path: str
     page: int = 0
-    state: str = ""
+    body: bytes = b""
 
 
 @runtime_checkable

@@ -18,10 +18,19 @@ from flo2_reconcile.importers.anthropic import AnthropicReports
 from flo2_reconcile.importers.openai import OpenAIReports
 from flo2_reconcile.reconciler import Outcome, Reconciler
 
-from .billing_fixtures import CANCELLED, file, ledger_of_the_log, price_of_the_log
+from .billing_fixtures import (  # noqa: TID252  # tests are no package that has a name
+    CANCELLED,
+    file,
+    ledger_of_the_log,
+    price_of_the_log,
+)
 
 NOW = 1_797_000_000_000_000
-OPENAI = ("openai_usage_completions.json", "openai_usage_web_search_calls.json", "openai_costs.json")
+OPENAI = (
+    "openai_usage_completions.json",
+    "openai_usage_web_search_calls.json",
+    "openai_costs.json",
+)
 DRIFTED = ("drift_openai_usage_completions.json", "drift_openai_costs.json", OPENAI[1])
 ANTHROPIC = ("anthropic_usage_report_messages.json", "anthropic_cost_report.json")
 
@@ -100,7 +109,9 @@ def test_applying_makes_the_ledger_say_what_the_bill_says_and_a_second_run_write
     (row,) = store.usage(EntryFilter("default"), ())
     assert row.total == Decimal("0.05139") + Decimal("0.1182982")
     assert row.statuses == {"settled": 12}
-    closed = next(e for e in store.entries(EntryFilter("default")) if e.intent.entry_id == CANCELLED)
+    closed = next(
+        e for e in store.entries(EntryFilter("default")) if e.intent.entry_id == CANCELLED
+    )
     assert closed.total == Decimal("0.00295")
     same = [e for e in store.entries(EntryFilter("default")) if e.intent.entry_id != CANCELLED]
     assert same == [entry for entry in before if entry.intent.entry_id != CANCELLED]

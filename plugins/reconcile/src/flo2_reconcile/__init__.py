@@ -19,7 +19,13 @@ from flo2_reconcile.explainers.moved import (
 from flo2_reconcile.explainers.outside import OutsideGateway
 from flo2_reconcile.explainers.pending import PendingClosed, VoidBilled
 from flo2_reconcile.importers.anthropic import AnthropicReports
+from flo2_reconcile.importers.aws import AwsReport
+from flo2_reconcile.importers.azure import AzureExport
+from flo2_reconcile.importers.focus import FocusFile
+from flo2_reconcile.importers.gcp import GoogleBilling
+from flo2_reconcile.importers.mapped import DashboardExport, MappedFile
 from flo2_reconcile.importers.openai import OpenAIReports
+from flo2_reconcile.importers.resellers import OpenRouterActivity, XaiUsage
 
 __all__ = ["flo2_api", "flo2_register_explainers", "flo2_register_importers"]
 
@@ -29,7 +35,7 @@ flo2_api = (1, 0)
 @hookimpl
 def flo2_register_importers(register: Register) -> None:
     """Register the formats."""
-    for importer in (OpenAIReports, AnthropicReports):
+    for importer in IMPORTERS:
         register(importer)
 
 
@@ -39,6 +45,20 @@ def flo2_register_explainers(register: Register) -> None:
     for explainer in EXPLAINERS:
         register(explainer)
 
+
+IMPORTERS = (
+    OpenAIReports,
+    DashboardExport,
+    AnthropicReports,
+    GoogleBilling,
+    AwsReport,
+    AzureExport,
+    FocusFile,
+    OpenRouterActivity,
+    XaiUsage,
+    MappedFile,
+)
+"""Asked in this order whether a file is theirs."""
 
 EXPLAINERS = (
     OutsideGateway,

@@ -26,15 +26,19 @@ from flo2 import (
     money_of,
 )
 from flo2.billing import plus
-from flo2.canonical.usage import INPUT_METERS
+from flo2.canonical.usage import INPUT_METERS, OUTPUT_METERS
 from flo2.money import add
 from flo2_reconcile.words import context_window, geo, tier_and_processing
 
-__all__ = ["OURS", "Names", "Tally", "booked_of"]
+__all__ = ["ALL_INPUT", "ALL_OUTPUT", "OURS", "Names", "Tally", "booked_of"]
 
 OURS: Final = "rec-"
 """What the ids of reconciliation's own adjustments begin with: they are no part of what a bill is
 compared with, so that a second run finds the same as the first, and nothing to write."""
+
+ALL_INPUT: Final = "all_input_tokens"
+ALL_OUTPUT: Final = "all_output_tokens"
+"""Sums over the classes of tokens, for bills that do not split them."""
 
 Key = tuple[str, ...]
 Measures = dict[str, int | Decimal]
@@ -122,6 +126,8 @@ def measures_of(end: Settle, repriced: Iterable[Adjust] = (), entry_id: str = ""
     What other models used inside the answer is not in it: see `inside`.
     """
     measures: Measures = {REQUESTS: 1, **end.meters}
+    for name, classes in ((ALL_INPUT, INPUT_METERS), (ALL_OUTPUT, OUTPUT_METERS)):
+        measures[name] = sum(int(end.meters.get(meter, 0)) for meter in classes)
     lines, whole = end.lines, end.total
     for adjust in repriced:
         lines = adjust.lines or lines

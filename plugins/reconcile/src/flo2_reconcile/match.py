@@ -13,7 +13,7 @@ from attrs import frozen
 from flo2 import BILLING_KEYS, REQUESTS, Gap, money_of
 from flo2.billing import plus
 from flo2_reconcile.bill import Key, Measures, Sheet
-from flo2_reconcile.booked import Tally
+from flo2_reconcile.booked import ALL_INPUT, ALL_OUTPUT, Tally
 from flo2_reconcile.times import DAY_US
 
 __all__ = ["Compared", "compare"]
@@ -113,7 +113,7 @@ def _others(sheet: Sheet, booked: Mapping[tuple[int, Key], Measures]) -> frozens
     names = {name for figures in booked.values() for name in figures}
     return frozenset(
         name
-        for name in names - {REQUESTS, money_of("")}
+        for name in names - {REQUESTS, ALL_INPUT, ALL_OUTPUT, money_of("")}
         if (money if name.startswith("$") else counted)
     )
 

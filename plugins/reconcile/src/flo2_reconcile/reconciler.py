@@ -120,7 +120,7 @@ class Reconciler:
         sheets = [sheet for each in bill.sheets() if (sheet := _of(each, named)) is not None]
         if not sheets:
             raise BillingError(
-                f"the bill holds nothing of {named!r}; is it another provider's, or of another month?"
+                f"the bill holds nothing of {named!r}; is it another provider's or month's?"
             )
         since = min(sheet.starts[0] for sheet in sheets)
         until = max(sheet.ends[-1] for sheet in sheets)

@@ -14,7 +14,9 @@ from attrs import frozen
 
 from flo2 import BILLING_KEYS, REQUESTS, Booked, CostLine, Finding, Gap, Services, money_of
 from flo2.billing import plus
+from flo2.canonical.usage import INPUT_METERS, OUTPUT_METERS
 from flo2.money import QUANTUM, ZERO, add, divide, multiply, total
+from flo2_reconcile.booked import ALL_INPUT, ALL_OUTPUT
 
 __all__ = [
     "Plain",
@@ -31,6 +33,10 @@ __all__ = [
 ]
 
 
+_SUMS: Final = {
+    ALL_INPUT: ("input_tokens", INPUT_METERS),
+    ALL_OUTPUT: ("output_tokens", OUTPUT_METERS),
+}
 _STEPS: Final = 5000
 _MOST: Final = 50
 _DOWN: Final = Context(prec=60, rounding=ROUND_DOWN)
@@ -53,10 +59,16 @@ def is_money(measure: str) -> bool:
 
 
 def meters_of(measures: Mapping[str, int | Decimal]) -> dict[str, int | Decimal]:
-    """Give the meters alone: without calls and money."""
-    return {
-        name: count for name, count in measures.items() if name != REQUESTS and not is_money(name)
+    """Give the meters alone: without calls and money, and sums only where nothing splits them."""
+    found = {
+        name: count
+        for name, count in measures.items()
+        if name not in {REQUESTS, *_SUMS} and not is_money(name)
     }
+    for whole, (meter, classes) in _SUMS.items():
+        if whole in measures and not found.keys() & set(classes):
+            found[meter] = measures[whole]
+    return found
 
 
 def minus(measures: Mapping[str, int | Decimal]) -> dict[str, int | Decimal]:

@@ -18,6 +18,7 @@ from flo2_reconcile.explainers.common import (
     finding,
     is_money,
     lines_money,
+    meters_of,
     minus,
 )
 
@@ -76,7 +77,7 @@ class _Moved(Plain):
         unpriced = False
         for each in moved:
             keys = {**each.keys, self.key: value}
-            settled = books.priced(each, _meters(each), {self.key: value})
+            settled = books.priced(each, meters_of(each.measures), {self.key: value})
             money = lines_money(settled.lines) if settled and settled.lines else {}
             unpriced = unpriced or not money
             shifts.append(Shift(each.at_us, each.keys, minus(each.measures)))
@@ -157,10 +158,6 @@ class ProjectDiffers(_Moved):
 
 def _counted(entry: Booked) -> dict[str, int | Decimal]:
     return {name: count for name, count in entry.measures.items() if not is_money(name)}
-
-
-def _meters(entry: Booked) -> dict[str, int | Decimal]:
-    return {name: count for name, count in _counted(entry).items() if name != REQUESTS}
 
 
 def _holds(gap: Gap, entry: Booked, sign: int) -> bool:

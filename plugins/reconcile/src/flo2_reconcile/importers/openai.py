@@ -168,9 +168,7 @@ class OpenAIReports(Plain):
         if not page.get("has_more") or not token:
             return None
         first = query.path.partition("&page=")[0]
-        return BillQuery(
-            query.report, f"{first}&page={quote(str(token), safe='')}", query.page + 1, str(token)
-        )
+        return BillQuery(query.report, f"{first}&page={quote(str(token), safe='')}", query.page + 1)
 
 
 def _report(kind: str, where: str) -> str:

@@ -46,9 +46,12 @@ def proposed(book: PriceBook, source: Layer, day: date) -> Iterator[Change]:
                     continue
                 begins = max(start, change.new.valid_from or start)
                 new = evolve(change.new, valid_from=begins)
-                old = change.old or next(iter(_met(new, before, book)), None)
-                if old is None or old is change.old or not same_price(old, new):
-                    yield evolve(change, old=old, new=new)
+                old = change.old
+                if old is None and (met := _met(new, before, book)):
+                    old = next((row for row in met if not same_price(row, new)), None)
+                    if old is None:
+                        continue
+                yield evolve(change, old=old, new=new)
 
 
 def accepted_rows(

@@ -57,7 +57,7 @@ class Scope:
     """Which cost lines a term is about; a part that says nothing leaves nothing out.
 
     Attributes:
-        providers, models, meters: Names, or patterns as `fnmatch` has them (`gpt-5.4*`).
+        providers, models, meters: Names, or patterns as `fnmatch` has them (`big-*`).
         when: Context key → values; a key that is not here may have any value, "" is not stated.
     """
 

@@ -14,6 +14,7 @@ import click
 
 from flo2.cli.bench import Bench
 from flo2.cli.output import say, say_json, table
+from flo2.cli.reprice import reprice_command
 from flo2.cli.state import State, group
 from flo2.errors import ConfigError
 from flo2.ledger import verify as verify_chain
@@ -27,6 +28,9 @@ _DIFFERENCES = 3
 @group("ledger")
 def ledger() -> None:
     """Verify the chain of ledger records."""
+
+
+ledger.add_command(reprice_command)
 
 
 @ledger.command("verify")

@@ -9,12 +9,13 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import attrs
 from attrs import frozen
 
 from flo2.cli.bench import Bench
+from flo2.cli.price_files import CONFIGURED, read_layer
 from flo2.cli.price_text import conditions, price, row_json, validity
 from flo2.errors import PricingError
 from flo2.money import text
@@ -23,9 +24,6 @@ from flo2.prices.diff import Change, changes
 from flo2.prices.disagree import Accepted, Disagreement, disagreements
 
 __all__ = ["Checked", "change_json", "check", "checked_json", "compare", "read_accepted"]
-
-_BOOK: Final = "book"
-"""In place of a file: the configured price book."""
 
 
 @frozen
@@ -49,7 +47,9 @@ def check(
     layers: Sequence[Layer], accepted: Sequence[Accepted], at: datetime, soon: timedelta
 ) -> Checked:
     """Compare the sources with each other, and look for prices that end."""
-    unused = dict.fromkeys(accepted)
+    # A reason about a source that is not there says nothing now.
+    names = {layer.name for layer in layers}
+    unused = dict.fromkeys(each for each in accepted if each.source in {"*", *names})
     left, known = [], 0
     for found in disagreements(layers, at):
         reasons = [each for each in accepted if each.covers(found)]
@@ -88,7 +88,7 @@ def read_accepted(path: Path) -> tuple[Accepted, ...]:
         raise PricingError(f"{str(path)!r} cannot be read: {exc}") from exc
     found = []
     for index, entry in enumerate(document.get("accept", [])):
-        given = {"meter": "*", **entry} if isinstance(entry, Mapping) else {}
+        given = {"meter": "*", "source": "*", **entry} if isinstance(entry, Mapping) else {}
         names = [field.name for field in attrs.fields(Accepted)]
         if sorted(given) != sorted(names) or not all(
             isinstance(each, str) and each for each in given.values()
@@ -108,26 +108,15 @@ def compare(bench: Bench, old: str, new: str) -> list[Change]:
         PricingError: a file cannot be read.
     """
     before, after = _rows_of(bench, old), _rows_of(bench, new)
-    if old == _BOOK:
+    if old == CONFIGURED:
         before = _of_models(bench, after)
-    elif new == _BOOK:
+    elif new == CONFIGURED:
         after = _of_models(bench, before)
     return list(changes(before, after))
 
 
-def _rows_of(bench: Bench, name: str) -> Sequence[PriceRow]:
-    if name == _BOOK:
-        return ()
-    readers = {
-        suffix: source
-        for kind in bench.plugins.kinds("pricing")
-        for source in (bench.plugins.get("pricing", kind),)
-        for suffix in getattr(source, "suffixes", ())
-    }
-    source = readers.get(Path(name).suffix)
-    if source is None:
-        raise PricingError(f"{name!r} is no price file; it ends in {', '.join(sorted(readers))}")
-    return tuple(source(source.Config(path=name), bench.services).rows())
+def _rows_of(bench: Bench, name: str) -> Iterable[PriceRow]:
+    return () if name == CONFIGURED else read_layer(bench, name).rows
 
 
 def _of_models(bench: Bench, rows: Iterable[PriceRow]) -> Sequence[PriceRow]:

@@ -17,6 +17,7 @@ from flo2.canonical import Usage
 from flo2.cli.bench import Bench
 from flo2.cli.output import say, say_json, table, tell_error
 from flo2.cli.parse import duration_s, instant_us, pair
+from flo2.cli.period import Period, period_options
 from flo2.cli.price_check import (
     change_json,
     check,
@@ -25,6 +26,7 @@ from flo2.cli.price_check import (
     read_accepted,
 )
 from flo2.cli.price_cost import answer_lines, price_text
+from flo2.cli.price_effect import effect_of
 from flo2.cli.price_text import conditions, on_paper, price, row_json, validity
 from flo2.cli.state import State, group
 from flo2.errors import InvalidRequest, NotFound
@@ -146,27 +148,40 @@ def check_(state: State, *, allow: Path | None, at: str | None, soon: str) -> in
 @prices.command("diff")
 @click.argument("old")
 @click.argument("new")
+@period_options
 @click.pass_obj
-def diff(state: State, *, old: str, new: str) -> int:
+def diff(state: State, /, *, old: str, new: str, **given: Any) -> int:
     """Say which prices change from OLD to NEW: price files, or `book` for the configured book.
 
     Of the book, only models that the file names are compared: what the file would take the place
-    of. Nothing is applied.
+    of. With --since or --until, also what the change does to the calls of that time, each priced
+    by both books. Nothing is applied.
     """
     with Bench(state) as bench:
         found = compare(bench, old, new)
+        effect = None
+        if given["since"] or given["until"]:
+            effect = effect_of(bench, old, new, Period.read(bench.now_us(), **given))
+    changes = [change_json(each) for each in found]
     if state.as_json:
-        say_json([change_json(each) for each in found])
-    else:
-        columns = ["change", "model", "meter", "when", "old", "new"]
-        rows = []
-        for each in found:
-            said = change_json(each)
-            model = f"{each.provider}/{each.model}"
-            rows.append(
-                [each.kind, model, each.meter, said["when"], said["old"] or "", said["new"] or ""]
-            )
-        table(state, columns, rows, right=columns[4:], empty="no price changes")
+        say_json(changes if effect is None else {"changes": changes, "effect": effect.to_json()})
+        return _DIFFERENCES if found else 0
+    columns = ["change", "model", "meter", "when", "old", "new"]
+    rows = [
+        [
+            each["kind"],
+            f"{each['provider']}/{each['model']}",
+            each["meter"],
+            each["when"],
+            each["old"] or "",
+            each["new"] or "",
+        ]
+        for each in changes
+    ]
+    table(state, columns, rows, right=columns[4:], empty="no price changes")
+    if effect is not None:
+        click.echo()
+        effect.tell(state)
     return _DIFFERENCES if found else 0
 
 

@@ -31,6 +31,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "routes": ("routes", "Name a target with several candidates and a strategy."),
     "budgets": ("budgets", "Limit what is spent, exactly."),
     "prices": ("prices", "Look into the price book."),
+    "whatif": ("whatif", "Say what past calls would have cost under other conditions."),
     "ledger": ("ledger", "Verify the chain of ledger records."),
     "config": ("config", "Show and check the configuration."),
     "plugins": ("plugins", "List plugins, what they add and what is wrong with them."),

@@ -1,0 +1,73 @@
+"""Entries beside what was corrected of them, in bounded memory.
+
+Imports: records, stores, money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from itertools import islice
+from typing import Final
+
+from attrs import evolve, frozen
+
+from flo2.money import ZERO, total
+from flo2.records import Adjust, Entry
+from flo2.stores import EntryFilter, Store
+
+__all__ = ["PRICE_CAUSES", "REPRICE", "Adjusted", "adjusted_entries"]
+
+REPRICE: Final = "reprice"
+"""The cause of an adjustment that follows a price book."""
+
+PRICE_CAUSES: Final = frozenset({REPRICE, "price_differs"})
+"""Causes that say that the price was wrong. A repricing takes the place of such a correction; any
+other (a tier that was not told, a call that came late) is about what was used, and stays."""
+
+_PAGE: Final = 1000
+
+
+@frozen
+class Adjusted:
+    """An entry and its adjustments, each holding this entry's part alone or others' as well."""
+
+    entry: Entry
+    adjustments: tuple[Adjust, ...] = ()
+
+    @property
+    def total(self) -> Decimal | None:
+        """What the entry costs as corrected; None when that is not known."""
+        return self._with(self.adjustments)
+
+    @property
+    def priced(self) -> Decimal | None:
+        """What it costs by price books alone: without corrections of what was used."""
+        return self._with(each for each in self.adjustments if each.cause in PRICE_CAUSES)
+
+    def _with(self, adjustments: Iterable[Adjust]) -> Decimal | None:
+        booked = self.entry.total
+        if booked is None:
+            return None
+        entry_id = self.entry.intent.entry_id
+        return total([booked, *(each.amounts.get(entry_id, ZERO) for each in adjustments)])
+
+
+def adjusted_entries(store: Store, where: EntryFilter) -> Iterator[Adjusted]:
+    """Give the entries that a filter finds, each with its adjustments, in the order they began."""
+    entries = iter(store.scan(where))
+    while page := list(islice(entries, _PAGE)):
+        yield from _beside(store, where, page)
+
+
+def _beside(store: Store, where: EntryFilter, page: Sequence[Entry]) -> Iterator[Adjusted]:
+    began = [entry.intent.started_us for entry in page]
+    span = evolve(
+        where, since_us=min(began), until_us=max(began) + 1, limit=None, newest_first=False
+    )
+    found: dict[str, list[Adjust]] = {}
+    for adjust in store.adjustments(span):
+        for entry_id in adjust.amounts:
+            found.setdefault(entry_id, []).append(adjust)
+    for entry in page:
+        yield Adjusted(entry, tuple(found.get(entry.intent.entry_id, ())))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -298,3 +300,13 @@ def test_toml_json_and_the_store_give_one_id():
         "a": "1E+999999999",
         "b": "NaN",
     }
+
+
+def test_the_contract_of_the_documentation_is_one():
+    page = (Path(__file__).parents[2] / "docs" / "contracts.md").read_text(encoding="utf-8")
+    written = page.split("```toml\n")[1].partition("```")[0]
+    contract = read_contract("acme", tomllib.loads(written, parse_float=Decimal))
+    kinds = ("discounts", "capacity", "allowances", "volume_tiers", "commitments", "credits")
+    assert (len(contract.rates), *(len(getattr(contract, kind)) for kind in kinds)) == (
+        4, 1, 1, 1, 1, 1, 1,
+    )  # fmt: skip

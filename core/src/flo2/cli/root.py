@@ -31,6 +31,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "routes": ("routes", "Name a target with several candidates and a strategy."),
     "budgets": ("budgets", "Limit what is spent, exactly."),
     "prices": ("prices", "Look into the price book."),
+    "contracts": (
+        "contracts",
+        "Declare what was agreed with providers; see what a month comes to, and close it.",
+    ),
     "whatif": ("whatif", "Say what past calls would have cost under other conditions."),
     "ledger": ("ledger", "Verify the chain of ledger records."),
     "config": ("config", "Show and check the configuration."),

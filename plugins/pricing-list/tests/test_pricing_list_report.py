@@ -96,7 +96,7 @@ def test_every_difference_between_the_sources_has_a_reason(report):
     assert "| list and litellm-map | mistral | 1 | 0 | 2 |\n" in out
     assert "| list and litellm-map | openai | 2 | 4 | 1 |\n" in out
     assert "| mistral | `mistral-large-4*` | 1 | 2 | litellm-map | it keeps the introductory" in out
-    assert "| xai | `grok-code-fast-1` | the name leads to another model since" in out
+    assert "| mistral | `mistral-large-latest` | the price of a model that the name stood" in out
 
 
 def test_a_difference_without_a_reason_is_named_and_an_error(report):

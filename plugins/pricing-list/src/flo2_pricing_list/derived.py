@@ -15,7 +15,7 @@ from attrs import evolve
 from flo2.money import multiply
 from flo2.prices import PriceRow
 
-__all__ = ["DEFAULTS_OF", "VERTEX_REGIONS", "derive"]
+__all__ = ["DEFAULTS_OF", "UPLIFTED_GEMINI", "VERTEX_GLOBAL", "VERTEX_REGIONS", "derive"]
 
 _LOCATIONS: Final = frozenset(
     {
@@ -30,8 +30,8 @@ _LOCATIONS: Final = frozenset(
         "us-west4",
     }
 )  # fmt: skip
-_GLOBAL: Final = frozenset({"", "global"})
-VERTEX_REGIONS: Final = _GLOBAL | _LOCATIONS
+VERTEX_GLOBAL: Final = frozenset({"", "global"})
+VERTEX_REGIONS: Final = VERTEX_GLOBAL | _LOCATIONS
 """Where most of Vertex costs the same: at the global endpoint, and in every location."""
 
 DEFAULTS_OF: Final[Mapping[str, tuple[str, Mapping[str, frozenset[str]]]]] = {
@@ -56,7 +56,7 @@ _PARTNERS: Final = re.compile(
     r"(?:-(?P<day>\d{8}))?"
 )
 """Claude models that LiteLLM's map 1.106.2 has at Vertex, at the prices of Anthropic's own API."""
-_UPLIFTED_GEMINI: Final = re.compile(
+UPLIFTED_GEMINI: Final = re.compile(
     r"gemini-(?:3\.1-flash-(?:image|lite)|3\.5-flash(?:-lite)?|3\.[678]-flash|4-argon)"
 )
 """Models that cost ten per cent more in a location, by LiteLLM's map 1.106.2."""
@@ -157,7 +157,7 @@ def _at_vertex(row: PriceRow) -> Iterator[PriceRow]:
         evidence="derived",
     )
     tokens = row.dimension.endswith("_tokens")
-    if tokens and any(_UPLIFTED_GEMINI.fullmatch(name) for name in globally.models):
+    if tokens and any(UPLIFTED_GEMINI.fullmatch(name) for name in globally.models):
         yield from _in_a_location(globally, _VERTEX_PAGE)
     else:
         yield globally
@@ -189,7 +189,7 @@ def _claude_at_vertex(row: PriceRow) -> Iterator[PriceRow]:
 
 def _in_a_location(row: PriceRow, page: str) -> Iterator[PriceRow]:
     """Give a row for the global endpoint, and one at ten per cent more for all locations."""
-    yield evolve(row, when={**row.when, "region": _GLOBAL})
+    yield evolve(row, when={**row.when, "region": VERTEX_GLOBAL})
     yield evolve(
         row,
         id=f"{row.id}[region]",

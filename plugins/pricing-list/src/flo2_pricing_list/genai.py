@@ -22,7 +22,7 @@ from flo2.errors import PricingError
 from flo2.money import exact
 from flo2.prices import Defaults, Layer, PackedRows, PriceRow, Tier, row_id
 from flo2_pricing_list.artefacts import read_artefact
-from flo2_pricing_list.derived import VERTEX_REGIONS
+from flo2_pricing_list.derived import UPLIFTED_GEMINI, VERTEX_GLOBAL, VERTEX_REGIONS
 from flo2_pricing_list.fees import ALIASES, FEES
 from flo2_pricing_list.sources import CURATED
 
@@ -127,11 +127,6 @@ CONTESTED: Final[Mapping[str, Mapping[str, str]]] = {
         "accounts/fireworks/models/gemma-3-27b-it": "LiteLLM's map has nine times the price",
         "accounts/fireworks/models/llama-v3p1-8b-instruct": "LiteLLM's map has half the price",
         "accounts/fireworks/models/deepseek-v4-flash-0731": "LiteLLM's map has another price",
-    },
-    "xai": {
-        "grok-code-fast": "the name leads to another model since, at another price",
-        "grok-code-fast-1": "the name leads to another model since, at another price",
-        "grok-code-fast-1-0825": "the name leads to another model since, at another price",
     },
 }
 """Kind → model → why nothing decides what it costs: two prices are no price."""
@@ -295,7 +290,10 @@ class _Converter:
         rows: list[PriceRow] = []
         for period in _periods(model):
             if self.provider == "google-vertex":
-                period = evolve(period, when=_as_vertex_says(period.when))  # noqa: PLW2901
+                when = _as_vertex_says(period.when)
+                if any(map(UPLIFTED_GEMINI.fullmatch, (model.id, *names))):
+                    when = {**when, "region": VERTEX_GLOBAL}
+                period = evolve(period, when=when)  # noqa: PLW2901
             for key, price in period.prices.items():
                 meters, per = self._meters(model.id, key, period.prices)
                 rows += self._rows(model.id, found, period, (meters, per), price)

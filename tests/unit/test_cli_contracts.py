@@ -115,8 +115,8 @@ def flo2(store, tmp_path, capsys):
     config.write_text(f'[pricing.file]\npath = "{prices}"\n')
     environ = {"FLO2_DATA_DIR": str(tmp_path / "data"), "XDG_CONFIG_HOME": str(tmp_path / "conf")}
 
-    def call_(*args):
-        code = run(["contracts", *args], State(environ, store=store, config_path=config))
+    def call_(*args, group="contracts"):
+        code = run([group, *args], State(environ, store=store, config_path=config))
         store.open()  # a command closes it
         out, err = capsys.readouterr()
         return code, out, err
@@ -260,6 +260,39 @@ def test_what_came_late_is_booked_when_a_month_is_closed_again(flo2, contract, s
             sums[entry_] = sums.get(entry_, 0) + amount
     assert sums == {"a.1": Decimal(-4), "b.1": Decimal(-6), "shortfall": Decimal(-4)}
     assert asked(flo2, "close", "--month", "2025-11")["written"] == 0
+
+
+def test_a_contract_that_began_in_the_past_is_followed_by_a_repricing(flo2, store, tmp_path):
+    book(store, "w1", call("a", 1, 1_000_000))
+    file = tmp_path / "deal.toml"
+    file.write_text(
+        "valid_from = 2025-11-01\n"
+        '[[discounts]]\nname = "half"\npercent = "50"\n'
+        '[[commitments]]\nname = "spend"\namount = 4\noverage = "list"\n'
+    )
+    code, _, err = flo2("set", "deal", str(file))
+    assert (code, err.splitlines()[-1]) == (
+        0,
+        (
+            "calls made since then keep their lines; to correct them: flo2 ledger reprice --since "
+            "2025-11-01"
+        ),
+    )
+    assert asked(flo2, "statement", "--month", "2025-11")["cost"] == "10"
+    code, _, err = flo2("reprice", "--since", "2025-11-01", "--apply", group="ledger")
+    assert (code, err.splitlines()[-1].partition(",")[0]) == (0, "1 record written")
+    (adjust,) = store.adjustments(EntryFilter("default"))
+    (line,) = adjust.lines
+    assert (adjust.amount, line.amount, line.list_amount) == (-5, 5, 10)
+    assert [factor for _, factor in line.factors] == [Decimal("0.5")]
+    # 4 are committed; what half price left of the fifth costs list price.
+    closed = asked(flo2, "close", "--month", "2025-11")
+    assert (closed["calls"], closed["changes"], closed["cost"]) == ("5", "1", "6")
+    # A repricing leaves what closing has booked, and closing what a repricing has.
+    assert flo2("reprice", "--since", "2025-11-01", "--apply", group="ledger")[0] == 0
+    assert asked(flo2, "close", "--month", "2025-11")["written"] == 0
+    total = sum(each.amount for each in store.adjustments(EntryFilter("default")))
+    assert total == -4
 
 
 def test_a_statement_in_another_currency_states_its_rate(flo2, contract, store):

@@ -68,6 +68,7 @@ MAY_REVEAL = {
     "core/src/flo2/keys/issuing.py",
     "core/src/flo2/openai_compatible.py",
     "core/src/flo2/secrets/scrub.py",
+    "core/src/flo2/shell/issued_keys.py",
     "core/src/flo2/vault/keks.py",
     "core/src/flo2/vault/vault.py",
     "plugins/provider-anthropic/src/flo2_provider_anthropic/provider.py",

@@ -70,6 +70,13 @@ DECLARED: Mapping[tuple[str, str], str] = {
     ("GET", "/api/budgets/{name}"): EITHER,
     ("PUT", "/api/budgets/{name}"): DECLARER,
     ("DELETE", "/api/budgets/{name}"): DECLARER,
+    ("GET", "/api/limits"): ADMIN,
+    ("GET", "/api/limits/{name}"): DECLARER,
+    ("PUT", "/api/limits/{name}"): DECLARER,
+    ("DELETE", "/api/limits/{name}"): DECLARER,
+    ("GET", "/api/keys"): ADMIN,
+    ("POST", "/api/keys"): DECLARER,
+    ("PATCH", "/api/keys/{id}"): DECLARER,
     ("GET", "/api/{rest:path}"): ADMIN,
 }
 """A new route belongs in here, or the first test fails."""

@@ -6,9 +6,12 @@ Imports: keys, vault, cli.bench.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
+from attrs import evolve
 
+from flo2.cli.attribution import changed_rules, rule_lines, rule_options
 from flo2.cli.bench import Bench
 from flo2.cli.output import say, say_json, secret_line, table
 from flo2.cli.parse import duration_s, pair
@@ -16,6 +19,7 @@ from flo2.cli.state import State, group
 from flo2.errors import ConfigError, InvalidRequest, NotFound
 from flo2.gateway import timestamp
 from flo2.keys import issue, issue_admin, revoke, rotate
+from flo2.keys.rules import rules_json
 from flo2.secrets import Secret
 from flo2.stored import IssuedKey
 from flo2.vault import append_kek
@@ -40,10 +44,12 @@ def keys() -> None:
 )
 @click.option("--expires", metavar="TIME", help="How long it works, such as 30d or 12h [for ever].")
 @click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="Tag of its calls.")
+@rule_options
 @_ACCOUNT
 @click.pass_obj
 def create(
     state: State,
+    /,
     *,
     name: str,
     team: str | None,
@@ -51,8 +57,10 @@ def create(
     expires: str | None,
     tags: tuple[str, ...],
     account: str,
+    **rules: Any,
 ) -> None:
     """Issue a key and show it, this once."""
+    attribution = changed_rules(None, **rules)
     with Bench(state) as bench:
         now = bench.now_us()
         record, secret = issue(
@@ -65,8 +73,30 @@ def create(
             models=models,
             expires_us=None if expires is None else now + duration_s(expires) * 1_000_000,
             tags=dict(pair(tag) for tag in tags),
+            attribution=attribution,
         )
     _show_new(state, record, secret)
+
+
+@keys.command("update")
+@click.argument("key")
+@rule_options
+@click.option("--clear", multiple=True, metavar="LABEL", help="Drop LABEL's rule; all: every one.")
+@_ACCOUNT
+@click.pass_obj
+def update(state: State, /, *, key: str, account: str, **rules: Any) -> None:
+    """Change what calls of KEY (its id or name) must and may say about whom they are for."""
+    with Bench(state) as bench:
+        record = find_key(bench, account, key)
+        record = evolve(record, attribution=changed_rules(record.attribution, **rules))
+        bench.store.put_key(record)
+        now = bench.now_us()
+    if state.as_json:
+        say_json(_as_json(record, now))
+        return
+    say(f"key {record.id} ({record.name}); a running gateway follows within two seconds")
+    for line in rule_lines(record.attribution):
+        say(f"  {line}")
 
 
 @keys.command("list")
@@ -238,6 +268,7 @@ def _as_json(key: IssuedKey, now_us: int) -> dict[str, object]:
         "team": key.team,
         "models": list(key.models),
         "tags": dict(key.tags),
+        "attribution": rules_json(key.attribution),
         "created_at": timestamp(key.created_us),
         "expires_at": None if key.expires_us is None else timestamp(key.expires_us),
         "replaced_by": key.replaced_by,

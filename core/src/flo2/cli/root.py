@@ -30,6 +30,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "keys": ("keys", "Issue, list, rotate and revoke the keys that clients use."),
     "routes": ("routes", "Name a target with several candidates and a strategy."),
     "budgets": ("budgets", "Limit what is spent, exactly."),
+    "limits": ("limits", "Limit requests, tokens and money in a while, and calls at once."),
     "prices": ("prices", "Look into the price book."),
     "contracts": (
         "contracts",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from fnmatch import fnmatchcase
 from typing import Any, Final, Literal, get_args
 
@@ -18,7 +18,7 @@ from attrs import field, frozen
 
 from flo2.errors import ConfigError
 from flo2.limits.window import SLOTS
-from flo2.money import exact, text
+from flo2.money import divide, exact, multiply, text
 from flo2.stored import Declaration, IssuedKey
 
 __all__ = [
@@ -114,7 +114,7 @@ class Limit:
 
     def told(self, units: int) -> str:
         """Write an amount for people and programs: dollars in dollars."""
-        return text(Decimal(units) / _USD) if self.unit == "usd" else str(units)
+        return text(divide(units, _USD)[0]) if self.unit == "usd" else str(units)
 
     def sentence(self) -> str:
         """Say what it allows."""
@@ -133,8 +133,8 @@ class Limit:
 
 def whole_units(unit: Unit, amount: Decimal) -> int:
     """Give an amount in what is counted; a fraction counts as a whole one."""
-    units = amount * _USD if unit == "usd" else amount
-    return -int(-units // 1)
+    units = multiply(amount, _USD) if unit == "usd" else amount
+    return int(units.to_integral_value(ROUND_CEILING))
 
 
 def read_limit(declaration: Declaration, keys: Iterable[IssuedKey] = ()) -> Limit:
@@ -227,7 +227,7 @@ def _amount(value: object, unit: Unit | None, where: str, problems: list[str]) -
     if unit != "usd" and amount != amount // 1:
         problems.append(f"{text(amount)} {unit} cannot be counted; write a whole number @ {where}")
         return 0
-    if unit == "usd" and whole_units("usd", amount) != amount * _USD:
+    if unit == "usd" and whole_units("usd", amount) != multiply(amount, _USD):
         problems.append(f"{text(amount)} has more than 12 decimals @ {where}")
     return whole_units(unit or "requests", amount)
 

@@ -28,6 +28,8 @@ from flo2.keys import ADMIN_PREFIX, check_admin, checksum_ok, presented
 from flo2.keys.issuing import ADMIN_SETTING
 from flo2.shell.budgets import budget_routes
 from flo2.shell.contracts import contract_routes
+from flo2.shell.issued_keys import key_routes
+from flo2.shell.rate_limits import limit_routes
 from flo2.stores import EntryFilter
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ def api_routes(gateway: Gateway) -> list[Route]:
         Route("/api/plugins", _told(api.admin(api.plugins)), methods=["GET"]),
         *contract_routes(gateway, lambda endpoint: _told(api.admin(endpoint))),
         *budget_routes(gateway, _told, api.admin),
+        *limit_routes(gateway, lambda endpoint: _told(api.admin(endpoint))),
+        *key_routes(gateway, lambda endpoint: _told(api.admin(endpoint))),
         Route("/api/{rest:path}", _told(api.admin(api.nothing))),
     ]
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from flo2.errors import InvalidRequest
 from flo2.money import text
 from flo2.prices import Cost, PriceBook, PriceRow, Tier
 
-__all__ = ["conditions", "on_paper", "price", "row_json", "validity"]
+__all__ = ["conditions", "on_paper", "price", "row_json", "split_model", "validity"]
 
 _MILLION = 1_000_000
+_FEW = 3
 _PER = {1: "", 1000: " / 1k", _MILLION: " / 1M"}
 
 
@@ -46,9 +48,9 @@ def price(row: PriceRow) -> str:
     return text(row.unit_price) + _PER.get(row.per, f" / {row.per}")
 
 
-def conditions(row: PriceRow) -> str:
-    """Say when a row holds, besides the time."""
-    parts = [f"{key}={'|'.join(sorted(values))}" for key, values in sorted(row.when.items())]
+def conditions(row: PriceRow, *, whole: bool = True) -> str:
+    """Say when a row holds, besides the time; of many values the first few, unless `whole`."""
+    parts = [f"{key}={_values(values, whole=whole)}" for key, values in sorted(row.when.items())]
     if row.tier is not None:
         stop = "" if row.tier.stop is None else str(row.tier.stop - 1)
         what = "units" if row.tier.graduated else "input"
@@ -60,6 +62,25 @@ def conditions(row: PriceRow) -> str:
     if row.step is not None:
         parts.append(f"in steps of {text(row.step)}")
     return ", ".join(parts)
+
+
+def _values(values: frozenset[str], *, whole: bool) -> str:
+    listed = sorted(values)
+    if whole or len(listed) <= _FEW:
+        return "|".join(listed)
+    return "|".join(listed[:_FEW]) + f"|… ({len(listed)})"
+
+
+def split_model(model: str) -> tuple[str, str]:
+    """Read `PROVIDER/MODEL`.
+
+    Raises:
+        InvalidRequest: it is not of that form.
+    """
+    provider, slash, name = model.partition("/")
+    if not slash or not provider or not name:
+        raise InvalidRequest(f"{model!r} is not PROVIDER/MODEL", param="model")
+    return provider, name
 
 
 def _tier_json(tier: Tier) -> dict[str, Any]:

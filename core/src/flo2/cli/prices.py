@@ -27,10 +27,11 @@ from flo2.cli.price_check import (
 )
 from flo2.cli.price_cost import answer_lines, price_text
 from flo2.cli.price_effect import effect_of
-from flo2.cli.price_text import conditions, on_paper, price, row_json, validity
+from flo2.cli.price_list import list_prices_command, show_prices_command
+from flo2.cli.price_text import on_paper, row_json, split_model, validity
+from flo2.cli.price_update import update
 from flo2.cli.state import State, group
-from flo2.errors import InvalidRequest, NotFound
-from flo2.gateway.catalogue import list_prices
+from flo2.errors import InvalidRequest
 from flo2.gateway.costing import cost_json
 from flo2.money import text
 from flo2.prices import Cost, PriceBook, PricingContext
@@ -47,71 +48,9 @@ def prices() -> None:
     """Look into the price book."""
 
 
-@prices.command("list")
-@click.argument("provider", required=False)
-@click.pass_obj
-def list_(state: State, *, provider: str | None) -> None:
-    """List the priced models of PROVIDER, or how many each provider has."""
-    with Bench(state) as bench:
-        book, now = bench.book, bench.now_us()
-    if provider is None:
-        _overview(state, book)
-        return
-    if provider not in book.providers():
-        known = ", ".join(book.providers())
-        raise NotFound(
-            f"the book has no prices of {provider!r}; it knows: {known}. Give rows of your own in "
-            '[pricing.file], or run: pip install "flo2-pricing-list[genai]"'
-        )
-    rows = []
-    for model in book.models(provider):
-        listed = list_prices(book, provider, model, now)
-        rows.append([model, listed.get("input_tokens", ""), listed.get("output_tokens", "")])
-    if state.as_json:
-        names = ["model", "input_usd_per_million", "output_usd_per_million"]
-        say_json([dict(zip(names, (cell or None for cell in row), strict=True)) for row in rows])
-        return
-    columns = ["model", "input $/M", "output $/M"]
-    table(state, columns, rows, right=columns[1:])
-    say(f"book {book.version}")
-
-
-@prices.command("show")
-@click.argument("model", metavar="PROVIDER/MODEL")
-@click.pass_obj
-def show(state: State, *, model: str) -> None:
-    """Show every price row of a model, in any condition and at any time, with its source."""
-    with Bench(state) as bench:
-        book = bench.book
-    provider, name = _split(model)
-    rows = book.rows_for(provider, name)
-    if not rows:
-        raise NotFound(
-            f"the book has no price row for model {name!r} of provider {provider!r}: calls are "
-            "marked unpriced; see: flo2 prices list"
-        )
-    if state.as_json:
-        say_json({"book": book.version, "rows": [row_json(row) for row in rows]})
-        return
-    table(
-        state,
-        ["meter", "price", "when", "valid", "evidence", "read", "row"],
-        [
-            [
-                row.dimension,
-                f"{price(row)} {row.currency}",
-                conditions(row),
-                validity(row),
-                row.evidence,
-                row.read_on.isoformat(),
-                row.id,
-            ]
-            for row in rows
-        ],
-    )
-    for source in sorted({row.source for row in rows}):
-        say(f"source {source}")
-    say(f"book {book.version}")
+prices.add_command(list_prices_command)
+prices.add_command(show_prices_command)
+prices.add_command(update)
 
 
 @prices.command("check")
@@ -242,7 +181,7 @@ def explain(
     """Price a usage and say which row priced each line."""
     with Bench(state) as bench:
         book, now = bench.book, bench.now_us()
-    provider, name = _split(model)
+    provider, name = split_model(model)
     quantities = {}
     for meter, quantity in map(pair, uses):
         if not quantity.isdecimal():
@@ -288,37 +227,3 @@ def _tell(cost: Cost, book: PriceBook) -> None:
     for line in on_paper(cost, book):
         click.echo(line)
     say(f"book {cost.book}")
-
-
-def _overview(state: State, book: PriceBook) -> None:
-    counts = {name: len(book.models(name)) for name in book.providers()}
-    newest: dict[str, str] = {}
-    for row in book.rows.values():
-        newest[row.provider] = max(newest.get(row.provider, ""), row.read_on.isoformat())
-    if state.as_json:
-        say_json(
-            {
-                "book": book.version,
-                "rows": len(book.rows),
-                "providers": [
-                    {"name": name, "models": count, "newest_read_on": newest.get(name)}
-                    for name, count in counts.items()
-                ],
-            }
-        )
-        return
-    table(
-        state,
-        ["provider", "models", "newest row read"],
-        [[name, str(count), newest.get(name, "")] for name, count in counts.items()],
-        right=["models"],
-        empty="the book is empty; try: pip install flo2-pricing-list",
-    )
-    say(f"book {book.version}, {len(book.rows)} rows")
-
-
-def _split(model: str) -> tuple[str, str]:
-    provider, slash, name = model.partition("/")
-    if not slash or not provider or not name:
-        raise InvalidRequest(f"{model!r} is not PROVIDER/MODEL", param="model")
-    return provider, name

@@ -162,6 +162,19 @@ async def test_a_hold_covers_the_dearer_of_list_and_contract(house):
     assert answer.header("x-flo2-cost-usd") == "0.005"
 
 
+async def test_a_provider_that_the_list_does_not_know_is_told(house):
+    document = {
+        "valid_from": "2020-01-01",
+        "rates": [{"provider": "acmee", "models": ["big"], "prices": {"output_tokens": 1}}],
+        "discounts": [{"name": "d", "percent": 1, "providers": ["nobody", "a*"]}],
+    }
+    _, advice = await house.declare(document)
+    assert advice == [
+        "the list knows no provider 'acmee'; did you mean 'acme'?",
+        "the list knows no provider 'nobody'",
+    ]
+
+
 async def test_the_cheapest_target_is_the_one_that_is_cheapest_for_this_account(house):
     await house.house.route("r", "cheapest", "acme/small", "acme/big")
 

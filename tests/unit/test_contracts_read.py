@@ -128,6 +128,23 @@ def test_all_problems_are_told_at_once_with_their_paths_and_suggestions():
             ],
         ),
         (
+            BASE
+            | {
+                "discounts": [{"name": "d", "percent": 1, "meters": ["ouput_tokens", "pages"]}],
+                "rates": [RATE | {"prices": {"cache_raed_tokens": 1}}],
+            },
+            [
+                (
+                    "unknown meter 'cache_raed_tokens'; did you mean 'cache_read_tokens'? "
+                    "@ deal: rates[0].prices.cache_raed_tokens"
+                ),
+                (
+                    "unknown meter 'ouput_tokens'; did you mean 'output_tokens'? "
+                    "@ deal: discounts[0].meters"
+                ),
+            ],
+        ),
+        (
             BASE | {"capacity": [{"name": "ptu", "hourly": 1}]},
             ["missing 'providers': say whose capacity it is @ deal: capacity[0].providers"],
         ),

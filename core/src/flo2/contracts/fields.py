@@ -1,6 +1,6 @@
 """Read the fields of a parsed document one by one, and collect all that is wrong with them.
 
-Pure. Imports: money.
+Pure. Imports: canonical, money.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any, Final
 
+from flo2.canonical.usage import INPUT_METERS, OUTPUT_METERS
 from flo2.money import ZERO, exact, text
 
 __all__ = ["Fields", "Problems", "as_json"]
 
+_TOKEN_METERS: Final = (*INPUT_METERS, *OUTPUT_METERS)
+_NEAR: Final = 0.85
 _FIRST_YEAR: Final = 2000
 _LAST_YEAR: Final = 9998
 """Nobody agreed on models before, and a month past the last one has no end."""
@@ -151,6 +154,12 @@ class Fields:
             return tuple(value)
         self.bad(key, f"expected a list of texts, got {_shown(value)}")
         return ()
+
+    def meter(self, key: str, name: str) -> None:
+        """Note a name that is likely a meter's, misspelt: it would never match anything."""
+        near = difflib.get_close_matches(name, _TOKEN_METERS, 1, _NEAR)
+        if near and name not in _TOKEN_METERS:
+            self.bad(key, f"unknown meter {name!r}; did you mean {near[0]!r}?")
 
     def when(self, key: str = "when") -> Mapping[str, frozenset[str]]:
         """Read context values: key → list of texts ("": not stated)."""

@@ -158,6 +158,8 @@ class _Reader:
         scope = Scope(
             fields.words("providers"), fields.words("models"), fields.words("meters"), fields.when()
         )
+        for meter in scope.meters:
+            fields.meter("meters", meter)
         name = fields.text("name")
         if name and not _NAME.fullmatch(name):
             fields.bad("name", f"{name!r} is no name: letters, digits, dots, dashes, underscores")
@@ -180,6 +182,7 @@ class _Reader:
         wild = [translate(each) for each in models if _WILD.search(each)]
         rates = []
         for meter, value in fields.items("prices"):
+            fields.meter(f"prices.{meter}", meter)
             price = fields.as_number(f"prices.{meter}", value)
             if price is None:
                 continue

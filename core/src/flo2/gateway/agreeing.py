@@ -5,6 +5,8 @@ Blocking. Imports: contracts, prices, stored, stores, errors.
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -31,6 +33,7 @@ __all__ = [
 
 KIND: Final = "contract"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_WILD: Final = re.compile(r"[*?\[]")
 _LEAD: Final = timedelta(seconds=2)
 """By then every worker knows what was declared."""
 
@@ -184,11 +187,16 @@ def _name(declaration: Declaration) -> str:
 
 def _advice(book: PriceBook, contract: Contract) -> Iterable[str]:
     said: set[str] = set()
+    known = book.providers()
+    for provider in _named_providers(contract) - set(known):
+        near = difflib.get_close_matches(provider, known, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        said.add(f"the list knows no provider {provider!r}{hint}")
     for rate in contract.rates:
         provider = rate.row.provider
         for model in rate.row.models:
             rows = book.rows_for(provider, model)
-            if not rows:
+            if not rows and provider in known:
                 said.add(f"the list knows no model {model!r} of provider {provider!r}")
             others = {name for row in rows for name in row.models if model in row.models}
             for other in sorted(others - {model}):
@@ -201,6 +209,19 @@ def _advice(book: PriceBook, contract: Contract) -> Iterable[str]:
                         "contract does not name it: calls billed by that name pay list price"
                     )
     return sorted(said)
+
+
+def _named_providers(contract: Contract) -> set[str]:
+    scopes = [
+        *(each.scope for each in contract.discounts),
+        *(each.scope for each in contract.capacity),
+        *(each.scope for each in contract.allowances),
+        *(each.scope for each in contract.volume_tiers),
+        *(each.scope for each in contract.commitments),
+        *(each.scope for each in contract.credits),
+    ]
+    named = {name for scope in scopes for name in scope.providers if not _WILD.search(name)}
+    return named | {rate.row.provider for rate in contract.rates}
 
 
 def _covers(patterns: Iterable[str], name: str) -> bool:

@@ -14,7 +14,7 @@ from flo2.cli.state import State
 from flo2.ledger import chain_links
 from flo2.memory_store import MemoryStore
 from flo2.prices import CostLine
-from flo2.records import Attribution, Exchange, Intent, Pend, Settle, Void
+from flo2.records import Adjust, Attribution, Exchange, Intent, Pend, Settle, Void
 from flo2.stored import Account, IssuedKey
 from flo2.stores import WriterHead
 
@@ -251,3 +251,32 @@ def test_a_chain_cut_short_is_found_against_kept_heads(state, capsys, tmp_path):
     assert run(["ledger", "verify"], again) == 0
     assert run(["ledger", "verify", "--against", str(kept)], again) == 3
     assert "its end was cut off or rewritten" in capsys.readouterr().out
+
+
+def test_a_receipt_shows_what_was_stated_corrected_and_possible_elsewhere(state, capsys):
+    ours, more, price = Decimal("0.2"), Decimal("0.05"), Decimal("0.000001")
+    lines = (
+        CostLine("input_tokens", 10, price, 1, ours, ours, "USD", ROW, "sha256:b"),
+        CostLine("provider_difference", 1, more, 1, more, Decimal(0), "USD", "", "sha256:b"),
+    )
+    candidates = ("acme/big", "openai/gpt-4o", "acme/other")
+    records = [
+        intent("e", 1),
+        replace(settle("e.1", "0.25", status="reported"), lines=lines, reported_total=ours + more),
+        replace(exchange("e", 1), candidates=candidates),
+        Adjust("adj", "default", T0, "late_data", "bill 7", {"e.1": Decimal("-0.01")}),
+    ]
+    head = state.store.writer_head("w1")
+    links = chain_links(head, enumerate(records, start=head.seq + 1), b"salt of a test")
+    state.store.append(links)
+    assert run(["calls", "show", "e"], state) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert "cost       0.24 USD (reported)" in shown
+    assert shown[shown.index("  book     sha256:b") + 1 :] == [
+        "  sum      0.25 USD",
+        "  stated   0.25 USD by the provider, of that 0.05 beside our lines",
+        "  adjusted -0.01 USD, 2023-11-14T22:13:20Z: late_data, bill 7",
+        "  costs    0.24 USD, corrections included",
+        "  instead  openai/gpt-4o: 0.000055 USD (-0.239945)",
+        "  instead  acme/other: unpriced (no price row for provider 'acme')",
+    ]

@@ -228,6 +228,8 @@ class Exchange(Struct, frozen=True, gc=False, omit_defaults=True):
         losses: What the client was not told in full, request and answer.
         client: `served`, `disconnected` before the end, or `refused` before any attempt.
         overhead_us: Time that was flo2's own, not the provider's.
+        candidates: The targets it could go to, `provider/model`, in their order; empty where there
+            was but one.
         notes: What flo2 changed, or found, that the client did not ask for (a cap, a soft budget).
     """
 
@@ -250,6 +252,7 @@ class Exchange(Struct, frozen=True, gc=False, omit_defaults=True):
     error: str | None = None
     attribution: Attribution = field(default_factory=Attribution)
     notes: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()
 
 
 Record = Intent | Settle | Pend | Void | Adjust | Exchange

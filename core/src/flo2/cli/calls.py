@@ -5,7 +5,7 @@ Imports: gateway, ledger, stores, cli.bench.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -13,11 +13,14 @@ import click
 from flo2.cli.bench import Bench
 from flo2.cli.output import harmless, say_json, table
 from flo2.cli.parse import instant_us
+from flo2.cli.price_files import pricer
 from flo2.cli.state import State, group
 from flo2.errors import NotFound
 from flo2.gateway import receipt_json
+from flo2.gateway.elsewhere import price_names
 from flo2.ledger import Receipt
 from flo2.prices import PriceRow
+from flo2.repricing import Alternative, alternatives
 from flo2.stores import EntryFilter, Store
 
 __all__ = ["calls"]
@@ -92,7 +95,11 @@ def show(state: State, *, id_: str | None, account: str) -> None:
                 f"account {account!r} has no call {id_!r}; see: flo2 calls list (a call shows here "
                 "half a second after its end)"
             )
-        receipt = receipt_json(found)
+        others: Mapping[str, Sequence[Alternative]] = {}
+        if found.exchange is not None and found.exchange.candidates:
+            price = pricer(bench, bench.book, account)
+            others = alternatives(found, price, price_names(bench.providers))
+        receipt = receipt_json(found, others)
         rows = bench.book.rows if any(a.get("lines") for a in receipt["attempts"]) else {}
     if state.as_json:
         say_json(receipt)
@@ -163,8 +170,38 @@ def _attempt_lines(attempt: Mapping[str, Any], rows: Mapping[str, PriceRow]) -> 
         yield f"  reason   {attempt['reason']}"
     if attempt.get("rule"):
         yield f"  rule     {attempt['rule']}"
+    yield from _sum_lines(attempt, rows)
+
+
+def _sum_lines(attempt: Mapping[str, Any], rows: Mapping[str, PriceRow]) -> Iterable[str]:
+    """Write what an attempt cost, what was corrected of that, and what it would have elsewhere."""
+    currency = attempt.get("currency", "USD")
     if attempt.get("cost_usd") is not None:
-        yield f"  sum      {attempt['cost_usd']} {attempt.get('currency', 'USD')}"
+        yield f"  sum      {attempt['cost_usd']} {currency}"
+    if attempt.get("reported_usd") is not None:
+        yield (
+            f"  stated   {attempt['reported_usd']} {currency} by the provider, of that "
+            f"{attempt['provider_difference_usd']} beside our lines"
+        )
+    for adjust in attempt.get("adjustments", ()):
+        yield (
+            f"  adjusted {adjust['amount']} {adjust['currency']}, {adjust['at'][:19]}Z: "
+            f"{adjust['cause']}, {adjust['source']}"
+        )
+        for line in adjust["lines"]:
+            yield from _line_lines(line, rows)
+    if attempt.get("adjusted_cost_usd") is not None:
+        yield f"  costs    {attempt['adjusted_cost_usd']} {currency}, corrections included"
+    for other in attempt.get("alternatives", ()):
+        yield f"  instead  {_instead(other)}"
+
+
+def _instead(other: Mapping[str, Any]) -> str:
+    if other["cost"] is None:
+        return f"{other['target']}: unpriced ({other['reason']})"
+    more = other["difference"]
+    told = "" if more is None else f" ({more if more.startswith('-') else f'+{more}'})"
+    return f"{other['target']}: {other['cost']} {other['currency']}{told}"
 
 
 def _line_lines(line: Mapping[str, Any], rows: Mapping[str, PriceRow]) -> Iterable[str]:
@@ -188,7 +225,11 @@ def _line_lines(line: Mapping[str, Any], rows: Mapping[str, PriceRow]) -> Iterab
 def _receipt(store: Store, account: str, exchange_id: str) -> Receipt:
     where = EntryFilter(account, exchange_id=exchange_id)
     exchanges = store.exchanges(where)
-    return Receipt(exchanges[0] if exchanges else None, tuple(store.entries(where)))
+    return Receipt(
+        exchanges[0] if exchanges else None,
+        tuple(store.entries(where)),
+        tuple(store.adjustments(where)),
+    )
 
 
 def _cost(receipt: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ plan → executor → answer → exchange record → observers. Imports: everyth
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
@@ -49,6 +50,7 @@ _ERROR_CHARS = 2000
 """How much of an error is kept; a provider's may be a whole page."""
 
 _NO_KEY = Credential(None)
+_NO_HEADERS: Mapping[str, str] = {}
 
 _CLIENT_CLOSED = 499
 """What nginx logs for a client that left; nobody sees it as an answer."""
@@ -256,20 +258,22 @@ class OpenExchange(Struct, eq=False):
 
     def _headers(self, attempt: Attempt) -> dict[str, str]:
         intent, end, reply = attempt.intent, attempt.end, attempt.reply
-        headers = {} if reply is None else dict(reply.headers)
         model = None if reply is None else reply.observed.model
         overhead = self._overhead_us
         if overhead is None:
             overhead = self._overhead(self._runtime.services.now_us())
-        if self._grant is not None:  # in place of a provider's words about our own credential
-            headers.update(self._grant.headers)
-        headers["x-flo2-request-id"] = self.exchange_id
-        headers["x-flo2-provider"] = intent.provider
-        headers["x-flo2-model"] = model or intent.model
-        headers["x-flo2-attempts"] = str(len(self.attempts))
-        headers["x-flo2-cost-status"] = end.status if type(end) is Settle else _status(end)
-        headers["x-flo2-cache"] = "off"
-        headers["x-flo2-overhead-ms"] = f"{overhead / 1000:.3f}"
+        headers = {
+            **(_NO_HEADERS if reply is None else reply.headers),
+            # In place of a provider's words about our own credential.
+            **(_NO_HEADERS if self._grant is None else self._grant.headers),
+            "x-flo2-request-id": self.exchange_id,
+            "x-flo2-provider": intent.provider,
+            "x-flo2-model": model or intent.model,
+            "x-flo2-attempts": str(len(self.attempts)),
+            "x-flo2-cost-status": end.status if type(end) is Settle else _status(end),
+            "x-flo2-cache": "off",
+            "x-flo2-overhead-ms": f"{overhead / 1000:.3f}",
+        }
         if end is not None and (total := self._total()) is not None:
             headers["x-flo2-cost-usd"] = total
         if losses := self._losses():
@@ -353,7 +357,13 @@ class OpenExchange(Struct, eq=False):
             None if error is None else redact(error[:_ERROR_CHARS]),
             caller.attribution,
             inbound.notes if self._grant is None else (*inbound.notes, *self._grant.terms.notes),
+            () if planned is None or len(planned.lanes) == 1 else _targets(planned),
         )
+
+
+def _targets(planned: Planned) -> tuple[str, ...]:
+    targets = [lane.target for lane in planned.lanes.values()]
+    return tuple(f"{target.bound.name}/{target.model}" for target in targets)
 
 
 def _told_type(attempt: Attempt) -> str:

@@ -1,6 +1,6 @@
 """A receipt as JSON: what happened to one call, why, and what it cost, line by line.
 
-Pure. Imports: ledger, records, money.
+Pure. Imports: ledger, records, repricing, money.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from flo2.ledger import Receipt
-from flo2.money import add, text
+from flo2.ledger import Adjusted, Receipt
+from flo2.money import add, subtract, text, total
 from flo2.prices import CostLine
+from flo2.prices.cost import DIFFERENCE
 from flo2.records import Attribution, Entry, Pend, Settle, Void
+from flo2.repricing import Alternative
 
 __all__ = ["entry_json", "key_of", "receipt_json", "timestamp"]
 
@@ -32,15 +34,27 @@ def timestamp(us: int) -> str:
     return (_EPOCH + timedelta(microseconds=us)).isoformat().replace("+00:00", "Z")
 
 
-def receipt_json(receipt: Receipt) -> dict[str, Any]:
+def receipt_json(
+    receipt: Receipt, others: Mapping[str, Sequence[Alternative]] | None = None
+) -> dict[str, Any]:
     """Write a receipt.
+
+    Args:
+        receipt: The call.
+        others: Entry → what its tokens would have cost elsewhere; see `repricing.alternatives`.
 
     Returns:
         `id`, times, who and for whom, `status` of the answer, `plan` (why this model), `losses`,
-        `cost` (`total_usd` is a decimal string, None while an attempt is not known), `attempts`.
+        `cost` (`total_usd` is a decimal string, corrections included, None while an attempt is not
+        known), `attempts`.
     """
     exchange = receipt.exchange
-    attempts = [entry_json(entry) for entry in receipt.entries]
+    attempts = [
+        entry_json(each.entry)
+        | _adjusted(each)
+        | _alternatives(each, (others or {}).get(each.entry.intent.entry_id, ()))
+        for each in receipt.adjusted
+    ]
     first = receipt.entries[0].intent if receipt.entries else None
     attribution = exchange.attribution if exchange is not None else None
     if attribution is None and first is not None:
@@ -66,12 +80,13 @@ def receipt_json(receipt: Receipt) -> dict[str, Any]:
             "route": exchange.route,
             "strategy": exchange.strategy,
             "plan": exchange.plan,
+            "candidates": list(exchange.candidates),
             "losses": list(exchange.losses),
             "notes": list(exchange.notes),
             "error": exchange.error,
         }
     facts["attribution"] = attribution_json(attribution) if attribution is not None else {}
-    facts["cost"] = _cost(receipt.entries)
+    facts["cost"] = _cost(receipt.adjusted)
     facts["attempts"] = attempts
     return facts
 
@@ -135,6 +150,7 @@ def entry_json(entry: Entry) -> dict[str, Any]:
                 "context": dict(end.context),
                 "cost_usd": _money(end.total),
                 "reported_usd": _money(end.reported_total),
+                "provider_difference_usd": _money(_difference(end)),
                 "list_cost_usd": _money(end.list_total),
                 "currency": end.currency,
                 "price_book": end.book,
@@ -153,15 +169,69 @@ def entry_json(entry: Entry) -> dict[str, Any]:
     return facts
 
 
-def _cost(entries: Sequence[Entry]) -> dict[str, Any]:
+def _difference(end: Settle) -> Decimal | None:
+    """Give what the provider's own charge is more than our lines; None where it states none."""
+    if end.reported_total is None:
+        return None
+    return total(line.amount for line in end.lines if line.dimension == DIFFERENCE)
+
+
+def _adjusted(adjusted: Adjusted) -> dict[str, Any]:
+    """Write what was corrected of an entry, and what it costs with that."""
+    entry_id = adjusted.entry.intent.entry_id
+    if not adjusted.adjustments:
+        return {}
+    return {
+        "adjustments": [
+            {
+                "id": each.entry_id,
+                "at": timestamp(each.at_us),
+                "cause": each.cause,
+                "source": each.source,
+                "amount": text(each.amounts[entry_id]),
+                "currency": each.currency,
+                "price_book": each.book,
+                "lines": [_line(line) for line in each.lines],
+            }
+            for each in adjusted.adjustments
+        ],
+        "adjusted_cost_usd": _money(adjusted.total),
+    }
+
+
+def _alternatives(adjusted: Adjusted, others: Sequence[Alternative]) -> dict[str, Any]:
+    """Write what the tokens of an entry would have cost elsewhere, beside what they do cost."""
+    booked = adjusted.total
+    end = adjusted.entry.end
+    currency = end.currency if isinstance(end, Settle) else "USD"
+    told = []
+    for each in others:
+        cost, difference = each.cost, None
+        if booked is not None and cost.total is not None and cost.currency == currency:
+            difference = subtract(cost.total, booked)
+        told.append(
+            {
+                "target": each.target,
+                "status": "unpriced" if cost.total is None else "priced",
+                "cost": _money(cost.total),
+                "currency": cost.currency,
+                "difference": _money(difference),
+                "reason": cost.reason,
+            }
+        )
+    return {"alternatives": told} if told else {}
+
+
+def _cost(entries: Sequence[Adjusted]) -> dict[str, Any]:
     known, unknown = Decimal(0), 0
     statuses: dict[str, int] = {}
-    for entry in entries:
-        statuses[entry.status] = statuses.get(entry.status, 0) + 1
-        if entry.total is None:
+    for each in entries:
+        status, amount = each.entry.status, each.total
+        statuses[status] = statuses.get(status, 0) + 1
+        if amount is None:
             unknown += 1
         else:
-            known = add(known, entry.total)
+            known = add(known, amount)
     return {
         "total_usd": None if unknown else text(known),
         "known_usd": text(known),

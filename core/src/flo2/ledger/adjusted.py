@@ -13,7 +13,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from flo2.money import ZERO, total
-from flo2.records import Adjust, Entry
+from flo2.records import Adjust, Entry, Settle
 from flo2.stores import EntryFilter, Store
 
 __all__ = ["PRICE_CAUSES", "REPRICE", "Adjusted", "adjusted_entries"]
@@ -30,7 +30,10 @@ _PAGE: Final = 1000
 
 @frozen
 class Adjusted:
-    """An entry and its adjustments, each holding this entry's part alone or others' as well."""
+    """An entry and its adjustments, each holding this entry's part alone or others' as well.
+
+    Amounts are in the entry's currency; a correction in another one is in none of the sums.
+    """
 
     entry: Entry
     adjustments: tuple[Adjust, ...] = ()
@@ -49,8 +52,12 @@ class Adjusted:
         booked = self.entry.total
         if booked is None:
             return None
-        entry_id = self.entry.intent.entry_id
-        return total([booked, *(each.amounts.get(entry_id, ZERO) for each in adjustments)])
+        entry_id, end = self.entry.intent.entry_id, self.entry.end
+        currency = end.currency if isinstance(end, Settle) else "USD"
+        parts = (
+            each.amounts.get(entry_id, ZERO) for each in adjustments if each.currency == currency
+        )
+        return total([booked, *parts])
 
 
 def adjusted_entries(store: Store, where: EntryFilter) -> Iterator[Adjusted]:

@@ -25,7 +25,7 @@ from flo2.ledger.journal import Journal
 from flo2.ledger.locks import FileLock
 from flo2.ledger.receipt import Receipt, began, belongs
 from flo2.ledger.usage import UsageRow, summarise
-from flo2.records import Entry, Exchange, Intent, Pend, Record, Settle, Void, fold_entry
+from flo2.records import Adjust, Entry, Exchange, Intent, Pend, Record, Settle, Void, fold_entry
 from flo2.stores import EntryFilter, Store, WriterHead
 
 __all__ = ["Ledger", "Receipt"]
@@ -408,10 +408,12 @@ class Ledger:
         intents = sum(isinstance(each, Intent) for each in own)
         stored: Sequence[Entry] = ()
         exchanges: Sequence[Exchange] = ()
+        adjustments: Sequence[Adjust] = ()
         if ended is None or intents < ended.attempts:
             where = EntryFilter(account, exchange_id=exchange_id)
             stored = await self._read(self._store.entries, where)
             exchanges = await self._read(self._store.exchanges, where)
+            adjustments = await self._read(lambda: tuple(self._store.adjustments(where)))
         exchange = ended if ended is not None and ended.account == account else None
         exchange = exchanges[0] if exchanges else exchange
         records: dict[str, list[Record]] = {
@@ -425,7 +427,9 @@ class Ledger:
                 if record not in known:
                     known.append(record)
         entries = sorted(map(fold_entry, records.values()), key=began)
-        return Receipt(exchange, tuple(entries)) if exchange or entries else None
+        if exchange is None and not entries:
+            return None
+        return Receipt(exchange, tuple(entries), tuple(adjustments))
 
     async def entries(self, where: EntryFilter) -> Sequence[Entry]:
         """Give entries; what this worker has written is stored first, so it is among them."""

@@ -6,18 +6,21 @@ records, canonical, money.
 
 from __future__ import annotations
 
+from flo2.repricing.alternatives import Alternative, alternatives
 from flo2.repricing.compare import Compared, Difference, differences, overall
 from flo2.repricing.replay import Pricer, context_of, usage_of
 from flo2.repricing.reprice import Repriced, compare_books, correction, price_anew, reprice
 from flo2.repricing.scenario import Model, Scenario
 
 __all__ = [
+    "Alternative",
     "Compared",
     "Difference",
     "Model",
     "Pricer",
     "Repriced",
     "Scenario",
+    "alternatives",
     "compare_books",
     "context_of",
     "correction",

@@ -23,6 +23,7 @@ from flo2.errors import (
     Unavailable,
 )
 from flo2.gateway import entry_json, receipt_json, timestamp
+from flo2.gateway.elsewhere import elsewhere
 from flo2.gateway.usage import usage_json
 from flo2.keys import ADMIN_PREFIX, check_admin, checksum_ok, presented
 from flo2.keys.issuing import ADMIN_SETTING
@@ -114,7 +115,7 @@ class _Api:
         else:
             key = await self._gateway.authenticate(token)
             receipt = await self._gateway.receipt(exchange_id, account=key.account, key_id=key.id)
-        return JSONResponse(receipt_json(receipt))
+        return JSONResponse(receipt_json(receipt, elsewhere(self._gateway.runtime, receipt)))
 
     async def calls(self, request: Request) -> Response:
         """`GET /api/calls`: exchanges, newest first."""

@@ -167,8 +167,10 @@ if TYPE_CHECKING:
     from flo2.shell import create_app as create_app
     from flo2.stored import (
         Account as Account,
+        AttributionRules as AttributionRules,
         Declaration as Declaration,
         IssuedKey as IssuedKey,
+        LabelRule as LabelRule,
         RouteSpec as RouteSpec,
         SealedCredential as SealedCredential,
         TargetSpec as TargetSpec,
@@ -224,7 +226,10 @@ _HOME = {
     "flo2.secrets": "Secret",
     "flo2.services": "Services",
     "flo2.shell": "create_app",
-    "flo2.stored": "Account Declaration IssuedKey RouteSpec SealedCredential TargetSpec",
+    "flo2.stored": (
+        "Account AttributionRules Declaration IssuedKey LabelRule RouteSpec "
+        "SealedCredential TargetSpec"
+    ),
     "flo2.stores": "ChainLink EntryFilter Store WriterHead",
     "flo2.wire": "Wire",
 }
@@ -241,6 +246,7 @@ __all__ = [
     "Annotation",
     "Answer",
     "Attribution",
+    "AttributionRules",
     "Audio",
     "AuthenticationFailed",
     "BillQuery",
@@ -297,6 +303,7 @@ __all__ = [
     "InvalidRequest",
     "IssuedKey",
     "KnowsModels",
+    "LabelRule",
     "Latency",
     "ListedFacts",
     "ListsModels",

@@ -263,4 +263,5 @@ def _value(dimension: str, asked: Asked) -> str | None:
         case "end_user":
             return whom.end_user
         case _:
-            return whom.tags.get(dimension.removeprefix("tag:"))
+            name = dimension.removeprefix("tag:")  # a key's own goes before what a call says
+            return key.tags.get(name) or whom.tags.get(name)

@@ -77,6 +77,7 @@ MAY_REVEAL = {
     "plugins/provider-azure/src/flo2_provider_azure/provider.py",
     "plugins/provider-cohere/src/flo2_provider_cohere/provider.py",
     "plugins/provider-google/src/flo2_provider_google/provider.py",
+    "plugins/reconcile/src/flo2_reconcile/fetching.py",
     "plugins/store-sql/src/flo2_store_sql/database.py",
 }
 

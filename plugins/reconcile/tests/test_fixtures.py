@@ -10,10 +10,10 @@ import pytest
 
 from flo2 import Adjust, EntryFilter, Importer, MemoryStore
 from flo2.ledger import Corrections
-from flo2_reconcile import EXPLAINERS
 from flo2_reconcile.applying import apply, plan
 from flo2_reconcile.bill import Bill
 from flo2_reconcile.booked import Names
+from flo2_reconcile.catalogue import EXPLAINERS
 from flo2_reconcile.importers.anthropic import AnthropicReports
 from flo2_reconcile.importers.openai import OpenAIReports
 from flo2_reconcile.reconciler import Outcome, Reconciler

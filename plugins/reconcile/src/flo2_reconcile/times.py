@@ -10,11 +10,24 @@ from typing import Final
 
 from flo2 import BillingError
 
-__all__ = ["DAY_US", "HOUR_US", "MINUTE_US", "WIDTHS", "instant_us", "month_of", "stamp"]
+__all__ = [
+    "DAY_US",
+    "HOUR_US",
+    "LATE_US",
+    "MINUTE_US",
+    "WIDTHS",
+    "instant_us",
+    "microseconds",
+    "stamp",
+]
 
 MINUTE_US: Final = 60_000_000
 HOUR_US: Final = 60 * MINUTE_US
 DAY_US: Final = 24 * HOUR_US
+LATE_US: Final = 3 * DAY_US
+"""Reports are complete after 24 to 72 hours (the providers' pages on usage and cost reports, read
+2026-11); until then a bill may have less than the ledger."""
+
 WIDTHS: Final = {"1m": MINUTE_US, "1h": HOUR_US, "1d": DAY_US}
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,8 +66,3 @@ def instant_us(text: str, where: str, *, naive: bool = False) -> int:
 def microseconds(when: datetime) -> int:
     """Give an aware instant in microseconds."""
     return (when - _EPOCH) // timedelta(microseconds=1)
-
-
-def month_of(us: int) -> str:
-    """Give the UTC month of an instant, `2026-11`."""
-    return stamp(us)[:7]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from flo2 import BooksView, Finding, Gap
 from flo2_reconcile.explainers.common import Plain, finding
-from flo2_reconcile.times import DAY_US
+from flo2_reconcile.times import LATE_US
 
 __all__ = ["BatchNotIngested", "LateData"]
-
-_LATE_US: Final = 3 * DAY_US
 
 
 class BatchNotIngested(Plain):
@@ -25,7 +23,7 @@ class BatchNotIngested(Plain):
         for gap in gaps:
             if gap.keys.get("processing") != "batch" or not gap.left:
                 continue
-            late = books.now_us - gap.end_us < _LATE_US
+            late = books.now_us - gap.end_us < LATE_US
             open_lines = any(
                 each.is_open and each.intent.role == "batch_item" for each in books.within(gap)
             )
@@ -51,7 +49,7 @@ class LateData(Plain):
     def explain(self, gaps: Sequence[Gap], books: BooksView) -> Iterable[Finding]:
         """Wait."""
         for gap in gaps:
-            late = books.now_us - gap.end_us < _LATE_US
+            late = books.now_us - gap.end_us < LATE_US
             if late and gap.left and all(count < 0 for count in gap.left.values()):
                 left = dict(gap.left)
                 gap.take(left)

@@ -20,13 +20,9 @@ from flo2_reconcile.explainers.common import (
     meters_of,
     spread,
 )
-from flo2_reconcile.times import DAY_US, stamp
+from flo2_reconcile.times import LATE_US, stamp
 
 __all__ = ["PendingClosed", "VoidBilled"]
-
-_FINAL_US: Final = 3 * DAY_US
-"""Usage that is not on the bill after this long is not coming: reports are complete after 24 to 72
-hours (the providers' pages on usage and cost reports, read 2026-11)."""
 
 _CAUSES: Final = {
     "disconnected": "cancelled_stream_billed",
@@ -55,7 +51,7 @@ class PendingClosed(Plain):
             surplus = gap.left.get(REQUESTS, 0)
             told = REQUESTS in gap.measures
             if not gap.left:
-                if told and books.now_us - gap.end_us >= _FINAL_US:
+                if told and books.now_us - gap.end_us >= LATE_US:
                     yield self._void(gap, waiting, books)
             elif any(count < 0 for count in gap.left.values()):
                 continue

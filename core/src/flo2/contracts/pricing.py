@@ -51,7 +51,7 @@ class Terms:
         self._discounts = tuple(discounts)
         self._capacity = tuple(capacity)
         self._cards: tuple[str, PriceBook] | None = None
-        self._memo: dict[_Key, tuple[Factor, ...]] = {}
+        self._memo: dict[_Key, tuple[tuple[Factor, ...], Decimal]] = {}
 
     def price(self, book: PriceBook, usage: Usage, context: PricingContext) -> Cost:
         """Price one attempt; see `PriceBook.price`.
@@ -69,7 +69,11 @@ class Terms:
             cost = book.price(usage, context)
             if cost.total is None:
                 return cost
-            return self._cost(cost, [self._agreed(line, context, "list") for line in cost.lines])
+            agreed = [
+                self._agreed(line, line.list_amount, context, "list", line.model)
+                for line in cost.lines
+            ]
+            return self._cost(cost, agreed)
         listed = book.no_cost("pending", context, usage.problem or "")
         if usage.problem is not None:
             return listed
@@ -141,43 +145,66 @@ class Terms:
             def listed(count: int | Decimal, meter: str = meter) -> Cost:
                 return book.price(Usage({meter: count}), context)
 
-            whole = listed(quantity)
+            used = Usage({meter: quantity})
+            whole = book.price(used, context)
             if whole.status == "pending":
                 return whole
-            carded = cards.price(Usage({meter: quantity}), context)
+            carded = cards.price(used, context)
             base: _Base = "list"
             if carded.total is not None:
                 base = "rates"
                 found = _beside(carded.lines, whole.total, lambda n: listed(n).total)
             elif whole.total is not None:
-                found = list(whole.lines)
+                found = [(line, line.list_amount) for line in whole.lines]
             elif provided is not None and provided[1].scope.counts(meter):
                 # Nobody sells it by the unit, so there is no list price that could be named.
                 row, currency = provided[0], whole.currency
                 line = CostLine(meter, quantity, ZERO, 1, ZERO, ZERO, currency, row, book.version)
-                found = [line]
+                found = [(line, ZERO)]
             else:
                 return whole
-            for line in found:
-                said = replace(line, model=label, book=book.version)
-                lines.append(self._agreed(said, context, base))
+            for line, amount in found:
+                lines.append(self._agreed(line, amount, context, base, label, book.version))
         return None
 
-    def _agreed(self, line: CostLine, context: PricingContext, base: _Base) -> CostLine:
-        """Give a line as the contract has it."""
-        model = line.model or context.model_billed
+    def _agreed(
+        self,
+        line: CostLine,
+        listed: Decimal,
+        context: PricingContext,
+        base: _Base,
+        label: str,
+        book: str | None = None,
+    ) -> CostLine:
+        """Give a line as the contract has it; `book`: the list's version, for a rate's line."""
+        model = label or context.model_billed
         said = context.context
         key = (context.provider, model, line.dimension, frozenset(said.items()), base)
-        factors = self._memo.get(key)
-        if factors is None:
+        found = self._memo.get(key)
+        if found is None:
             if len(self._memo) >= _MEMO_SIZE:
                 self._memo.clear()
             factors = self._factors(context.provider, model, line.dimension, said, base)
-            self._memo[key] = factors
-        if not factors:
-            return replace(line, contract=self.id)
-        amount, rounded = _times(line, product(factors))
-        return replace(line, amount=amount, rounded=rounded, factors=factors, contract=self.id)
+            found = self._memo[key] = (factors, product(factors))
+        factors, factor = found
+        amount, rounded = line.amount, line.rounded
+        if factors:
+            amount, rounded = _times(line, factor)
+        return CostLine(
+            line.dimension,
+            line.quantity,
+            line.unit_price,
+            line.per,
+            amount,
+            listed,
+            line.currency,
+            line.row,
+            line.book if book is None else book,
+            rounded,
+            label,
+            factors,
+            self.id,
+        )
 
     def _factors(
         self, provider: str, model: str, meter: str, context: Mapping[str, str], base: _Base
@@ -215,22 +242,24 @@ def _beside(
     lines: Sequence[CostLine],
     listed: Decimal | None,
     upto: Callable[[int | Decimal], Decimal | None],
-) -> list[CostLine]:
+) -> list[tuple[CostLine, Decimal]]:
     """Set the list's amount beside lines at negotiated rates of one meter.
 
     Where graduated rates make several lines, each has what the list asks for its part of the
     quantity, the lowest first; together they have what it asks for all.
     """
     if listed is None:
-        return list(lines)  # the rate is the only price there is
-    found: list[CostLine] = []
+        return [(line, line.amount) for line in lines]  # the rate is the only price there is
+    if len(lines) == 1:
+        return [(lines[0], listed)]
+    found: list[tuple[CostLine, Decimal]] = []
     done: int | Decimal = 0
     before = ZERO
     for index, line in enumerate(lines):
         done += line.quantity
         here = listed if index == len(lines) - 1 else upto(done)
         here = before if here is None else here
-        found.append(replace(line, list_amount=subtract(here, before)))
+        found.append((line, subtract(here, before)))
         before = here
     return found
 

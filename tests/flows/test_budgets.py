@@ -180,6 +180,31 @@ async def test_a_cap_bounds_an_answer_and_says_so():
         assert s.paid.calls[1].inbound.peek.max_output_tokens == 50
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/v1/chat/completions", ask(max_tokens=None, seed=7), "max_completion_tokens"),
+        ("/v1/responses", {"model": "acme/m", "input": "hi"}, "max_output_tokens"),
+        (
+            "/v1beta/models/acme%2Fm:generateContent",
+            {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]},
+            "max_output_tokens",
+        ),
+    ],
+)
+async def test_a_cap_reaches_the_provider_on_each_surface(path, body, field):
+    async with stage() as s:
+        await s.declare(limit_usd="1", unbounded="cap", max_tokens=77)
+        assert (await s.ask(body, path)).status == 200
+        (call,) = s.paid.calls
+        assert call.inbound.request.sampling.max_output_tokens == 77
+        sent = json.loads(call.body())
+        found = sent.get("generationConfig", sent)
+        names = {field, "max_tokens", "maxOutputTokens"}
+        assert [found[name] for name in names if name in found] == [77]
+        assert sent.get("seed") == body.get("seed")
+
+
 async def test_what_the_model_can_do_bounds_a_call_where_the_budget_says_so():
     image = {"type": "image_url", "image_url": {"url": "https://images.example/1.png"}}
     async with stage() as s:
@@ -286,8 +311,13 @@ async def test_a_soft_budget_lets_through_and_says_so():
         note = "budget 'all' (0.00001 USD a month) has too little left; it is soft"
         assert dict(answers[0].headers)["x-flo2-budget"] == note
         assert (await s.receipt(answers[0]))["notes"] == [note]
+        unbounded = "what this call costs has no bound, so its budgets hold nothing for it"
+        assert (await s.receipt(answers[1]))["notes"] == [unbounded]
         assert await s.standing() == (2 * COST, 0, 0)
         assert s.held() == (-2 * COST, 0)
+        await s.purse.give_back(idle_s=0, forget_s=0)
+        assert s.held() == (0, 0)
+        assert await s.standing() == (2 * COST, 0, 0)
 
 
 class Flaky(MemoryStore):

@@ -64,8 +64,8 @@ class World:
     def lease(self, writer, asks):
         return self.asked(lambda: self.store.lease(writer, asks))
 
-    def give_back(self, writer, account, counter, amount):
-        return self.asked(lambda: self.store.give_back(writer, account, counter, amount))
+    def give_back(self, writer, amounts):
+        return self.asked(lambda: self.store.give_back(writer, amounts))
 
     def asked(self, ask):
         """Ask the store, which may fail once: before it has done anything, or after all."""

@@ -5,7 +5,7 @@ What it holds is gone with the process. Thread-safe. Imports: stores, records, s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from threading import RLock
 from typing import TYPE_CHECKING, ClassVar
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from flo2.services import Services
-    from flo2.spending import Lease, LeaseAsk, Standing
+    from flo2.spending import Lease, LeaseAsk, Place, Standing
     from flo2.stored import Account, DataKey, Declaration, IssuedKey, RouteSpec, SealedCredential
 
 __all__ = ["MemoryStore"]
@@ -226,10 +226,10 @@ class MemoryStore:
         with self._lock:
             return self._budgets.lease(writer, asks)
 
-    def give_back(self, writer: str, account: str, counter: str, amount: Decimal) -> None:
-        """Make a worker's lease smaller."""
+    def give_back(self, writer: str, amounts: Mapping[Place, Decimal]) -> None:
+        """Make a worker's leases smaller."""
         with self._lock:
-            self._budgets.give_back(writer, account, counter, amount)
+            self._budgets.give_back(writer, amounts)
 
     def end_leases(self, writer: str) -> None:
         """Free what a worker had leased."""

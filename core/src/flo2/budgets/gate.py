@@ -147,6 +147,8 @@ class BudgetGate:
             raise _refusal(rule, denied, total) from denied.__cause__
         notes = [_note(rule, missing[claim.pot]) for rule, claim in pairs
                  if claim.pot in missing]  # fmt: skip
+        if len(holds) < len({each.id for each in asked.plan.candidates}):
+            notes.append("what this call costs has no bound, so its budgets hold nothing for it")
         terms = Terms(tuple(claim.pot.counter for claim in claims), holds, tuple(notes))
         held = [(claim.pot, claim.pot not in missing) for claim in claims]
         told = (*asked.inbound.notes, *notes)

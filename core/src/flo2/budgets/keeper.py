@@ -25,7 +25,7 @@ from flo2.spending import BudgetStore
 __all__ = ["Keeper"]
 
 _EVERY_S: Final = 1.0
-_IDLE_S: Final = 2.0
+_IDLE_S: Final = 5.0
 _FORGET_S: Final = 60.0
 _AGE_S: Final = 60.0
 _DAY_US: Final = 86_400_000_000

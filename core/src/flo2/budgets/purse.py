@@ -19,7 +19,7 @@ from attrs import frozen
 
 from flo2.errors import StoreError
 from flo2.money import ZERO, add, multiply
-from flo2.spending import BudgetStore, LeaseAsk, Standing
+from flo2.spending import BudgetStore, LeaseAsk, Place, Standing
 
 __all__ = ["Claim", "Denied", "Missing", "Pot", "Purse"]
 
@@ -229,31 +229,29 @@ class Purse:
                 until this worker ends.
         """
         now = self._clock()
-        for key, pot in tuple(self._pots.items()):
+        amounts: dict[Place, Decimal] = {}
+        owed: dict[Place, Pot] = {}
+        for place, pot in tuple(self._pots.items()):
             unused = now - pot.used_s
             if unused < idle_s and not _is_tight(pot):
                 continue
-            amount = pot.free
-            if amount > 0:
-                pot.free = ZERO  # at once: while the store is asked, no call may hold it
-                await self._return(pot, amount)
-            elif amount < 0 and not pot.running:
+            if pot.free > 0:
+                amounts[place], pot.free = (
+                    pot.free,
+                    ZERO,
+                )  # while the store is asked, no call has it
+            elif pot.free < 0 and not pot.running:
                 # What calls cost beyond their holds is in `spent` by now, or will be: the lease
                 # need not say so for ever.
-                await self._return(pot, amount)
-                pot.free = add(pot.free, -amount)
+                amounts[place], owed[place] = pot.free, pot
             elif unused >= forget_s and not pot.running and not pot.lock.locked():
-                self._pots.pop(key, None)
-
-    async def _return(self, pot: Pot, amount: Decimal) -> None:
-        await to_thread.run_sync(
-            self._store.give_back,
-            self._writer,
-            pot.account,
-            pot.counter,
-            amount,
-            limiter=self._asking,
-        )
+                self._pots.pop(place, None)
+        if amounts:
+            await to_thread.run_sync(
+                self._store.give_back, self._writer, amounts, limiter=self._asking
+            )
+            for place, pot in owed.items():
+                pot.free = add(pot.free, -amounts[place])
 
     async def look(self, pots: Iterable[Pot]) -> None:
         """Ask the store where counters stand.

@@ -10,7 +10,7 @@ moves what the call cost from the lease of the worker that began it to `spent`, 
 its upper bound. Pure. Imports: records, money.
 """
 
-from flo2.spending.leases import BudgetStore, Lease, LeaseAsk, Standing, granted
+from flo2.spending.leases import BudgetStore, Lease, LeaseAsk, Place, Standing, granted
 from flo2.spending.memory import MemoryCounters
 from flo2.spending.moves import Held, Moves, Pended, counted
 
@@ -22,6 +22,7 @@ __all__ = [
     "MemoryCounters",
     "Moves",
     "Pended",
+    "Place",
     "Standing",
     "counted",
     "granted",

@@ -13,7 +13,11 @@ from attrs import field, frozen
 
 from flo2.money import ZERO, add, total
 
-__all__ = ["BudgetStore", "Lease", "LeaseAsk", "Standing", "granted"]
+__all__ = ["BudgetStore", "Lease", "LeaseAsk", "Place", "Standing", "granted"]
+
+
+Place = tuple[str, str]
+"""An account, and the name of one of its counters."""
 
 
 @frozen
@@ -99,11 +103,11 @@ class BudgetStore(Protocol):
         """Lease money to a worker, each ask for itself, all in one transaction."""
         ...
 
-    def give_back(self, writer: str, account: str, counter: str, amount: Decimal) -> None:
-        """Make a worker's lease smaller by what it does not need; larger, where that is negative.
+    def give_back(self, writer: str, amounts: Mapping[Place, Decimal]) -> None:
+        """Make a worker's leases smaller by what it does not need; larger, where that is negative.
 
-        Not to be done again when its outcome is unknown: until `end_leases`, the worker then has
-        less in hand than is counted for it, never more.
+        All in one transaction. Not to be done again when its outcome is unknown: until
+        `end_leases`, the worker then has less in hand than is counted for it, never more.
         """
         ...
 

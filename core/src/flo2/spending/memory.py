@@ -5,13 +5,13 @@ Not thread-safe: its owner has the lock. Imports: money.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from attrs import Factory, define
 
 from flo2.money import ZERO, add, multiply, total
-from flo2.spending.leases import Lease, LeaseAsk, Standing, granted
+from flo2.spending.leases import Lease, LeaseAsk, Place, Standing, granted
 from flo2.spending.moves import Moves
 
 __all__ = ["MemoryCounters"]
@@ -65,9 +65,10 @@ class MemoryCounters:
             answers.append(Lease(amount, _standing(key, counter)))
         return answers
 
-    def give_back(self, writer: str, account: str, counter: str, amount: Decimal) -> None:
-        """Make a worker's lease smaller."""
-        _change_lease(self._counters.setdefault((account, counter), _Counter()), writer, -amount)
+    def give_back(self, writer: str, amounts: Mapping[Place, Decimal]) -> None:
+        """Make a worker's leases smaller."""
+        for place, amount in amounts.items():
+            _change_lease(self._counters.setdefault(place, _Counter()), writer, -amount)
 
     def end_leases(self, writer: str) -> None:
         """Free what a worker had leased."""

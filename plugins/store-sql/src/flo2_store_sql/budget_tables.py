@@ -17,7 +17,7 @@ from sqlalchemy import delete, insert, select, update
 from flo2.money import ZERO, add, multiply, total
 from flo2.money import text as plain
 from flo2.records import Adjust, Intent, Pend, Settle, Void
-from flo2.spending import Held, Lease, LeaseAsk, Moves, Standing, granted
+from flo2.spending import Held, Lease, LeaseAsk, Moves, Place, Standing, granted
 from flo2_store_sql.rows import storable
 from flo2_store_sql.statements import insert_new
 from flo2_store_sql.tables import budget_counters, budget_leases, budget_pending, ledger_entries
@@ -119,12 +119,13 @@ class BudgetTables:
                 answers[at] = Lease(amount, standing)
         return [answers[at] for at in range(len(asks))]
 
-    def give_back(self, writer: str, account: str, counter: str, amount: Decimal) -> None:
-        """Make a worker's lease smaller."""
-        account, counter = storable(account), storable(counter)
+    def give_back(self, writer: str, amounts: Mapping[Place, Decimal]) -> None:
+        """Make a worker's leases smaller, all in one transaction."""
         with self._database.writing() as connection:
-            self._lock(connection, account, counter)
-            _change_lease(connection, account, counter, writer, -amount)
+            for place, amount in sorted(amounts.items()):
+                account, counter = map(storable, place)
+                self._lock(connection, account, counter)
+                _change_lease(connection, account, counter, writer, -amount)
 
     def end_leases(self, writer: str) -> None:
         """Free what a worker had leased; nothing is written where it has leased nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from flo2.stores import ChainLink, EntryFilter, WriterHead
 
 __all__ = ["SqlStore"]
+    from flo2.spending import Lease, LeaseAsk, Place, Standing
     from flo2.spending import Lease, LeaseAsk, Standing
 
 
@@ -77,8 +78,8 @@ class SqlStore:
 
     def open(self) -> None:
         """Open, and bring the schema up to date; safe from several processes at once.
-
         self._budgets = BudgetTables(self._database)
+
         Raises:
             StoreError: the database cannot be opened or brought up to date.
         """
@@ -167,9 +168,9 @@ class SqlStore:
         """Lease money of budgets to a worker."""
         return self._budgets.lease(writer, asks)
 
-    def give_back(self, writer: str, account: str, counter: str, amount: Decimal) -> None:
-        """Make a worker's lease smaller."""
-        self._budgets.give_back(writer, account, counter, amount)
+    def give_back(self, writer: str, amounts: Mapping[Place, Decimal]) -> None:
+        """Make a worker's leases smaller."""
+        self._budgets.give_back(writer, amounts)
 
     def end_leases(self, writer: str) -> None:
         """Free what a worker had leased."""

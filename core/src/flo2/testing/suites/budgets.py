@@ -104,7 +104,7 @@ class BudgetsSuite:
         assert self._stands(store, "team:2026-11:x") == ("0.000123", "0", "1.999877")
         store.append(linked(void_of(two), writer="w2"))
         assert self._stands(store) == ("0.000123", "0", "3.999877")
-        store.give_back("w1", "default", "monthly:2026-11", Decimal("3.999877"))
+        store.give_back("w1", {("default", "monthly:2026-11"): Decimal("3.999877")})
         assert self._stands(store) == ("0.000123", "0", "0")
 
     def test_what_is_not_known_counts_at_its_upper_bound(self, store: Store) -> None:

@@ -165,6 +165,12 @@ if TYPE_CHECKING:
     from flo2.secrets import Secret as Secret
     from flo2.services import Services as Services
     from flo2.shell import create_app as create_app
+    from flo2.spending import (
+        BudgetStore as BudgetStore,
+        Lease as Lease,
+        LeaseAsk as LeaseAsk,
+        Standing as Standing,
+    )
     from flo2.stored import (
         Account as Account,
         AttributionRules as AttributionRules,
@@ -226,6 +232,7 @@ _HOME = {
     "flo2.secrets": "Secret",
     "flo2.services": "Services",
     "flo2.shell": "create_app",
+    "flo2.spending": "BudgetStore Lease LeaseAsk Standing",
     "flo2.stored": (
         "Account AttributionRules Declaration IssuedKey LabelRule RouteSpec "
         "SealedCredential TargetSpec"
@@ -256,6 +263,7 @@ __all__ = [
     "Booked",
     "BooksView",
     "Bounds",
+    "BudgetStore",
     "CacheHint",
     "Call",
     "Candidate",
@@ -305,6 +313,8 @@ __all__ = [
     "KnowsModels",
     "LabelRule",
     "Latency",
+    "Lease",
+    "LeaseAsk",
     "ListedFacts",
     "ListsModels",
     "Loss",
@@ -362,6 +372,7 @@ __all__ = [
     "Speaks",
     "SpeaksPerModel",
     "Stage",
+    "Standing",
     "Start",
     "Store",
     "StoreError",

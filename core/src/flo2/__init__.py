@@ -92,6 +92,7 @@ if TYPE_CHECKING:
         AllAttemptsFailed as AllAttemptsFailed,
         AuthenticationFailed as AuthenticationFailed,
         BillingError as BillingError,
+        BudgetExceeded as BudgetExceeded,
         ConfigError as ConfigError,
         Flo2Error as Flo2Error,
         InvalidRequest as InvalidRequest,
@@ -211,8 +212,8 @@ _HOME = {
     "flo2.dialects.gemini": "Gemini GeminiCountTokens",
     "flo2.dialects.openai_responses": "OpenAIInputTokens OpenAIResponses",
     "flo2.errors": (
-        "AllAttemptsFailed AuthenticationFailed BillingError ConfigError Flo2Error "
-        "InvalidRequest NotFound PluginError ProviderError ReadFailed RefusedCall "
+        "AllAttemptsFailed AuthenticationFailed BillingError BudgetExceeded ConfigError "
+        "Flo2Error InvalidRequest NotFound PluginError ProviderError ReadFailed RefusedCall "
         "SecretError StoreError Unavailable UnsupportedCall WireError WireTimeout"
     ),
     "flo2.gateway": "Answer Gateway receipt_json",
@@ -263,6 +264,7 @@ __all__ = [
     "Booked",
     "BooksView",
     "Bounds",
+    "BudgetExceeded",
     "BudgetStore",
     "CacheHint",
     "Call",

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import ClassVar
 
 from attrs import field, frozen
+from msgspec import Struct
 
 from flo2.canonical import Failed
 from flo2.dialects.base import Chunk, Decoder, Observed, ReadUsage
@@ -38,25 +39,15 @@ _ERROR_BODY_LIMIT = 1 << 20
 _REMEMBERED = 256
 
 
-class HttpReply:
-    """An open HTTP answer, decoded as it comes."""
+class HttpReply(Struct, eq=False):
+    """An open HTTP answer, decoded as it comes; an error inside it is told without the secrets."""
 
-    __slots__ = ("_decoder", "_response", "_secrets", "headers", "observed", "status")
-
-    def __init__(
-        self,
-        response: WireResponse,
-        decoder: Decoder,
-        headers: Mapping[str, str],
-        secrets: Callable[[], Sequence[str]] | None = None,
-    ) -> None:
-        """Take over an answered exchange; an error inside it is told without the secrets."""
-        self._response = response
-        self._secrets = secrets
-        self._decoder = decoder
-        self.status: int = response.status
-        self.headers: Mapping[str, str] = headers
-        self.observed: Observed = decoder.observed
+    _response: WireResponse
+    _decoder: Decoder
+    headers: Mapping[str, str]
+    _secrets: Callable[[], Sequence[str]]
+    status: int
+    observed: Observed
 
     async def chunks(self) -> AsyncIterator[Chunk]:
         """Give the answer piece by piece."""
@@ -75,14 +66,14 @@ class HttpReply:
 
     async def whole(self) -> Chunk:
         """Give a plain answer in one piece; quicker than `chunks`, and in place of it."""
-        data = await self._response.read()
-        self._decoder.feed(data)
-        chunk = self._decoder.close()
+        decoder = self._decoder
+        decoder.feed(await self._response.read())
+        chunk = decoder.close()
         return chunk if self.observed.error is None else self._without_secrets(chunk)
 
     def _without_secrets(self, chunk: Chunk) -> Chunk:
         """Take the request's secrets out of an error inside an answer that began with 200."""
-        secrets = () if self._secrets is None else self._secrets()
+        secrets = self._secrets()
         errors = [event.error for event in chunk.events if isinstance(event, Failed)]
         for error in (*errors, self.observed.error):
             if error is not None:
@@ -204,7 +195,7 @@ class HttpProvider:
             read_usage: The reader of this one answer; None: `usage_reader` gives it.
         """
         dialect, read_usage = call.dialect, read_usage or self.usage_reader(call)
-        if call.stream:
+        if call.inbound.peek.stream:
             hide = call.passthrough and not call.inbound.peek.wants_usage
             return dialect.decoder(full=call.full, hide_usage=hide, read_usage=read_usage)
         return dialect.body_decoder(full=call.full, read_usage=read_usage)
@@ -286,15 +277,12 @@ def _harmless(content_type: str | None) -> str:
     return "application/octet-stream"
 
 
-class _Opened:
+class _Opened(Struct, eq=False):
     """One exchange, as a context manager; written out, as it stands on the path of every call."""
 
-    __slots__ = ("_call", "_provider", "_response")
-
-    def __init__(self, provider: HttpProvider, call: Call) -> None:
-        self._provider = provider
-        self._call = call
-        self._response: WireResponse | None = None
+    _provider: HttpProvider
+    _call: Call
+    _response: WireResponse | None = None
 
     async def __aenter__(self) -> Reply:
         provider, call = self._provider, self._call
@@ -309,7 +297,9 @@ class _Opened:
                 if not call.dialect.content_type:
                     passed["content-type"] = _harmless(response.headers.get("content-type"))
                 decoder = provider.decoder_of(call, passed)
-                reply = HttpReply(response, decoder, passed, secrets)
+                reply = HttpReply(
+                    response, decoder, passed, secrets, response.status, decoder.observed
+                )
             except BaseException:  # nobody leaves what was never entered
                 response.abort()
                 raise

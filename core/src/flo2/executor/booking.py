@@ -29,6 +29,7 @@ _Failure = ProviderError | WireError | RefusedCall
 _UNDECIDED: Final = frozenset({"service_tier", "speed", "inference_geo"})
 """Context that only the answer tells; a bound reckons with every value that has a price."""
 _BYTES_A_TOKEN: Final = 4
+_OK: Final = 200
 _USUAL_PROMPT: Final = 1000
 _USUAL_ANSWER: Final = 500
 _NOTHING: Final = Observed()
@@ -156,7 +157,10 @@ class Booking:
             cost = self.meter.cost(usage, context, intent.account) if final else None
             if cost is not None and usage is not None and usage.reported is not None:
                 cost = charged(cost, usage.reported)
-            if failure is None:
+            status: Status
+            if failure is None and http_status == _OK and cost is not None:
+                status = cost.status  # as `told` says it, of nearly every attempt
+            elif failure is None:
                 status = told(http_status, sent=True, final=final, cost=cost)
             else:
                 status = _status(failure, http_status, facts, final=final, cost=cost)

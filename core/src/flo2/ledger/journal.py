@@ -112,20 +112,20 @@ class Journal:
         data = frames(records)
         if self._size >= self._full or self._unsound:
             self._prepare()
-        fd = self._fd
+        fd, size = self._fd, len(data)
         if fd is None:
             raise StoreError(f"the journal of {self.writer!r} is closed; start a new one")
         try:
             written = os.write(fd, data)
-            if self._fsync and written == len(data):
+            if self._fsync and written == size:
                 os.fdatasync(fd)
         except OSError as exc:
             self._undo()
             raise StoreError(self._trouble(exc.strerror)) from exc
-        if written != len(data):
+        if written != size:
             self._undo()
-            raise StoreError(self._trouble(f"{written} of {len(data)} bytes fitted"))
-        self._size += written
+            raise StoreError(self._trouble(f"{written} of {size} bytes fitted"))
+        self._size += size
         before = self.last_seq
         self.last_seq = last = before + len(records)
         return range(before + 1, last + 1)

@@ -44,7 +44,6 @@ _NOT_PASSED = frozenset(
         "www-authenticate",
     }
 )
-_VISIBLE = bytes(range(0x20, 0x7F))
 _log = logging.getLogger("flo2.shell")
 
 
@@ -196,13 +195,12 @@ def _messages(
 def _fields(headers: Mapping[str, str], content_type: str) -> list[tuple[bytes, bytes]]:
     if not _NOT_PASSED.isdisjoint(headers):
         headers = {name: value for name, value in headers.items() if name not in _NOT_PASSED}
-    number = len(headers)
-    # All of them are looked at, and encoded, together: nearly always there is nothing to mend.
-    line = "`".join(chain(headers, headers.values())).encode("utf-8", "replace")
-    parts = line.split(b"`")
-    if len(parts) != 2 * number or line.translate(None, _VISIBLE):
-        parts = [_field(text) for text in chain(headers, headers.values())]
-    pairs = list(zip(parts[:number], parts[number:], strict=True))
+    # All of them are looked at together: nearly always there is nothing to mend.
+    line = "".join(chain(headers, headers.values()))
+    if line.isascii() and line.isprintable():
+        pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+    else:
+        pairs = [(_field(name), _field(value)) for name, value in headers.items()]
     pairs.append((b"content-type", content_type.encode()))
     return pairs
 

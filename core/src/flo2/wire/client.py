@@ -20,9 +20,10 @@ from flo2.errors import (
     WireError,
 )
 from flo2.wire.address import is_target, parse_base_url
+from flo2.wire.decoding import decoder_for
 from flo2.wire.destination import DestinationCheck, system_lookup
 from flo2.wire.engines import client_context, make_engine
-from flo2.wire.flight import Deadlines, Flight
+from flo2.wire.flight import Deadlines
 from flo2.wire.headers import HeaderCheck
 from flo2.wire.response import WireResponse
 from flo2.wire.types import Limits, Timeouts
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from flo2.wire.address import Address
     from flo2.wire.destination import Lookup
     from flo2.wire.engines import EngineName
+    from flo2.wire.flight import Flight
     from flo2.wire.httpx_library import AsyncBaseTransport
     from flo2.wire.types import RawResponse, Transport
 
@@ -194,12 +196,11 @@ class Endpoint:
             headers = [*headers, ("accept-encoding", "identity")]
         target = self._targets.get(path) or self._target(path)
         transport = wire.transport or wire.open()
-        flight = Flight(wire.deadlines, timeouts or self._timeouts)
+        flight = wire.deadlines.begin(timeouts or self._timeouts)
         resends = 0
         try:
             # One coroutine with a loop in it: each further one costs every call half a microsecond.
             while True:
-                flight.wait()
                 try:
                     raw = await transport.send(self.address, method, target, headers, body, flight)
                 except asyncio.CancelledError:
@@ -251,13 +252,17 @@ class Endpoint:
             raise ResponseTooLarge(
                 f"the response head is larger than {limits.max_header_bytes} bytes"
             )
+        encoding = raw.content_encoding
         return WireResponse(
+            raw.status,
+            raw.raw_headers,
+            first_byte_at if flight.sent_at is None else flight.sent_at,
+            first_byte_at,
+            resends,
             raw,
             flight,
-            sent_at=first_byte_at if flight.sent_at is None else flight.sent_at,
-            first_byte_at=first_byte_at,
-            resends=resends,
-            max_body_bytes=limits.max_body_bytes,
+            limits.max_body_bytes,
+            decoder_for(encoding) if encoding else None,
         )
 
 

@@ -10,6 +10,8 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, Literal
 
+from msgspec import Struct
+
 from flo2.errors import ReadFailed, WireTimeout
 
 if TYPE_CHECKING:
@@ -25,8 +27,8 @@ _READ_TWICE = "this response is already being read by another task"
 Phase = Literal["connect", "first_byte", "idle", "total"]
 
 
-class Flight:
-    """One request between `send` and the end of its answer.
+class Flight(Struct, eq=False):
+    """One request between `send` and the end of its answer; `Deadlines.begin` makes it.
 
     Attributes:
         sent_at: When the request began to be written (clock seconds), or None.
@@ -37,44 +39,22 @@ class Flight:
         failure: Why it was interrupted, once it was.
     """
 
-    __slots__ = (
-        "_cancelling",
-        "_deadlines",
-        "_interrupted",
-        "_timeouts",
-        "_total_due",
-        "due",
-        "failure",
-        "fresh_only",
-        "kill",
-        "phase",
-        "received",
-        "reused",
-        "sent_at",
-        "task",
-    )
+    _deadlines: Deadlines
+    _timeouts: Timeouts
+    due: float
+    _total_due: float
+    task: asyncio.Task[object] | None
+    _cancelling: int
+    _interrupted: bool = False
+    kill: Callable[[], None] | None = None
+    failure: WireError | None = None
+    fresh_only: bool = False
+    sent_at: float | None = None
+    received: bool = False
+    reused: bool = False
+    phase: Phase = "connect"
 
-    def __init__(self, deadlines: Deadlines, timeouts: Timeouts) -> None:
-        self._deadlines = deadlines
-        self._timeouts = timeouts
-        self.task: asyncio.Task[object] | None = None
-        self._cancelling = 0
-        self._interrupted = False
-        self.kill: Callable[[], None] | None = None
-        self.failure: WireError | None = None
-        self.fresh_only: bool = False
-        self.sent_at: float | None = None
-        self.received: bool = False
-        self.reused: bool = False
-        self.phase: Phase = "connect"
-        now = deadlines.clock()
-        self.due: float = now + timeouts.connect_s
-        self._total_due = math.inf if timeouts.total_s is None else now + timeouts.total_s
-        if self.due >= self._total_due or self.due < deadlines.rings_at:
-            self._bound()
-        deadlines.flights.add(self)
-
-    def _bound(self) -> None:
+    def bound(self) -> None:
         """Keep the deadline of a phase within that of the whole, and see that the timer rings."""
         if self.due >= self._total_due:
             self.phase, self.due = "total", self._total_due
@@ -88,14 +68,15 @@ class Flight:
         self.phase = phase
         self.due = due = now + within_s
         if due >= self._total_due or due < deadlines.rings_at:
-            self._bound()
+            self.bound()
         return now
 
     def connecting(self) -> None:
-        """Start over, on a new connection."""
+        """Start over, on a new connection; the current task waits for it."""
         self.fresh_only = True
         self.sent_at = None
         self.received = self.reused = False
+        self._wait()
         self._watch("connect", self._timeouts.connect_s)
 
     def connected(self, *, reused: bool) -> None:
@@ -107,7 +88,7 @@ class Flight:
         """Give the seconds since the request began to be written; 0 before that."""
         return 0.0 if self.sent_at is None else self._deadlines.clock() - self.sent_at
 
-    def wait(self) -> None:
+    def _wait(self) -> None:
         """Name the current task as the one that waits, so that it can be interrupted."""
         task = asyncio.current_task()
         if self.task is not None or task is None:
@@ -126,7 +107,7 @@ class Flight:
         self.phase = "idle"
         self.due = due = deadlines.clock() + self._timeouts.idle_s
         if due >= self._total_due or due < deadlines.rings_at:
-            self._bound()
+            self.bound()
 
     def resume(self) -> bool:
         """Stop waiting; only the total deadline runs until somebody waits again.
@@ -206,6 +187,20 @@ class Deadlines:
 
     def __len__(self) -> int:
         return len(self.flights)
+
+    def begin(self, timeouts: Timeouts) -> Flight:
+        """Watch a request from here on; the current task waits for its connection."""
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a request is sent by a task, which can be interrupted")
+        now = self.clock()
+        due, total_s = now + timeouts.connect_s, timeouts.total_s
+        total_due = math.inf if total_s is None else now + total_s
+        flight = Flight(self, timeouts, due, total_due, task, task.cancelling())
+        if due >= total_due or due < self.rings_at:
+            flight.bound()
+        self.flights.add(flight)
+        return flight
 
     def arm(self, due: float) -> None:
         """See to it that the timer rings no later than `due` (clock seconds)."""

@@ -8,20 +8,22 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Self
 
+from msgspec import Struct
+
 from flo2.errors import ReadFailed, ResponseTooLarge, WireError
-from flo2.wire.decoding import decoder_for
 from flo2.wire.types import Headers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from flo2.wire.decoding import Decoder
     from flo2.wire.flight import Flight
     from flo2.wire.types import RawResponse
 
 __all__ = ["WireResponse"]
 
 
-class WireResponse:
+class WireResponse(Struct, eq=False):
     """What `Endpoint.send` gives back; the caller closes it, by `aclose` or as a context manager.
 
     One task at a time reads; another may take over between pieces, and any may `abort`. A task that
@@ -37,29 +39,19 @@ class WireResponse:
         resends: 1 when a kept-alive connection had died and the request went out once more.
     """
 
-    def __init__(
-        self,
-        raw: RawResponse,
-        flight: Flight,
-        *,
-        sent_at: float,
-        first_byte_at: float,
-        resends: int,
-        max_body_bytes: int,
-    ) -> None:
-        self.status: int = raw.status
-        self.raw_headers: Sequence[tuple[bytes, bytes]] = raw.raw_headers
-        self.sent_at = sent_at
-        self.first_byte_at = first_byte_at
-        self.resends = resends
-        self._headers: Headers | None = None
-        self._raw = raw
-        self._flight = flight
-        self._max_body_bytes = max_body_bytes
-        self._decoder = decoder_for(raw.content_encoding) if raw.content_encoding else None
-        self._size = 0
-        self.finished: bool = False
-        self._closed = False
+    status: int
+    raw_headers: Sequence[tuple[bytes, bytes]]
+    sent_at: float
+    first_byte_at: float
+    resends: int
+    _raw: RawResponse
+    _flight: Flight
+    _max_body_bytes: int
+    _decoder: Decoder | None
+    finished: bool = False
+    _closed: bool = False
+    _size: int = 0
+    _headers: Headers | None = None
 
     @property
     def headers(self) -> Headers:

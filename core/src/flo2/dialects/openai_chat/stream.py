@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Final
 
 import msgspec
+from msgspec import Struct, field
 
 from flo2.canonical import Event, UsageUpdate
 from flo2.dialects.base import Chunk, Observed, ReadUsage
@@ -168,17 +169,15 @@ def _broke(message: str, reader: type[AnswerReader], *, retryable: bool = True) 
     return ProviderError(text, status=200, kind="upstream", retryable=retryable)
 
 
-class BodyDecoder:
+class BodyDecoder(Struct, eq=False):
     """Decode a plain answer: `feed` gathers it, `close` reads it."""
 
-    observed: Observed
     reads: ClassVar[type[AnswerReader]] = AnswerReader
 
-    def __init__(self, *, full: bool, read_usage: ReadUsage) -> None:
-        self.observed = Observed()
-        self._pieces: list[bytes] = []
-        self._full = full
-        self._read_usage = read_usage
+    full: bool
+    read_usage: ReadUsage
+    observed: Observed = field(default_factory=Observed)
+    _pieces: list[bytes] = field(default_factory=list)
 
     def feed(self, data: bytes) -> Chunk:
         """Keep the bytes."""
@@ -188,12 +187,12 @@ class BodyDecoder:
     def close(self) -> Chunk:
         """Read the whole body."""
         raw = b"".join(self._pieces)
-        if not self._full and self.reads is AnswerReader:
-            usage = glance(raw, self.observed, self._read_usage)
+        if not self.full and self.reads is AnswerReader:
+            usage = glance(raw, self.observed, self.read_usage)
             if usage is not None:
                 return Chunk(raw, (UsageUpdate(usage),))
         reader = self.reads(
-            full=self._full, whole=True, read_usage=self._read_usage, observed=self.observed
+            full=self.full, whole=True, read_usage=self.read_usage, observed=self.observed
         )
         out: list[Event] = []
         try:

@@ -322,8 +322,10 @@ async def test_a_soft_budget_lets_through_and_says_so():
 
 class Flaky(MemoryStore):
     down = False
+    asked = 0
 
     def lease(self, writer, asks):
+        self.asked += 1
         if self.down:
             raise StoreError("it is gone")
         return super().lease(writer, asks)
@@ -348,6 +350,31 @@ async def test_without_its_store_a_hard_budget_refuses_and_a_soft_one_goes_on(ha
         assert (await s.ask()).status == 200
         store.down = True
         assert (await s.ask(ask("acme/free"))).status == 200
+
+
+async def test_a_flood_of_refused_calls_asks_the_store_once_in_a_while():
+    store = Flaky()
+    async with stage(store=store) as s:
+        await s.declare(limit_usd="0.000001")
+        gates = s.gateway.runtime.gates
+        gates.keeper.purse._clock = lambda: 7.0
+        statuses = {(await s.ask()).status for _ in range(30)}
+        assert (statuses, store.asked) == ({402}, 1)
+        await s.declare(limit_usd="1")  # whoever raises the limit is heard at once
+        assert (await s.ask()).status == 200
+
+
+async def test_a_budget_and_a_limit_stand_side_by_side():
+    async with stage() as s:
+        await s.declare(limit_usd="1")
+        limit = {"unit": "requests", "amount": "1", "per": "minute"}
+        s.gateway.store.put_declaration(Declaration("default", "limit", "slow", limit, 1))
+        await s.gateway.refresh(force=True)
+        first, second = await s.ask(), await s.ask()
+        assert (first.status, second.status) == (200, 429)
+        assert (await s.receipt(first))["attempts"][0]["budgets"] == [ALL]
+        assert s.held()[1] == 0
+        assert (await s.standing())[:2] == (COST, 0)
 
 
 async def test_each_customer_has_a_budget_and_must_be_named():

@@ -214,6 +214,7 @@ class Purse:
     def release(self, pot: Pot) -> None:
         """Note that a call is over which held some of it."""
         pot.running -= 1
+        pot.used_s = self._clock()
 
     # Giving back ----------------------------------------------------------------------------
 

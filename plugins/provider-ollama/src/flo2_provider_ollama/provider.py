@@ -14,14 +14,8 @@ from flo2.openai_compatible import COMPLETIONS
 __all__ = ["Ollama", "OllamaCloud"]
 
 _CLOUD: Final = "ollama.com"
-_STOPS: Final = evolve(
-    OpenAICompatible.facts,
-    dialects=(*OpenAICompatible.facts.dialects, COMPLETIONS),
-    cancel_semantics="stops",
-    cancel_source=(
-        "https://github.com/ollama/ollama/issues/2876: 'If you abort the request Ollama will stop "
-        "generation' (read 2026-11-25)"
-    ),
+_BOTH: Final = evolve(
+    OpenAICompatible.facts, dialects=(*OpenAICompatible.facts.dialects, COMPLETIONS)
 )
 
 
@@ -50,7 +44,14 @@ class Ollama(_Ollama):
 
     kind: ClassVar[str] = "ollama"
     facts: Facts = evolve(
-        _STOPS, needs_key=False, error_rule="it runs on one's own machine: nobody bills"
+        _BOTH,
+        needs_key=False,
+        cancel_semantics="stops",
+        cancel_source=(
+            "https://github.com/ollama/ollama/issues/2876: 'If you abort the request Ollama will "
+            "stop generation' (read 2026-11-25)"
+        ),
+        error_rule="it runs on one's own machine: nobody bills",
     )
 
     @frozen(kw_only=True)
@@ -85,4 +86,6 @@ class OllamaCloud(_Ollama):
 
     kind: ClassVar[str] = "ollama-cloud"
     base_url: ClassVar[str] = "https://ollama.com/v1"
-    facts: Facts = evolve(_STOPS, key_env="OLLAMA_API_KEY")
+    # Whether the cloud stops, and stops billing, when a client leaves is said nowhere (looked for
+    # 2026-11-25): what its program does on a machine of one's own is no evidence. So it is read on.
+    facts: Facts = evolve(_BOTH, key_env="OLLAMA_API_KEY")

@@ -90,15 +90,12 @@ COUNTS = {
     ("venice", "no figure"): 16,
     ("vercel-gateway", "no figure"): 29,
 }
-# States its charge beside the usage object, which a reader of usage does not see.
-NOT_IN_THE_USAGE = {"venice"}
-
 HOSTS = {
     "xai": XAI(XAI.Config(), Services(wire=Wire())),
     "openrouter": OpenRouter(OpenRouter.Config(), Services(wire=Wire())),
     "perplexity": compatible(charge="cost.total_cost"),
     "vercel-gateway": compatible(charge="cost"),
-    "venice": compatible(),
+    "venice": compatible(charge="answer.cost.usd"),
 }
 TRACES = [
     (host, trace)
@@ -146,10 +143,9 @@ def compare(host, trace):
 def test_ours_is_theirs_to_the_last_digit_or_says_why_not(host, trace, count_replay):
     count_replay(trace.kind)
     theirs, charge, cost = compare(host, trace)
-    if host not in NOT_IN_THE_USAGE:
-        booked = charged(cost, charge)
-        assert (booked.status, booked.total) == ("reported", theirs)
-        assert sum((line.amount for line in booked.lines), Decimal(0)) == theirs
+    booked = charged(cost, charge)
+    assert (booked.status, booked.total) == ("reported", theirs)
+    assert sum((line.amount for line in booked.lines), Decimal(0)) == theirs
     if cost.total is None:
         assert [
             why

@@ -6,13 +6,13 @@ Imports: canonical, hookspecs, openai_compatible, ordered, memory_store.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, ClassVar
 
 from attrs import evolve, frozen
 
 from flo2.canonical import Usage, charge_of
 from flo2.dialects.base import ReadUsage
+from flo2.dialects.exact_charge import ANSWER
 from flo2.hookspecs import Register, hookimpl
 from flo2.memory_store import MemoryStore
 from flo2.openai_compatible import OpenAICompatible
@@ -35,7 +35,8 @@ class OpenAICompatibleHost(OpenAICompatible):
         Attributes:
             base_url: Its address up to and with the version, `https://host.example/v1`.
             charge: Where a usage object of the host states what the call costs, in US dollars:
-                `cost`, or `cost.total_cost`. Empty: nowhere; price rows say it.
+                `cost`, or `cost.total_cost`; `answer.cost.usd` where that stands beside it in the
+                answer. Empty: nowhere; price rows say it.
         """
 
         base_url: str
@@ -48,14 +49,26 @@ class OpenAICompatibleHost(OpenAICompatible):
         path = self.config.charge
         if not path:
             return super().usage_reader(call)
-        return partial(_with_charge, call.dialect.read_usage, path.split("."))
+        return _WithCharge(call.dialect.read_usage, tuple(path.split(".")))
 
 
-def _with_charge(read: ReadUsage, path: list[str], raw: Mapping[str, Any]) -> Usage:
-    found: Any = raw
-    for key in path:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return evolve(read(raw), reported=charge_of(found))
+@frozen
+class _WithCharge:
+    """Reads usage, and the charge that stands at a path in it or in its answer."""
+
+    read: ReadUsage
+    path: tuple[str, ...]
+
+    @property
+    def wants_answer(self) -> bool:
+        return self.path[0] == ANSWER
+
+    def __call__(self, raw: Mapping[str, Any]) -> Usage:
+        found: Any = raw
+        for key in self.path:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        own = {key: value for key, value in raw.items() if key != ANSWER} if ANSWER in raw else raw
+        return evolve(self.read(own), reported=charge_of(found))
 
 
 @hookimpl

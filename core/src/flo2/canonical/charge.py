@@ -31,12 +31,12 @@ class Charge:
 def charge_of(value: Any, unit: Decimal = Decimal(1), currency: str = "USD") -> Charge | None:
     """Read a charge as it stands in a usage object; never raises.
 
-    A JSON number with a fraction has been read as a float by now. Its `repr` is the shortest text
-    that reads back as the same float, which is the very text that encoders of JSON write, so the
-    digits are those that were sent (all 154 recorded charges of a reseller are so).
+    A JSON number with a fraction may have been read as a float by now. Its `repr` is the shortest
+    text that reads back as the same float, which is the very text that most encoders of JSON write;
+    `dialects.exact_charge` reads it again as a decimal, so that no digit is lost with the others.
 
     Args:
-        value: Text, a whole number, or a float.
+        value: Text, a whole number, a Decimal or a float.
         unit: What one of it is worth (1e-10 for ticks of which 10^10 are a dollar).
         currency: Of the amount.
 

@@ -21,6 +21,7 @@ from flo2.canonical import (
     UsageUpdate,
 )
 from flo2.dialects.base import Observed, ReadUsage
+from flo2.dialects.exact_charge import ANSWER, exact_charge, wants_answer
 from flo2.dialects.openai_chat.choice import ChoiceReader
 from flo2.dialects.openai_chat.errors import error_from_frame
 from flo2.dialects.openai_chat.fields import residue
@@ -81,7 +82,7 @@ class AnswerReader:
         for choice in choices:
             if isinstance(choice, dict):
                 self._choice(self.shaped(choice), out)
-        self._usage(payload, out)
+        self._usage(payload, raw, out)
         if _is_error(payload):
             self.fail(error_from_frame(payload, raw), out)
         elif failed := next(filter(_has_failed, choices), None):
@@ -161,7 +162,7 @@ class AnswerReader:
                     index = tool.get("index")
                     self._tools[number, index if isinstance(index, int) else at] = kind
 
-    def _usage(self, payload: dict[str, Any], out: list[Event]) -> None:
+    def _usage(self, payload: dict[str, Any], data: bytes, out: list[Event]) -> None:
         raw, beside = payload.get("usage"), payload
         if isinstance(groq := payload.get("x_groq"), dict):
             raw, beside = raw or groq.get("usage"), {**groq, **payload}
@@ -174,12 +175,17 @@ class AnswerReader:
             raw = {**raw, "usage_breakdown": self._models}
         if self._tools:
             raw = {**raw, "executed_tools": dict(Counter(self._tools.values()))}
+        read = self._read_usage
+        if wants_answer(read):
+            raw = {**raw, ANSWER: payload}
         # Groq says the same usage three times (wire fact 28); Perplexity a new one in each chunk.
         if raw == self._usage_raw and self._usage_final == self.finished:
             return
         self._usage_raw, self._usage_final = raw, self.finished
-        read = self._read_usage
-        usage = read_own(raw, self._tier) if read is read_own else read(raw)
+        if read is read_own:
+            usage = read_own(raw, self._tier)
+        else:
+            usage = exact_charge(read(raw), read, raw, data)
         if self._tier is not None and "service_tier" not in usage.context:
             usage = evolve(usage, context={"service_tier": self._tier, **usage.context})
         self.observed.usage = usage

@@ -13,6 +13,7 @@ from attrs import evolve
 
 from flo2.canonical import Usage
 from flo2.dialects.base import Observed, ReadUsage
+from flo2.dialects.exact_charge import exact_charge, wants_answer
 from flo2.dialects.openai_chat.usage import read_usage as read_own
 
 __all__ = ["glance"]
@@ -64,7 +65,9 @@ def glance(raw: bytes, observed: Observed, read_usage: ReadUsage) -> Usage | Non
     if read_usage is read_own:
         usage = read_own(answer.usage, tier)
     else:
-        usage = read_usage(answer.usage)
+        if wants_answer(read_usage):
+            return None
+        usage = exact_charge(read_usage(answer.usage), read_usage, answer.usage, raw)
         if tier is not None:
             usage = evolve(usage, context={"service_tier": tier, **usage.context})
     observed.response_id = answer.id

@@ -21,6 +21,7 @@ from flo2.canonical import (
     Vector,
 )
 from flo2.dialects.base import Chunk, Observed, ReadUsage, Rendered
+from flo2.dialects.exact_charge import exact_charge
 from flo2.dialects.openai_chat.errors import error_from_frame
 from flo2.dialects.openai_chat.fields import residue
 from flo2.dialects.openai_embeddings.numbers import from_base64, to_base64
@@ -95,7 +96,8 @@ class BodyDecoder:
             return Chunk(raw, (Failed(observed.error),))
         observed.model, observed.has_content, observed.complete = answer.model, True, True
         if answer.usage:
-            observed.usage = self._reader(answer.usage)
+            usage = self._reader(answer.usage)
+            observed.usage = exact_charge(usage, self._reader, answer.usage, raw)
             events.append(UsageUpdate(observed.usage))
         return Chunk(raw, tuple(events))
 

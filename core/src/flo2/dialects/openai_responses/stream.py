@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from flo2.canonical import Event, Failed, PartStart, Start, Text, UsageUpdate
 from flo2.dialects.base import Chunk, Observed, ReadUsage
+from flo2.dialects.exact_charge import exact_charge
 from flo2.dialects.jsonio import bare_error, loads
 from flo2.dialects.openai_responses.errors import broken, error_inside
 from flo2.dialects.openai_responses.heads import finish_of, start_of, usage_of
@@ -83,6 +84,8 @@ class _Reader:
             self.observed.model = model
         usage = usage_of(response, self._read_usage)
         if usage is not None:
+            if usage.reported is not None:
+                usage = exact_charge(usage, self._read_usage, response["usage"], raw)
             self.observed.usage = usage
             out.append(UsageUpdate(usage))
         status = response.get("status")

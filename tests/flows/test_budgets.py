@@ -178,6 +178,9 @@ async def test_a_cap_bounds_an_answer_and_says_so():
         again = await s.ask(ask(max_tokens=50))
         assert "x-flo2-budget" not in dict(again.headers)
         assert s.paid.calls[1].inbound.peek.max_output_tokens == 50
+        await s.declare(limit_usd="1", unbounded="cap", max_tokens=77, **{"for": {"team": "red"}})
+        assert (await s.ask(ask(max_tokens=None))).status == 200  # the key is of no team
+        assert s.paid.calls[2].inbound.peek.max_output_tokens is None
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import pstats
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 from decimal import Decimal
@@ -188,15 +188,25 @@ class Null:
         """Nothing is open."""
 
 
+UNDER: Mapping[str, Sequence[tuple[str, dict[str, str]]]] = {
+    "a budget": [("budget", {"limit_usd": "1000000"})],
+    "a limit": [("limit", {"unit": "requests", "amount": "100000000", "per": "minute"})],
+    "two limits": [
+        ("limit", {"unit": "requests", "amount": "100000000", "per": "minute"}),
+        ("limit", {"unit": "tokens", "amount": "100000000000", "per": "minute"}),
+    ],
+}
+"""What calls can be under, by its name in the table."""
+
 Call = Callable[[str, bytes], Awaitable[list[dict[str, Any]]]]
 
 
 @asynccontextmanager
-async def calls(*, budgets: int = 0) -> Any:
+async def calls(*declared: tuple[str, dict[str, str]]) -> Any:
     """Run a gateway over the null transport; gives a function that makes one call.
 
     Args:
-        budgets: How many hard budgets the calls are under.
+        declared: The budgets and limits that the calls are under, as kind and document.
     """
     host = {
         "kind": "openai-compatible",
@@ -214,9 +224,8 @@ async def calls(*, budgets: int = 0) -> Any:
     app = create_app(gateway, lifespan=False)
     async with gateway:
         _, secret = await gateway.issue_key("bench")
-        for number in range(budgets):
-            told = {"limit_usd": "1000000"}
-            gateway.store.put_declaration(Declaration("default", "budget", f"b{number}", told, 1))
+        for number, (kind, told) in enumerate(declared):
+            gateway.store.put_declaration(Declaration("default", kind, f"d{number}", told, 1))
         await gateway.add_credential("mock", Secret("sk-bench-0123456789"))
         headers = [
             (b"host", b"127.0.0.1:8787"),
@@ -286,15 +295,16 @@ async def measure() -> dict[str, float]:
             await anyio.sleep(1)
             best = min(best, (time.process_time() - before) / number)
         found["plain, storing included"] = best * 1e6
-    async with calls(budgets=1) as call:
-        best = float("inf")
-        for _ in range(ROUNDS):
-            before = time.thread_time()
-            for _ in range(number):
-                await call(path, body)
-            best = min(best, (time.thread_time() - before) / number)
-            await anyio.sleep(0.2)
-        found["plain, under a budget"] = best * 1e6
+    for name, declared in UNDER.items():
+        async with calls(*declared) as call:
+            best = float("inf")
+            for _ in range(ROUNDS):
+                before = time.thread_time()
+                for _ in range(number):
+                    await call(path, body)
+                best = min(best, (time.thread_time() - before) / number)
+                await anyio.sleep(0.2)
+            found[f"plain, under {name}"] = best * 1e6
     return found
 
 

@@ -186,9 +186,7 @@ async def test_input_and_output_tokens_and_money_each_by_its_own_limit():
             True,
         )
         # 1000 tokens at 1 USD and 90 at 10 USD a million were booked, and nothing for the refusal.
-        pairs = [
-            (limit, await _free(house, limit.name)) for limit in house.limiter._limits["default"]
-        ]
+        pairs = [(limit, await _free(house, limit.name)) for limit in limits_of(house)]
         assert {limit.name: limit.told(free) for limit, free in pairs} == {
             "in": "8000",
             "out": "160",
@@ -196,8 +194,12 @@ async def test_input_and_output_tokens_and_money_each_by_its_own_limit():
         }
 
 
+def limits_of(house):
+    return [rule.limit for rule in house.limiter._rules["default"]]
+
+
 async def _free(house, name):
-    (limit,) = (each for each in house.limiter._limits["default"] if each.name == name)
+    (limit,) = (each for each in limits_of(house) if each.name == name)
     (counter,) = (
         counter for (_, key), counter in house.limiter._counters.items() if f":{name}:" in key
     )

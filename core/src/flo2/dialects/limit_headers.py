@@ -6,14 +6,14 @@ Pure. Imports: nothing of flo2.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Protocol, runtime_checkable
 
 from msgspec import Struct
 
 __all__ = ["LimitState", "NamesLimits", "limit_headers"]
 
-_UNITS_S: Final = ((3600, "h"), (60, "m"))
+_SECOND_US: Final = 1_000_000
 
 
 class LimitState(Struct, frozen=True):
@@ -23,15 +23,20 @@ class LimitState(Struct, frozen=True):
         unit: What is counted, as a part of a header's name: `requests`, `input-tokens`, ….
         limit: How much is allowed.
         remaining: How much is left.
-        reset_s: How long until all of it is there again, if nothing more is taken, in seconds.
-        resets_at: When that is, UTC.
+        reset_us: How long until all of it is there again, if nothing more is taken, microseconds.
+        now_us: The time, microseconds since the epoch.
     """
 
     unit: str
     limit: str
     remaining: str
-    reset_s: float
-    resets_at: datetime
+    reset_us: int
+    now_us: int
+
+    @property
+    def resets_at(self) -> datetime:
+        """When all of it is there again: to the second, rounded up, UTC."""
+        return datetime.fromtimestamp(-(-(self.now_us + self.reset_us) // 1_000_000), UTC)
 
 
 @runtime_checkable
@@ -53,17 +58,16 @@ def limit_headers(states: Sequence[LimitState]) -> dict[str, str]:
     for state in states:
         headers[f"x-ratelimit-limit-{state.unit}"] = state.limit
         headers[f"x-ratelimit-remaining-{state.unit}"] = state.remaining
-        headers[f"x-ratelimit-reset-{state.unit}"] = _duration(state.reset_s)
+        headers[f"x-ratelimit-reset-{state.unit}"] = _duration(state.reset_us)
     return headers
 
 
-def _duration(seconds: float) -> str:
+def _duration(us: int) -> str:
     """Write a duration as `1h2m3s`, or `20ms` below a second."""
-    if seconds < 1:
-        return f"{round(seconds * 1000)}ms"
-    left, told = round(seconds), ""
-    for unit_s, letter in _UNITS_S:
-        count, left = divmod(left, unit_s)
-        if count or told:
-            told += f"{count}{letter}"
-    return f"{told}{left}s"
+    if us < _SECOND_US:
+        return f"{-(-us // 1000)}ms"
+    minutes, seconds = divmod(-(-us // _SECOND_US), 60)
+    if not minutes:
+        return f"{seconds}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes}m{seconds}s" if hours else f"{minutes}m{seconds}s"

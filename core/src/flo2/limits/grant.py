@@ -29,14 +29,14 @@ class Held:
         self.counter: Counter = counter
         self._place = place
         self._amount = need.total
-        self._shares: Mapping[Target, int] = need.shares
+        self._shares: Mapping[Target, int] | None = need.shares
         self._running: dict[str, int] = {}
         self._used = 0
         self._began = False
 
     def begun(self, intent: Intent) -> None:
         """Note an attempt, if it counts here."""
-        share = self._shares.get(target_of(intent))
+        share = 1 if self._shares is None else self._shares.get(target_of(intent))
         if share is not None:
             self._began = True
             self._running[intent.entry_id] = share

@@ -5,13 +5,10 @@ Imports: admission, counters, places, reserve, errors.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import logging
 import math
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +28,7 @@ from flo2.limits.counters import Counter, Denied, OwnCounter, SharedCounter
 from flo2.limits.grant import Held, LimitGrant
 from flo2.limits.places import OwnPlaces, SharedPlaces
 from flo2.limits.reserve import InputBound, need
+from flo2.limits.rule import Rule
 from flo2.limits.spec import Limit, read_limit
 from flo2.limits.steady import Steady
 
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Limiter"]
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FLUSHED_S: Final = 1.0
 _GATHERED_S: Final = 0.02
 """How long places that came free are gathered before the other workers are told of them."""
@@ -64,7 +61,7 @@ class Limiter:
             pepper: Keys the digests by which counters of customers and the like are named.
             shelf: Where the workers of a store count together; None: this one is alone.
         """
-        self._limits: dict[str, Sequence[Limit]] = {}
+        self._rules: dict[str, Sequence[Rule]] = {}
         self._problems: dict[str, str] = {}
         self._counters: dict[tuple[str, str], Counter] = {}
         self._services = services
@@ -82,12 +79,14 @@ class Limiter:
         A limit that cannot be read (edited by hand, or written by a newer flo2) is a reason to let
         none of its account's calls through: nobody knows what it would have allowed.
         """
-        self._limits, self._problems = {}, {}
+        self._rules, self._problems = {}, {}
         for account, declarations in declared.items():
             try:
-                self._limits[account] = [read_limit(each) for each in declarations]
+                limits = [read_limit(each) for each in declarations]
             except ConfigError as exc:
                 self._problems[account] = str(exc)
+            else:
+                self._rules[account] = [Rule(limit, self._pepper) for limit in limits]
 
     async def admit(self, asked: Asked) -> LimitGrant | None:
         """Take of each limit what the call may need.
@@ -102,10 +101,16 @@ class Limiter:
             msg = f"{problem}; until it is declared anew, this account's calls are refused"
             raise Unavailable(msg, code="limit_unreadable")
         held: list[Held] = []
+        pairs: list[tuple[Rule, Counter]] = []
         try:
-            for limit in self._limits.get(account, ()):
-                if (found := await self._take(limit, asked)) is not None:
-                    held.append(found)  # noqa: PERF401  # a refusal must find those before it
+            for rule in self._rules.get(account, ()):
+                if rule.applies(asked):
+                    wanted = need(rule.limit, asked, self._input_bound)
+                    if wanted is not None and wanted.total:
+                        counter = self._counter(rule, asked)
+                        place = await self._take(rule, counter, wanted.total, asked)
+                        held.append(Held(rule.limit, counter, place, wanted))
+                        pairs.append((rule, counter))
         except BaseException as exc:  # refused, or cancelled while it waited for the store
             LimitGrant(held, {}).closed()
             if isinstance(exc, StoreError):
@@ -113,38 +118,26 @@ class Limiter:
                 msg = "what other workers have used cannot be read; the server's log says why"
                 raise Unavailable(msg, code="limits_unavailable", retry_after_s=1) from exc
             raise
-        if not held:
-            return None
-        return LimitGrant(held, self._headers(asked, [(e.limit, e.counter) for e in held]))
+        return LimitGrant(held, self._headers(asked, pairs)) if held else None
 
-    async def _take(self, limit: Limit, asked: Asked) -> Held | None:
-        if not _is_for(limit, asked):
-            return None
-        wanted = need(limit, asked, self._input_bound)
-        if wanted is None or not wanted.total:
-            return None
-        if wanted.total > limit.amount:
+    async def _take(self, rule: Rule, counter: Counter, amount: int, asked: Asked) -> int:
+        limit = rule.limit
+        if amount > limit.amount:
             msg = (
                 f"limit {limit.name!r} allows {limit.sentence()}, and this call may use up to "
-                f"{limit.told(wanted.total)}; ask for less (max_tokens), or raise the limit"
+                f"{limit.told(amount)}; ask for less (max_tokens), or raise the limit"
             )
             raise InvalidRequest(msg, code="above_limit", param="max_tokens")
-        counter = self._counter(limit, asked)
-        place = await counter.take(limit.amount, wanted.total)
+        place = await counter.take(limit.amount, amount)
         if isinstance(place, Denied):
-            raise self._refusal(limit, counter, place, asked, wanted.total)
-        return Held(limit, counter, place, wanted)
+            raise self._refusal(rule, counter, place, asked, amount)
+        return place
 
-    def _counter(self, limit: Limit, asked: Asked) -> Counter:
-        name = f"limit:{limit.name}:{limit.unit}:{limit.per or ''}"
-        if limit.each is not None:
-            # Not the value itself: it may be a person's name.
-            value = (_value(limit.each, asked) or "").encode("utf-8", "replace")
-            name += f":{hmac.new(self._pepper, value, hashlib.sha256).hexdigest()[:32]}"
-        key = (limit.account, name)
+    def _counter(self, rule: Rule, asked: Asked) -> Counter:
+        key = (rule.limit.account, rule.counter(asked))
         found = self._counters.get(key)
         if found is None:
-            found = self._counters[key] = self._make(limit, name)
+            found = self._counters[key] = self._make(rule.limit, key[1])
         return found
 
     def _make(self, limit: Limit, name: str) -> Counter:
@@ -158,8 +151,9 @@ class Limiter:
         return SharedCounter(shelf, account, name, limit.slot_us, self._steady)
 
     def _refusal(
-        self, limit: Limit, counter: Counter, denied: Denied, asked: Asked, wanted: int
+        self, rule: Rule, counter: Counter, denied: Denied, asked: Asked, wanted: int
     ) -> RefusedCall:
+        limit = rule.limit
         standing = counter.standing(limit.amount)
         wait_s = max(math.ceil(denied.wait_us / 1_000_000), 1)
         need_text = "" if wanted == 1 else f" and this call may need {limit.told(wanted)}"
@@ -171,27 +165,21 @@ class Limiter:
             msg,
             code="rate_limit_exceeded",
             retry_after_s=wait_s,
-            headers=self._headers(asked, [(limit, counter)]),
+            headers=self._headers(asked, [(rule, counter)]),
         )
 
-    def _headers(self, asked: Asked, pairs: Sequence[tuple[Limit, Counter]]) -> Mapping[str, str]:
+    def _headers(self, asked: Asked, pairs: Sequence[tuple[Rule, Counter]]) -> Mapping[str, str]:
         """Tell how limits stand; of several of one unit, the one with the least left."""
         now_us = self._services.now_us()
         tightest: dict[str, tuple[float, LimitState]] = {}
-        for limit, counter in pairs:
+        for rule, counter in pairs:
+            limit = rule.limit
             standing = counter.standing(limit.amount)
             share = standing.free / limit.amount
-            unit = "parallel-requests" if limit.unit == "parallel" else limit.unit.replace("_", "-")
-            if unit in tightest and tightest[unit][0] <= share:
+            if rule.unit in tightest and tightest[rule.unit][0] <= share:
                 continue
-            state = LimitState(
-                unit,
-                limit.told(limit.amount),
-                limit.told(standing.free),
-                standing.reset_us / 1_000_000,
-                _EPOCH + timedelta(microseconds=now_us + standing.reset_us),
-            )
-            tightest[unit] = (share, state)
+            left, reset_us = limit.told(standing.free), standing.reset_us
+            tightest[rule.unit] = share, LimitState(rule.unit, rule.amount, left, reset_us, now_us)
         states = [state for _, state in tightest.values()]
         dialect = asked.inbound.dialect
         if isinstance(dialect, NamesLimits):
@@ -237,31 +225,3 @@ class Limiter:
 
 def _microseconds(clock: Callable[[], float]) -> Callable[[], int]:
     return lambda: round(clock() * 1_000_000)
-
-
-def _is_for(limit: Limit, asked: Asked) -> bool:
-    return all(
-        name in {"provider", "model"} or _value(name, asked) == wanted
-        for name, wanted in limit.only.items()
-    )
-
-
-def _value(dimension: str, asked: Asked) -> str | None:
-    """Say what a call is for; None: it does not say."""
-    key, whom = asked.key, asked.attribution
-    match dimension:
-        case "key":
-            return key.lineage or key.id
-        case "team":
-            return key.team
-        case "route":
-            return asked.route
-        case "customer":
-            return whom.customer
-        case "feature":
-            return whom.feature
-        case "end_user":
-            return whom.end_user
-        case _:
-            name = dimension.removeprefix("tag:")  # a key's own goes before what a call says
-            return key.tags.get(name) or whom.tags.get(name)

@@ -46,11 +46,14 @@ class Need(NamedTuple):
 
     Attributes:
         total: All that may run, at once or in turn, retries included.
-        shares: What one attempt at a target may need.
+        shares: What one attempt at a target may need; None: one, wherever it is.
     """
 
     total: int
-    shares: Mapping[Target, int]
+    shares: Mapping[Target, int] | None
+
+
+_ANY_ATTEMPT: Final = Need(1, None)
 
 
 def target_of(intent: Intent) -> Target:
@@ -65,6 +68,8 @@ def need(limit: Limit, asked: Asked, input_bound: InputBound) -> Need | None:
         InvalidRequest: it has no bound, and the limit wants one.
     """
     once = limit.unit in _ONE
+    if once and not limit.of_attempts:
+        return _ANY_ATTEMPT
     total, shares = 0, dict[Target, int]()
     for stage in asked.plan.stages:
         for candidate in stage.candidates:

@@ -8,7 +8,6 @@ Source: https://platform.claude.com/docs/en/api/rate-limits (response headers), 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from flo2.dialects.limit_headers import LimitState
 
@@ -22,6 +21,5 @@ def limit_headers(states: Sequence[LimitState]) -> dict[str, str]:
         name = f"anthropic-ratelimit-{state.unit}"
         headers[f"{name}-limit"] = state.limit
         headers[f"{name}-remaining"] = state.remaining
-        whole = state.resets_at + timedelta(microseconds=999_999)
-        headers[f"{name}-reset"] = whole.strftime("%Y-%m-%dT%H:%M:%SZ")
+        headers[f"{name}-reset"] = state.resets_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     return headers

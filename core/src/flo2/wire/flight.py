@@ -61,28 +61,25 @@ class Flight(Struct, eq=False):
         if self.due < self._deadlines.rings_at:
             self._deadlines.arm(self.due)
 
-    def _watch(self, phase: Phase, within_s: float) -> float:
-        """Let a phase begin now; give the clock."""
-        deadlines = self._deadlines
-        now = deadlines.clock()
-        self.phase = phase
-        self.due = due = now + within_s
-        if due >= self._total_due or due < deadlines.rings_at:
-            self.bound()
-        return now
-
     def connecting(self) -> None:
         """Start over, on a new connection; the current task waits for it."""
         self.fresh_only = True
         self.sent_at = None
         self.received = self.reused = False
         self._wait()
-        self._watch("connect", self._timeouts.connect_s)
+        self.phase = "connect"
+        self.due = self._deadlines.clock() + self._timeouts.connect_s
+        self.bound()
 
     def connected(self, *, reused: bool) -> None:
         """Note that the request is about to be written: from here on it may be billed."""
         self.reused = reused
-        self.sent_at = self._watch("first_byte", self._timeouts.first_byte_s)
+        deadlines = self._deadlines
+        self.phase = "first_byte"
+        self.sent_at = now = deadlines.clock()
+        self.due = due = now + self._timeouts.first_byte_s
+        if due >= self._total_due or due < deadlines.rings_at:
+            self.bound()
 
     def since_sent(self) -> float:
         """Give the seconds since the request began to be written; 0 before that."""

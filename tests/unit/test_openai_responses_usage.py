@@ -97,16 +97,30 @@ def test_meters_are_disjoint(raw, quantities, informational):
             usage(
                 input_tokens_details={
                     "cache_write_tokens": 5,
-                    "cache_write_tokens_details": {"ttl_12h_tokens": 5, "ttl_30m_tokens": 0},
+                    "cache_write_tokens_details": {"ttl_12h_tokens": 4, "ttl_30m_tokens": 0},
                 }
             ),
-            "cache writes that are kept for 12 hours have a price and no meter",
+            "input_tokens_details.cache_write_tokens_details do not add up to 5",
         ),
         (usage(input_tokens_details=[]), "input_tokens_details is [], no object"),
     ],
 )
 def test_what_does_not_add_up_is_doubted(raw, problem):
     assert DIALECT.read_usage(raw).problem == problem
+
+
+@pytest.mark.parametrize("kept", [{"ttl_12h_tokens": 4, "ttl_30m_tokens": 1}, {}])
+def test_what_is_kept_in_the_cache_for_longer_is_metered_apart(kept):
+    details = {"cache_write_tokens": 5, "cache_write_tokens_details": kept}
+    found = DIALECT.read_usage(usage(input_tokens_details=details))
+    long = kept.get("ttl_12h_tokens", 0)
+    written = {"cache_write_tokens": 5 - long, "cache_write_12h_tokens": long}
+    assert found.quantities == {
+        "input_tokens": 5,
+        **{meter: count for meter, count in written.items() if count},
+        "output_tokens": 5,
+    }
+    assert (found.problem, found.input_total) == (None, 10)
 
 
 def answer(output, told=None, **fields):

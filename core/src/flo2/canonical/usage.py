@@ -15,7 +15,7 @@ from attrs import evolve, field, frozen
 
 from flo2.canonical.charge import Charge
 
-__all__ = ["INPUT_METERS", "OUTPUT_METERS", "SubUsage", "Usage"]
+__all__ = ["CACHE_WRITE_METERS", "INPUT_METERS", "OUTPUT_METERS", "SubUsage", "Usage"]
 
 INPUT_METERS: Final = (
     "input_tokens",
@@ -28,8 +28,12 @@ INPUT_METERS: Final = (
     "cache_write_tokens",
     "cache_write_5m_tokens",
     "cache_write_1h_tokens",
+    "cache_write_12h_tokens",
 )
 """Meters that together are the whole prompt."""
+
+CACHE_WRITE_METERS: Final = tuple(meter for meter in INPUT_METERS if "cache_write" in meter)
+"""What is written to the provider's cache: for its usual time, or for a stated one."""
 
 OUTPUT_METERS: Final = ("output_tokens", "output_audio_tokens", "output_image_tokens")
 """Meters that together are the whole answer."""

@@ -34,6 +34,7 @@ _FRESH: Final[Mapping[str, str]] = {
     "cache_write_tokens": "input_tokens",
     "cache_write_5m_tokens": "input_tokens",
     "cache_write_1h_tokens": "input_tokens",
+    "cache_write_12h_tokens": "input_tokens",
 }
 """A meter of the provider's cache → the meter that the same tokens are without one."""
 

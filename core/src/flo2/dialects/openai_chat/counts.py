@@ -7,9 +7,19 @@ Imports: nothing of flo2.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["Unsound", "count_of", "details_of", "non_zero", "refuse_unknown", "split_cached"]
+__all__ = [
+    "Unsound",
+    "count_of",
+    "details_of",
+    "non_zero",
+    "refuse_unknown",
+    "split_cached",
+    "split_written",
+]
+
+_AGES: Final = frozenset({"ttl_12h_tokens", "ttl_30m_tokens"})
 
 
 class Unsound(Exception):  # never leaves a reader: carries the reason out of it
@@ -63,6 +73,22 @@ def split_cached(meters: dict[str, int], cached: Mapping[str, Any]) -> None:
     meters["input_image_tokens"] -= image
     if min(meters.values()) < 0:
         raise Unsound("cached_tokens_details exceed the tokens they are part of")
+
+
+def split_written(meters: dict[str, int], details: Mapping[str, Any], where: str) -> None:
+    """Tell what is kept in the cache for 12 hours from what is kept for the usual 30 minutes.
+
+    It has a dearer price of its own (`cache_write_tokens_details` in the official SDK, openai 3.57,
+    read 2026-11-25).
+    """
+    ages = details_of(details, "cache_write_tokens_details")
+    where = f"{where}cache_write_tokens_details."
+    refuse_unknown(ages, _AGES, where)
+    long, usual = (count_of(ages, key, where) for key in ("ttl_12h_tokens", "ttl_30m_tokens"))
+    if ages and long + usual != meters["cache_write_tokens"]:
+        raise Unsound(f"{where[:-1]} do not add up to {meters['cache_write_tokens']}")
+    meters["cache_write_12h_tokens"] = long
+    meters["cache_write_tokens"] -= long
 
 
 def non_zero(counts: Mapping[str, int]) -> dict[str, int]:

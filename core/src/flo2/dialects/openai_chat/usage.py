@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from flo2.canonical import Usage
+from flo2.canonical.usage import CACHE_WRITE_METERS
 from flo2.dialects.openai_chat.counts import (
     Unsound,
     count_of,
@@ -21,6 +22,7 @@ from flo2.dialects.openai_chat.counts import (
     non_zero,
     refuse_unknown,
     split_cached,
+    split_written,
 )
 
 __all__ = ["DIALECT", "read_usage", "write_usage"]
@@ -161,6 +163,7 @@ def _read(raw: Mapping[str, Any]) -> tuple[dict[str, int], dict[str, int]]:
         "input_image_tokens": count_of(given, "image_tokens", "prompt_tokens_details."),
         "input_video_tokens": count_of(given, "video_tokens", "prompt_tokens_details."),
     }
+    split_written(meters, given, "prompt_tokens_details.")
     if meters["cache_read_tokens"] and any(meters[key] for key in _MEDIA):
         split_cached(meters, details_of(given, "cached_tokens_details"))
     text = prompt - sum(meters.values())
@@ -200,9 +203,7 @@ def write_usage(usage: Usage) -> dict[str, Any]:
             "cached_tokens": usage.total(
                 ("cache_read_tokens", "cache_read_audio_tokens", "cache_read_image_tokens")
             ),
-            "cache_write_tokens": usage.total(
-                ("cache_write_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens")
-            ),
+            "cache_write_tokens": usage.total(CACHE_WRITE_METERS),
             "audio_tokens": usage.total(("input_audio_tokens", "cache_read_audio_tokens")),
         },
         "completion_tokens_details": {

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from flo2.canonical import Usage
-from flo2.canonical.usage import SubUsage
+from flo2.canonical.usage import CACHE_WRITE_METERS, SubUsage
 from flo2.dialects.openai_chat.counts import (
     Unsound,
     count_of,
@@ -24,6 +24,7 @@ from flo2.dialects.openai_chat.counts import (
     non_zero,
     refuse_unknown,
     split_cached,
+    split_written,
 )
 from flo2.dialects.openai_responses.vocabulary import DIALECT, JSON
 
@@ -138,15 +139,13 @@ def _read(raw: Mapping[str, Any]) -> Usage:
 
 def _input(total: int, details: Mapping[str, Any], where: str) -> dict[str, int]:
     refuse_unknown(details, _INPUT_DETAILS, where)
-    ages = details_of(details, "cache_write_tokens_details")
-    if count_of(ages, "ttl_12h_tokens"):
-        raise Unsound("cache writes that are kept for 12 hours have a price and no meter")
     meters = {
         "cache_read_tokens": count_of(details, "cached_tokens", where),
         "cache_write_tokens": count_of(details, "cache_write_tokens", where),
         "input_audio_tokens": count_of(details, "audio_tokens", where),
         "input_image_tokens": count_of(details, "image_tokens", where),
     }
+    split_written(meters, details, where)
     if meters["cache_read_tokens"] and any(meters[key] for key in _MEDIA):
         split_cached(meters, details_of(details, "cached_tokens_details"))
     text = total - sum(meters.values())
@@ -224,9 +223,7 @@ def write_usage(usage: Usage) -> JSON:
             "cached_tokens": usage.total(
                 ("cache_read_tokens", "cache_read_audio_tokens", "cache_read_image_tokens")
             ),
-            "cache_write_tokens": usage.total(
-                ("cache_write_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens")
-            ),
+            "cache_write_tokens": usage.total(CACHE_WRITE_METERS),
         },
         "output_tokens": made,
         "output_tokens_details": {

@@ -99,3 +99,26 @@ async def test_a_correction_stands_on_the_receipt_and_counts_in_its_sum():
         }
     ]
     assert (before["cost"]["total_usd"], after["cost"]["total_usd"]) == ("0.0035", "0.003")
+
+
+async def test_a_count_that_nobody_knows_is_on_the_receipt_and_once_in_the_log(caplog):
+    upstream = FakeUpstream()
+    for count in (3, 4):
+        usage = ANSWER["usage"] | {"surprising_tokens": count}
+        upstream.reply(json=ANSWER | {"usage": usage})
+    wire = Wire(transport=upstream.transport())
+    async with running(GIVEN, credentials=["openai"], wire=wire) as house:
+        asked = {"model": "openai/gpt-4o", "messages": HI}
+        with caplog.at_level("WARNING", "flo2.usage"):
+            answers = [await house.post("/v1/chat/completions", asked) for _ in range(2)]
+        receipts = [await house.receipt(answer) for answer in answers]
+    attempts = [receipt["attempts"][0] for receipt in receipts]
+    assert [(each["status"], each["reason"]) for each in attempts] == [
+        ("pending", "unknown count surprising_tokens=3"),
+        ("pending", "unknown count surprising_tokens=4"),
+    ]
+    (record,) = [each for each in caplog.records if each.name == "flo2.usage"]
+    assert record.getMessage() == (
+        "usage of openai (chat) cannot be priced: unknown count surprising_tokens=3; entry "
+        f"{attempts[0]['id']} and others like it are pending: flo2 calls show {receipts[0]['id']}"
+    )

@@ -225,6 +225,10 @@ class Attempt(Struct, eq=False):
         written = tools.write_end(end, *exchange)
         if self.grant is not None:
             self.grant.ended(self.intent, written)
+        usage = None if observed is None else observed.usage
+        if usage is not None and usage.problem is not None:
+            intent = self.intent
+            tools.alarms.doubt(intent.provider, intent.api, usage.problem, intent.entry_id)
         self._report(outcome, observed)
 
     def _report(self, outcome: Outcome, observed: Observed | None) -> None:

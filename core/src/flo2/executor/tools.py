@@ -6,8 +6,9 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import field, frozen
 
+from flo2.executor.alarms import Alarms
 from flo2.executor.booking import Booking
 from flo2.executor.health import HealthModel
 from flo2.records import Exchange, Pend, Settle, Void
@@ -34,6 +35,7 @@ class Tools:
     health: HealthModel
     clock: Callable[[], float]
     now_us: Callable[[], int]
+    alarms: Alarms = field(factory=Alarms)
 
     def write_end(self, end: Settle | Pend | Void, *beside: Exchange) -> Settle | Pend | Void:
         """Write an end record; one that has no JSON form (a plugin's doing) becomes pending.

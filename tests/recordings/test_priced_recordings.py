@@ -52,7 +52,7 @@ COUNTS = {
     "groq": (41, 3, 1),
     "mistral": (84, 23, 1),
     "openai": (499, 8, 9),
-    "openrouter": (146, 30, 2),
+    "openrouter": (166, 10, 2),
     "together": (3, 0, 0),
     "xai": (58, 5, 0),
 }

@@ -55,20 +55,8 @@ def compatible(**settings):
 
 WITHOUT_A_FIGURE = {
     # host, what our cost says → why that is so
-    (
-        "openrouter",
-        "service_tier='provisioned'",
-    ): "the tier is the upstream's; no rate is published",
     ("openrouter", "meter 'web_search_requests'"): "a search costs what its engine costs",
     ("openrouter", "meter 'server_tool_calls'"): "an advisor costs what its own model costs",
-    ("openrouter", "meter 'input_audio_tokens'"): "genai-prices has no rate for the modality here",
-    ("openrouter", "meter 'input_video_tokens'"): "genai-prices has no rate for the modality here",
-    ("openrouter", "model 'x-ai/grok-4.1-fast'"): "taken off the list since",
-    (
-        "openrouter",
-        "model 'google/gemini-3.1-flash-lite-preview-20260303'",
-    ): "no row for the dated id",
-    ("openrouter", "model 'text-embedding-"): "the answer leaves the vendor out of the name",
     ("openrouter", "audio 0 + text 0 is not input_tokens 37"): "a usage that does not add up",
     ("perplexity", "model 'sonar"): "a fee by request and context size, which no meter counts",
     ("vercel-gateway", "provider 'vercel-gateway'"): "no source has its prices",
@@ -82,8 +70,8 @@ ANOTHER_FIGURE = {
 }
 COUNTS = {
     ("xai", "equal"): 55,
-    ("openrouter", "equal"): 122,
-    ("openrouter", "no figure"): 27,
+    ("openrouter", "equal"): 142,
+    ("openrouter", "no figure"): 7,
     ("openrouter", "another"): 1,
     ("perplexity", "equal"): 1,
     ("perplexity", "no figure"): 11,

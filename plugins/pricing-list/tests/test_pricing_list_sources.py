@@ -219,10 +219,11 @@ def test_every_row_says_where_it_comes_from():
             "groq",
             "mistral",
             "openai",
+            "openrouter",
             "together",
             "xai",
         },
-        "derived": {"anthropic", "azure", "google", "google-vertex", "openai", "xai"},
+        "derived": {"anthropic", "azure", "google", "google-vertex", "openai", "openrouter", "xai"},
         "published": {"anthropic"},
         "simulated": {"sandbox"},
     }

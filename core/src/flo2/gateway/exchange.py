@@ -93,9 +93,13 @@ class OpenExchange(Struct, eq=False):
             home = (
                 None if peek.continues is None else await find_home(runtime, self.caller, inbound)
             )
-            if (admission := runtime.admission) is not None:
-                caller = self.caller
-                self.inbound = inbound = admission.prepared(caller.key, caller.attribution, inbound)
+            admission, caller = runtime.admission, self.caller
+            if admission is not None:
+                if caller.key.account in admission.gates:
+                    inbound = admission.prepared(caller.key, caller.attribution, inbound)
+                    self.inbound = inbound
+                else:  # others have declared something
+                    admission = None
             self._planned = planned = make_plan(runtime, self.caller, inbound, home)
             if admission is not None:
                 self._grant = await admission.admit(self._asked(planned))

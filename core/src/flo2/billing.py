@@ -78,7 +78,8 @@ class BillingRow:
     """One figure of a bill.
 
     Attributes:
-        report: Which report of which provider (`acme.usage`); rows of one report are comparable.
+        report: Which report of which provider (`acme.usage`); rows of one report are comparable. A
+            row that only covers a span may be of any report whose name begins so (`acme.*`).
         pointer: Where it stands, for people: file, line, bucket.
         start_us, end_us: The span it is for, microseconds UTC, the end not included.
         keys: What it is split by, of `BILLING_KEYS`; a key that is absent is not told.

@@ -181,4 +181,3 @@ def test_the_audit_shows_what_a_reseller_takes(tmp_path: Path, state: State, cap
             "paid without list": "",
         }
     ]
-

@@ -117,6 +117,7 @@ class Bill:
         self._rates = dict(rates or {})
         self._span = span_us
         self._reports: dict[str, _Report] = {}
+        self._anywhere: dict[str, set[tuple[int, int]]] = {}
         self._seen: dict[bytes, tuple[object, ...]] = {}
 
     def note(self, text: str) -> None:
@@ -148,8 +149,11 @@ class Bill:
             self._charge(row)
         if row.charge != "usage":
             return
-        report = self._reports.setdefault(row.report, _Report())
         span = (row.start_us, row.end_us)
+        if row.report.endswith("*"):
+            self._anywhere.setdefault(row.report[:-1], set()).add(span)
+            return
+        report = self._reports.setdefault(row.report, _Report())
         report.spans.add(span)
         if row.meter in {COVERED, EVERY_METER}:
             report.whole = report.whole or row.meter == EVERY_METER
@@ -231,6 +235,14 @@ class Bill:
         return found
 
     def _sheets(self, name: str, report: _Report) -> Iterable[Sheet]:
+        widths = {end - start for start, end in report.spans}
+        if report.covered:
+            report.covered.update(
+                (start, end)
+                for prefix, spans in self._anywhere.items()
+                for start, end in spans
+                if name.startswith(prefix) and end - start in widths
+            )
         starts, ends = self._buckets(name, report)
         by_dims: dict[tuple[str, ...], set[str]] = {}
         for measure, told in report.dims.items():

@@ -79,7 +79,8 @@ class AnthropicReports(Plain):
                     report = _COSTS if "amount" in one else _USAGE
                     reports.add(report)
                     yield from (_cost if report == _COSTS else _usage)(one, here, start, end)
-        for report in reports:
+        # Pages without any result do not say of which report they are.
+        for report in reports or {f"{_PROVIDER}.*"}:
             for at, start, end in spans:
                 yield BillingRow(report, at, start, end, {"provider": _PROVIDER}, COVERED)
 

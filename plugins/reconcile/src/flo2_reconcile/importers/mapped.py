@@ -127,7 +127,9 @@ class MappedFile:
 
     def recognises(self, name: str, head: bytes) -> bool:
         """Know what has every column of the mapping."""
-        return self.mapping is not None and set(self.mapping.columns) <= columns_of(head)
+        return self.mapping is not None and set(self.mapping.columns) <= columns_of(
+            head, self.mapping.delimiter
+        )
 
     def rows(self, name: str, file: BinaryIO) -> Iterator[BillingRow]:
         """Read lines, one by one."""

@@ -115,12 +115,12 @@ class OpenAIReports(Plain):
                     one = object_of(result, here)
                     kinds.add(text_of(one.get("object")))
                     yield from _rows(one, here, start, end)
-        # A bucket without results says of which report it is by the others alone.
-        for kind in kinds:
+        # A bucket without results says of which report it is by the others alone; pages that are
+        # empty say it of none.
+        reports = {_report(kind, name) for kind in kinds} or {f"{_PROVIDER}.*"}
+        for report in reports:
             for at, start, end in spans:
-                yield BillingRow(
-                    _report(kind, at), at, start, end, {"provider": _PROVIDER}, COVERED
-                )
+                yield BillingRow(report, at, start, end, {"provider": _PROVIDER}, COVERED)
 
     # Over the network ---------------------------------------------------------------------------
 

@@ -146,11 +146,11 @@ def lines_of(
         text.detach()
 
 
-def columns_of(head: bytes) -> set[str]:
+def columns_of(head: bytes, delimiter: str = ",") -> set[str]:
     """Give the columns that the first line of a file names."""
     line = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")[0].decode("utf-8", "replace")
     try:
-        return {cell.strip() for cell in next(csv.reader([line]), [])}
+        return {cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])}
     except csv.Error:
         return set()
 

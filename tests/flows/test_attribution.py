@@ -193,8 +193,8 @@ async def test_a_call_that_keeps_the_rules_is_written_down_with_its_defaults():
             "attribution_not_allowed",
             "user",
             (
-                "this key's calls may not say end user 'somebody'; allowed: u-* (field 'user' of "
-                "the body ('metadata.user_id' in Anthropic's API))"
+                "this key's calls may not say end user 'somebody'; allowed: u-* (body's field "
+                "'user' ('metadata.user_id' where the API has that))"
             ),
         ),
     ],

@@ -21,7 +21,7 @@ _ANY: Final = LabelRule()
 _WHERE: Final = {
     "feature": ("header x-flo2-feature", "x-flo2-feature"),
     "customer": ("header x-flo2-customer", "x-flo2-customer"),
-    "end_user": ("field 'user' of the body ('metadata.user_id' in Anthropic's API)", "user"),
+    "end_user": ("body's field 'user' ('metadata.user_id' where the API has that)", "user"),
 }
 
 

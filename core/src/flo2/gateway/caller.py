@@ -23,8 +23,8 @@ __all__ = ["Caller", "ClientHeaders", "attribute", "caller_of", "check_access", 
 
 _MAX_LABEL: Final = 256
 _MAX_TAGS: Final = 32
-# OpenAI takes 16 pairs of at most 64 and 512 characters (API reference, `metadata`, read
-# 2026-11-25).
+# As long as `metadata` may be in the APIs that have it: 64 and 512 characters a pair (their
+# references, read 2026-11-25).
 _MAX_PAIR: Final = 64 + 512
 _SESSION_HEADERS: Final = ("x-claude-code-session-id", "session-id")
 _WISHES: Final = (

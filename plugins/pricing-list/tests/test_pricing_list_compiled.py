@@ -10,14 +10,12 @@ from flo2.errors import PricingError
 from flo2.prices import Layer, PackedRows, build
 from flo2_pricing_list import GenaiPrices, PriceList
 from flo2_pricing_list.artefacts import path_of
-from flo2_pricing_list.compile import compile_all, main
+from flo2_pricing_list.compile import main
 from flo2_pricing_list.tables import read_tables
 
 
-def test_rebuilding_gives_the_same_bytes():
-    folder = resources.files("flo2_pricing_list")
-    for name, data in compile_all().items():
-        assert (folder / path_of(name)).read_bytes() == data, "run: flo2_pricing_list.compile"
+def test_rebuilding_gives_the_same_bytes(capsys):
+    assert (main(["--check"]), capsys.readouterr().out) == (0, "")
 
 
 def test_the_compiled_rows_are_those_of_the_sources():
@@ -53,7 +51,6 @@ def test_providers_can_be_left_out_of_the_compiled_copy():
 
 
 def test_checking_prints_what_is_stale(capsys, monkeypatch):
-    assert main(["--check"]) == 0
     monkeypatch.setattr("flo2_pricing_list.compile.compile_all", lambda: {"list": b"other"})
     assert main(["--check"]) == 1
     assert capsys.readouterr().out == (

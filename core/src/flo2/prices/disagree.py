@@ -20,7 +20,7 @@ from flo2.prices.book import PriceBook, build
 from flo2.prices.context import PricingContext
 from flo2.prices.shelf import Layer
 
-__all__ = ["Accepted", "Disagreement", "Tally", "disagreements", "tally"]
+__all__ = ["Accepted", "Disagreement", "Survey", "Tally", "disagreements", "survey"]
 
 _MILLION: Final = 1_000_000
 _TOTALS: Final = (1000, 150_000, 250_000, 300_000)
@@ -105,6 +105,19 @@ class Tally:
     differ: int
 
 
+@frozen
+class Survey:
+    """How sources compare.
+
+    Attributes:
+        tallies: (names of two sources, provider) → how often they agree.
+        disagreements: Where they do not.
+    """
+
+    tallies: Mapping[tuple[tuple[str, str], str], Tally]
+    disagreements: tuple[Disagreement, ...]
+
+
 def disagreements(layers: Sequence[Layer], at: datetime) -> Iterator[Disagreement]:
     """Compare sources, two at a time, wherever both have a price.
 
@@ -119,17 +132,18 @@ def disagreements(layers: Sequence[Layer], at: datetime) -> Iterator[Disagreemen
         yield from (each for each in found if each is not None)
 
 
-def tally(layers: Sequence[Layer], at: datetime) -> Mapping[tuple[tuple[str, str], str], Tally]:
-    """Count agreements: (names of two sources, provider) → how they compare."""
-    counts: dict[tuple[tuple[str, str], str], Tally] = {}
+def survey(layers: Sequence[Layer], at: datetime) -> Survey:
+    """Compare sources as `disagreements` does, and count where they agree as well."""
+    tallies: dict[tuple[tuple[str, str], str], Tally] = {}
+    differing: list[Disagreement] = []
     for sources, provider, found in _compared(layers, at):
         if found:
-            differ = sum(each is not None for each in found)
-            old = counts.get((sources, provider), Tally(0, 0, 0))
-            counts[sources, provider] = Tally(
-                old.models + 1, old.agree + len(found) - differ, old.differ + differ
-            )
-    return counts
+            differ = [each for each in found if each is not None]
+            differing += differ
+            old = tallies.get((sources, provider), Tally(0, 0, 0))
+            agree = old.agree + len(found) - len(differ)
+            tallies[sources, provider] = Tally(old.models + 1, agree, old.differ + len(differ))
+    return Survey(tallies, tuple(differing))
 
 
 def _compared(
@@ -141,16 +155,16 @@ def _compared(
         sources = one.name, other.name
         for provider in sorted(set(a.providers()) & set(b.providers())):
             for model in sorted({*a.models(provider), *b.models(provider)}):
-                rows = a.rows_for(provider, model)
-                meters = sorted(
-                    {row.dimension for row in rows}
-                    & {row.dimension for row in b.rows_for(provider, model)}
-                )
-                yield (
-                    sources,
-                    provider,
-                    list(_of_model(sources, (a, b), (provider, model), meters, at)),
-                )
+                meters = {row.dimension for row in a.rows_for(provider, model)}
+                if meters:
+                    meters &= {row.dimension for row in b.rows_for(provider, model)}
+                if meters:
+                    pair, name = (a, b), (provider, model)
+                    yield (
+                        sources,
+                        provider,
+                        list(_of_model(sources, pair, name, sorted(meters), at)),
+                    )
 
 
 def _of_model(
@@ -161,11 +175,17 @@ def _of_model(
     at: datetime,
 ) -> Iterator[Disagreement | None]:
     provider, name = model
+    both = []
+    for said in _CONTEXTS:
+        resolved = [book.resolve(provider, name, said) for book in books]
+        if all(each.problem is None for each in resolved):
+            tiered = any(each.span(at).cuts for each in resolved)
+            both.append((said, _TOTALS if tiered else _TOTALS[:1]))
     for meter in meters:
         usage = Usage({meter: _MILLION})
-        for said in _CONTEXTS:
+        for said, totals in both:
             compared = False
-            for total in _TOTALS:
+            for total in totals:
                 context = PricingContext(provider, "chat", name, name, at, said, total)
                 first, second = (book.price(usage, context) for book in books)
                 if first.total is None or second.total is None:

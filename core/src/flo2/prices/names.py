@@ -1,7 +1,7 @@
 """Find what a model's name stands for: by exact name, else by pattern.
 
-Patterns of a large source are mostly names in any case, `(?i:alpha|beta)`, by the hundred: those are
-found by a look into a dict, and only what may match is compiled.
+Patterns of a large source are mostly names in any case, `(?i:alpha|beta)`, by the hundred: those
+are found by a look into a dict, and only what may match is compiled.
 Pure. Imports: nothing of flo2.
 """
 

@@ -237,8 +237,8 @@ class PackedRows:
     """
 
     __slots__ = (
-        "_body", "_head", "_index", "_lines", "_schedules", "about", "checked", "digest", "origin",
-        "prefixes",
+        "_body", "_head", "_index", "_last", "_lines", "_schedules", "about", "checked", "digest",
+        "origin", "prefixes",
     )  # fmt: skip
 
     def __init__(self, data: bytes, *, name: str = "price artefact") -> None:
@@ -260,6 +260,7 @@ class PackedRows:
         except (msgspec.DecodeError, ValueError) as exc:
             raise PricingError(f"{name} cannot be read: {exc}") from exc
         self._head = head
+        self._last: tuple[tuple[str, str], tuple[PriceRow, ...]] = (("", ""), ())
         self.digest: str = head.digest
         self.prefixes: frozenset[str] = frozenset(each.prefix for each in head.origins)
         self.origin: Mapping[str, str] = MappingProxyType(head.about)
@@ -308,10 +309,15 @@ class PackedRows:
 
     def find(self, provider: str, model: str) -> tuple[PriceRow, ...]:
         """Give the rows of a model: those by exact name, or those whose pattern matches."""
+        last = self._last  # a book asks again for each context
+        if last[0] == (provider, model):
+            return last[1]
         index = self._index.get(provider)
         if index is None:
             return ()
-        return tuple(row for start in index.find(model) for row in self._rows(start))
+        found = tuple(row for start in index.find(model) for row in self._rows(start))
+        self._last = (provider, model), found
+        return found
 
     def of(self, provider: str) -> Iterable[PriceRow]:
         """Give all rows of a provider."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from flo2.prices import Layer, build
-from flo2.prices.disagree import Accepted, Disagreement, Tally, disagreements, tally
+from flo2.prices.disagree import Accepted, Disagreement, Tally, survey
 from flo2_pricing_list.genai import CONTESTED, GenaiPrices, Skipped
 from flo2_pricing_list.litellm_map import LiteLLMMap
 from flo2_pricing_list.sources import PriceList
@@ -81,14 +81,14 @@ def page(
     yield _INTRODUCTION.format(package=package)
     yield from _sizes()
     yield _COMPARED.format(at=at.isoformat(sep=" ", timespec="minutes"))
-    yield from _tallies(tally(layers, at))
+    found = survey(layers, at)
+    yield from _tallies(found.tallies)
     ours = layers[0].name
-    found = list(disagreements(layers, at))
     yield _WHO
-    yield from _reasons([each for each in found if ours in each.sources], accepted)
+    yield from _reasons([each for each in found.disagreements if ours in each.sources], accepted)
     curated = build([layers[0]])
     followed: defaultdict[str, set[str]] = defaultdict(set)
-    for each in found:
+    for each in found.disagreements:
         if ours not in each.sources and not curated.rows_for(each.provider, each.model):
             followed[each.provider].add(f"`{each.model}`")
     yield _FOLLOWED

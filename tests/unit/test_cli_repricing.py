@@ -9,10 +9,11 @@ import pytest
 
 from flo2.cli.root import run
 from flo2.cli.state import State
+from flo2.contracts.read import contract_id
 from flo2.ledger import adjusted_entries
 from flo2.memory_store import MemoryStore
 from flo2.records import Attribution
-from flo2.stored import Account
+from flo2.stored import Account, Declaration
 from flo2.stores import EntryFilter
 from flo2.testing.records import an_intent, linked, pend_of, settle_of, unpriced_of
 
@@ -54,6 +55,7 @@ assumed: every one of these calls, streams too, could have waited for a batch
 1 entry: no price row for model 'odd' of provider 'acme'
 """
 MILLION = 1_000_000
+T0 = 1_794_000_000_000_000  # in November 2026
 
 
 def used(number, model, total, feature, **meters):
@@ -62,6 +64,7 @@ def used(number, model, total, feature, **meters):
         model=model,
         provider="acme",
         provider_kind="acme",
+        started_us=T0 + number,
         attribution=Attribution(feature=feature),
     )
     make = settle_of if total is not None else unpriced_of
@@ -139,7 +142,7 @@ def test_it_is_written_once(flo2):
         }
     ]
     found = adjusted_entries(flo2.store, EntryFilter("default"))
-    assert [each.total for each in found] == [Decimal(6), Decimal(50), Decimal(3), None]
+    assert [each.total for each in found] == [None, Decimal(6), Decimal(50), Decimal(3)]
     code, _, err = flo2("ledger", "reprice", "--book", flo2.new, "--apply")
     assert code == 0
     assert err.endswith("with new.toml says; nothing to write\n")
@@ -253,3 +256,25 @@ def test_a_condition_that_is_none_is_refused(flo2, args, told):
     code, _, err = flo2("whatif", *args)
     assert code == 2
     assert told in err
+
+
+def test_the_contract_in_force_when_a_call_began_bears_on_its_price(flo2):
+    discount = {"name": "partner", "percent": "20", "order": 1}
+    terms = {"valid_from": "2026-11-01", "valid_until": "2026-12-01", "discounts": [discount]}
+    later = {"valid_from": "2026-12-01", "discounts": [discount | {"percent": "90"}]}
+    for name, document in (("old", terms), ("new", later)):
+        version = contract_id(name, document)
+        flo2.store.put_declaration(Declaration("default", "contract", version, document, 0))
+    code, out, _ = flo2("ledger", "reprice", "--apply", "--json")
+    assert code == 0
+    assert {each["model"]: each["after"] for each in json.loads(out)["data"]} == {
+        "small": "4",
+        "big": "40",
+        "odd": "0",
+    }
+    (adjust, _) = flo2.store.adjustments(EntryFilter("default"))
+    assert [(line.list_amount, line.amount) for line in adjust.lines] == [
+        (Decimal(1), Decimal("0.8")),
+        (Decimal(4), Decimal("3.2")),
+    ]
+    assert flo2("ledger", "reprice")[0] == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from attrs import evolve
@@ -90,9 +91,9 @@ def source(tmp_path):
 def test_what_is_accepted_is_read_from_the_newest_file_of_a_model(tmp_path):
     first, second = (renamed(read_tables().rows[0], name) for name in ("a", "b"))
     assert source(tmp_path).rows() == ()
-    one = source(tmp_path).accept([first, second], ["first"], AT)
+    one = Path(source(tmp_path).accept([first, second], ["first"], AT))
     dearer = evolve(first, unit_price=Decimal(9))
-    two = source(tmp_path).accept([dearer], ["second"], AT.replace(minute=31))
+    two = Path(source(tmp_path).accept([dearer], ["second"], AT.replace(minute=31)))
     assert [file.name for file in sorted((tmp_path / "prices").iterdir())] == [one.name, two.name]
     assert one.name.startswith("2026-11-25T123000.000000Z-")
     expected = [evolve(row, id=f"accepted:{row.id}") for row in (dearer, second)]

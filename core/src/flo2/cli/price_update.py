@@ -167,4 +167,4 @@ def _keep(bench: Bench, rows: Sequence[PriceRow], remark: str, now: datetime) ->
     marked = [evolve(row, id=f"accepting:{number}") for number, row in enumerate(rows)]
     build([Layer("what is accepted", marked), *bench.price_layers])
     remarks = (remark, "Written by flo2 prices update; never edited: its name has its hash.")
-    return str(source.accept(rows, remarks, now))
+    return source.accept(rows, remarks, now)

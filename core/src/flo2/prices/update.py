@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, time
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from attrs import evolve
@@ -144,12 +143,15 @@ def _met(new: PriceRow, rows: Iterable[PriceRow], book: PriceBook) -> list[Price
 class KeepsAccepted(Protocol):
     """A price source that also keeps rows which the operator accepts."""
 
-    def accept(self, rows: Iterable[PriceRow], remarks: Iterable[str], at: datetime) -> Path:
+    def accept(self, rows: Iterable[PriceRow], remarks: Iterable[str], at: datetime) -> str:
         """Keep all rows of some models from now on, in a new file; what was kept before stays.
 
         Args:
             rows: One exact name each.
             remarks: What they are, for who opens the file.
             at: Now (aware).
+
+        Returns:
+            Where they are kept, in words.
         """
         ...

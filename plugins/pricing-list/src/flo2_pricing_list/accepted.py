@@ -82,13 +82,16 @@ class AcceptedPrices:
             newest.update(found)
         return tuple(row for rows in newest.values() for row in rows)
 
-    def accept(self, rows: Iterable[PriceRow], remarks: Iterable[str], at: datetime) -> Path:
+    def accept(self, rows: Iterable[PriceRow], remarks: Iterable[str], at: datetime) -> str:
         """Write a file.
 
         Args:
             rows: All rows of the models that it is about, one exact name each.
             remarks: What it is and where from, for who opens it.
             at: Now (aware).
+
+        Returns:
+            The file's path.
 
         Raises:
             PricingError: there is no folder, or it cannot be written.
@@ -109,7 +112,7 @@ class AcceptedPrices:
                 os.fsync(stream.fileno())
         except OSError as exc:
             raise PricingError(f"{str(file)!r} cannot be written: {exc}") from exc
-        return file
+        return str(file)
 
 
 def _read(file: Path) -> Iterable[PriceRow]:

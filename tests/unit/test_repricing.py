@@ -36,6 +36,7 @@ from flo2.repricing import (
 )
 from flo2.stores import EntryFilter
 from flo2.testing.records import an_intent, linked, pend_of, settle_of, void_of
+from flo2_store_sql import SqlStore
 
 ALL = EntryFilter("default")
 NOW = 1_800_000_000_000_000
@@ -263,13 +264,27 @@ def test_two_who_correct_at_once_cannot_both_write():
     assert totals(store) == {"x1.1": Decimal("0.0021")}
 
 
-def test_corrections_go_in_batches_and_an_entry_keeps_its_own_part():
-    records = [each for number in range(1, 1203) for each in booked(number, OLD)]
-    store = stored(*records)
-    assert len(applied(store, NEW)) == 1202
-    found = list(adjusted_entries(store, ALL))
-    assert [len(each.adjustments) for each in found] == [1] * 1202
-    assert applied(store, NEW, NOW + 1) == []
+@pytest.fixture(params=["memory", "sql"])
+def any_store(request, tmp_path):
+    made = {"memory": MemoryStore, "sql": lambda: SqlStore(SqlStore.Config(path=f"{tmp_path}/db"))}
+    store = made[request.param]()
+    store.open()
+    yield store
+    store.close()
+
+
+def test_corrections_go_in_batches_while_the_ledger_is_read(any_store):
+    """More than a page: what is written meanwhile neither hides an entry nor shows one twice."""
+    models = ["small", "odd", "big"]
+    calls = [booked(number, OLD, model=models[number % 3]) for number in range(1, 1203)]
+    any_store.append(linked(*[record for call in calls for record in call]))
+    records = applied(any_store, NEW)
+    assert len(records) == 801
+    found = list(adjusted_entries(any_store, ALL))
+    assert [each.entry.status for each in found] == ["settled"] * 1202
+    assert sum(len(each.adjustments) for each in found) == 400
+    assert applied(any_store, NEW, NOW + 1) == []
+    assert verify(any_store.chain(CORRECTIONS)) == []
 
 
 MODELS = st.sampled_from(["small", "big", "odd"])

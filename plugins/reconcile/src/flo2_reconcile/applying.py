@@ -15,7 +15,7 @@ from attrs import frozen
 
 from flo2 import Adjust, Declaration, Finding, Settle, Store, Void
 from flo2.ledger import Corrections
-from flo2.money import ZERO, add, text
+from flo2.money import ZERO, add, text, total
 from flo2_reconcile.booked import OURS
 from flo2_reconcile.reconciler import Outcome
 from flo2_reconcile.times import stamp
@@ -118,7 +118,9 @@ def _due(
         for entry_id, part in adjust.amounts.items():
             parts[entry_id] = add(parts.get(entry_id, ZERO), part.copy_negate())
     parts = {entry_id: part for entry_id, part in sorted(parts.items()) if part}
-    if parts:
+    # An amount that is laid on all calls of a cell would be laid otherwise once a pending one among
+    # them is closed; the amount is the same, and stays where it is.
+    if parts and total(parts.values()):
         # The first one has the bare id, so that two nodes that apply the same bill agree.
         number = f".{len(kept)}" if kept else ""
         yield Adjust(

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from flo2 import Adjust, Booked, Cost, EntryFilter, Gap, Pend, Settle, Store, Usage
+from flo2 import Adjust, Booked, Cost, EntryFilter, Finding, Gap, Pend, Settle, Store, Usage
 from flo2.money import total
 from flo2.prices import PricingContext
 from flo2_reconcile.booked import OURS, Names, booked_of
@@ -61,6 +61,12 @@ class Books:
         self._repriced = repriced
         self._known: Mapping[str, frozenset[str]] = {}
         self._members: dict[int, list[Booked]] = {}
+        self._closed: set[str] = set()
+
+    def close(self, found: Finding) -> None:
+        """Take note of pending entries that a report has accounted for: no other one does again."""
+        self._closed.update(end.entry_id for end in found.ends)
+        self._closed.update(found.parts)
 
     def read(self) -> Iterable[Booked]:
         """Give every entry of the provider, one after the other."""
@@ -86,7 +92,8 @@ class Books:
                 start = starts.of(each.at_us)
                 if start is not None:
                     place = (start, tuple((name, each.keys[name]) for name in names))
-                    if (mine := cells.get(place)) is not None:
+                    mine = cells.get(place)
+                    if mine is not None and not (each.is_open and each.entry_id in self._closed):
                         self._members[id(mine)].append(each)
 
     def within(self, gap: Gap) -> Sequence[Booked]:

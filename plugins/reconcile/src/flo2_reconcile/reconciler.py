@@ -156,6 +156,7 @@ class Reconciler:
             compared.append(one)
             for found in self._explain(one.gaps, books):
                 findings.append(found)
+                books.close(found)
                 for shift in found.shifts:
                     tally.shift(shift)
             unexplained += [gap for gap in one.gaps if gap.left]

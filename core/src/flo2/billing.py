@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import BinaryIO, ClassVar, Final, Literal, Protocol, runtime_checkable
+from typing import BinaryIO, ClassVar, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from attrs import define, field, frozen
 
@@ -27,11 +27,13 @@ __all__ = [
     "Booked",
     "BooksView",
     "ChargeKind",
+    "EntryColumns",
     "Explainer",
     "FetchesBills",
     "Finding",
     "Gap",
     "Importer",
+    "ReadsColumns",
     "Shift",
     "money_of",
     "plus",
@@ -306,6 +308,40 @@ class Finding:
         """What it adds to the ledger's cost."""
         closed = [end.total for end in self.ends if isinstance(end, Settle)]
         return total([*self.parts.values(), *(each for each in closed if each is not None)])
+
+
+class EntryColumns(NamedTuple):
+    """An entry as one row tells it, without the records behind it; structures are JSON text.
+
+    Attributes:
+        lines: Its cost lines; what they say of other models inside the answer, their `model` says.
+    """
+
+    entry_id: str
+    started_us: int
+    provider: str
+    provider_kind: str
+    project: str | None
+    credential_id: str | None
+    role: str
+    model: str
+    model_billed: str | None
+    status: str
+    total: str | None
+    meters: str | None
+    lines: str | None
+    context: str | None
+
+
+@runtime_checkable
+class ReadsColumns(Protocol):
+    """A store that can give entries as rows, many times quicker than as records."""
+
+    def columns(
+        self, account: str, provider: str, since_us: int, until_us: int
+    ) -> Iterator[EntryColumns]:
+        """Give the entries of a provider, by its name or kind, begun in a span; in no order."""
+        ...
 
 
 class BooksView(Protocol):

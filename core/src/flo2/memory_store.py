@@ -26,6 +26,7 @@ from flo2.records import (
 )
 from flo2.spending import Held, MemoryCounters, Moves
 from flo2.stores import ChainLink, EntryFilter, WriterHead
+from flo2.sums import UsageRow, summarise
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -141,6 +142,19 @@ class MemoryStore:
             if amounts
         ]
 
+    def usage(self, where: EntryFilter, by: Sequence[str]) -> Sequence[UsageRow]:
+        """Add entries and their adjustments up, one by one."""
+        with self._lock:
+            return summarise(self.entries(where), by, self.adjustments(where))
+
+    def check_usage(self) -> Iterable[str]:
+        """Find nothing: no sums are kept."""
+        return ()
+
+    def rebuild_usage(self) -> int:
+        """Do nothing: no sums are kept."""
+        return 0
+
     def exchanges(self, where: EntryFilter) -> Sequence[Exchange]:
         """Give exchanges, in the order they began."""
         with self._lock:
@@ -165,6 +179,10 @@ class MemoryStore:
         """Give a writer's whole chain in order."""
         with self._lock:
             return iter(sorted(self._chains.get(writer, ()), key=lambda link: link.seq))
+
+    def anchor(self, writer: str) -> WriterHead:
+        """Say that the chain begins at its beginning."""
+        return WriterHead(writer, 0, "")
 
     def writers(self) -> Sequence[str]:
         """Name every writer."""

@@ -15,8 +15,9 @@ from attrs import frozen
 from flo2.records import Adjust, Entry, Exchange, Record
 from flo2.spending import BudgetStore
 from flo2.stored import Account, DataKey, Declaration, IssuedKey, RouteSpec, SealedCredential
+from flo2.sums import UsageRow
 
-__all__ = ["ChainLink", "EntryFilter", "Store", "WriterHead"]
+__all__ = ["ChainLink", "EntryFilter", "PrunableStore", "Store", "WriterHead"]
 
 
 @frozen
@@ -123,6 +124,27 @@ class Store(BudgetStore, Protocol):
         """
         ...
 
+    def usage(self, where: EntryFilter, by: Sequence[str]) -> Sequence[UsageRow]:
+        """Add up the entries that `where` finds, and their adjustments, as `flo2.sums.summarise`.
+
+        Raises:
+            ValueError: an unknown dimension.
+            StoreError: it takes records that were pruned.
+        """
+        ...
+
+    def check_usage(self) -> Iterable[str]:
+        """Hold the sums that are kept beside the records against these, in bounded memory.
+
+        Returns:
+            One line for each difference; nothing where no sums are kept.
+        """
+        ...
+
+    def rebuild_usage(self) -> int:
+        """Make those sums anew from the records; gives the number of entries counted."""
+        ...
+
     def exchanges(self, where: EntryFilter) -> Sequence[Exchange]:
         """Give exchanges, in the order they began (`status` is not used)."""
         ...
@@ -132,11 +154,15 @@ class Store(BudgetStore, Protocol):
         ...
 
     def chain(self, writer: str) -> Iterable[ChainLink]:
-        """Give a writer's whole chain in order, for verification, in bounded memory.
+        """Give a writer's chain in order, from its anchor on, in bounded memory.
 
         Raises:
             StoreError: a record cannot be read back as it was stored.
         """
+        ...
+
+    def anchor(self, writer: str) -> WriterHead:
+        """Say after which record the chain that is kept begins; seq 0 where nothing was pruned."""
         ...
 
     def writers(self) -> Sequence[str]:
@@ -257,4 +283,36 @@ class Store(BudgetStore, Protocol):
 
     def first_setting(self, name: str, value: str) -> str:
         """Write a setting that nobody has written; give what it is now, of whoever was first."""
+        ...
+
+
+@runtime_checkable
+class PrunableStore(Store, Protocol):
+    """A store that can let go of old records, and keeps their sums and where each chain goes on."""
+
+    def prunable(self, before_us: int) -> Iterable[ChainLink]:
+        """Give what `prune` would remove: of each writer, the beginning of its chain, in order.
+
+        That is all up to the first record that speaks of an entry or an exchange begun since.
+
+        Raises:
+            StoreError: an entry begun before is open or pending: what it costs is not known yet.
+        """
+        ...
+
+    def prune(self, before_us: int, anchors: Sequence[WriterHead]) -> int:
+        """Remove entries and exchanges begun before, and the records up to these anchors.
+
+        What is left undone when it is interrupted is done by the next call.
+
+        Args:
+            before_us: The beginning of a month, UTC; entries begun before it are removed.
+            anchors: The last record of each writer that `prunable` gave.
+
+        Returns:
+            How many records are gone.
+
+        Raises:
+            StoreError: as in `prunable`; or an anchor is not in its chain. Nothing is removed.
+        """
         ...

@@ -20,6 +20,7 @@ def usage_json(by: Sequence[str], rows: Iterable[UsageRow]) -> list[dict[str, An
             "entries": row.entries,
             "statuses": dict(row.statuses),
             "cost": text(row.total),
+            "adjusted": text(row.adjusted),
             "pending": {
                 "low": text(row.pending_low),
                 "high": None if row.pending_high is None else text(row.pending_high),

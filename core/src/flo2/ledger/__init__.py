@@ -13,7 +13,14 @@ from flo2.ledger.frames import Damage
 from flo2.ledger.journal import Journal, new_writer_id
 from flo2.ledger.ledger import Ledger
 from flo2.ledger.receipt import Receipt
-from flo2.ledger.usage import DIMENSIONS, UsageRow, check_dimensions, group_value, summarise
+from flo2.sums import (
+    DIMENSIONS,
+    UsageRow,
+    check_dimensions,
+    group_value,
+    overall,
+    summarise,
+)
 
 __all__ = [
     "CORRECTIONS",
@@ -33,6 +40,7 @@ __all__ = [
     "check_dimensions",
     "group_value",
     "new_writer_id",
+    "overall",
     "summarise",
     "verify",
 ]

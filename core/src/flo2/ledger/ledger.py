@@ -24,9 +24,9 @@ from flo2.ledger.chain import chain_links
 from flo2.ledger.journal import Journal
 from flo2.ledger.locks import FileLock
 from flo2.ledger.receipt import Receipt, began, belongs
-from flo2.ledger.usage import UsageRow, summarise
 from flo2.records import Adjust, Entry, Exchange, Intent, Pend, Record, Settle, Void, fold_entry
 from flo2.stores import EntryFilter, Store, WriterHead
+from flo2.sums import UsageRow
 
 __all__ = ["Ledger", "Receipt"]
 
@@ -441,10 +441,10 @@ class Ledger:
         await self.flush()
         return await self._read(self._store.exchanges, where)
 
-    async def usage(self, where: EntryFilter, by: Sequence[str]) -> list[UsageRow]:
-        """Add entries up by the dimensions `by` (see `flo2.ledger.usage`)."""
+    async def usage(self, where: EntryFilter, by: Sequence[str]) -> Sequence[UsageRow]:
+        """Add entries up by the dimensions `by` (see `flo2.sums`); as `entries`."""
         await self.flush()
-        return await self._read(lambda: summarise(self._store.entries(where), by))
+        return await self._read(self._store.usage, where, by)
 
     def _unstored(self) -> list[Record]:
         waiting = [record for _, record in self._waiting]

@@ -158,6 +158,15 @@ class Database:
             with connection.begin():
                 yield connection
 
+    def one_state(self, connection: Connection) -> None:
+        """Let all that a reader asks from here on be of one moment; SQLite's reader always does.
+
+        Args:
+            connection: One that `reading` gave, before its first statement.
+        """
+        if not self.sqlite:
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+
     def _check_file(self) -> None:
         """Refuse to write into a file that has been deleted: SQLite itself would not notice."""
         if not self.sqlite:

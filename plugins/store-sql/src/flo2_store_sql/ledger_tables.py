@@ -17,7 +17,6 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Select,
-    Table,
     Text,
     and_,
     any_,
@@ -35,10 +34,11 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from flo2.errors import StoreError
 from flo2.records import Adjust, Entry, Exchange, Intent, Pend, Settle, Void, fold_entry
 from flo2.stores import ChainLink, EntryFilter, WriterHead
+from flo2_store_sql import tables
 from flo2_store_sql.budget_tables import BudgetTables
 from flo2_store_sql.filters import found, found_in
-from flo2_store_sql import tables
 from flo2_store_sql.postgres import APPEND_LOCK_ID
+from flo2_store_sql.retention import anchor, anchors
 from flo2_store_sql.rows import (
     ADJUSTMENT_COLUMNS,
     END_COLUMNS,
@@ -57,6 +57,7 @@ from flo2_store_sql.rows import (
     storable,
 )
 from flo2_store_sql.statements import Many, insert_new, insert_or_update
+from flo2_store_sql.usage_tables import UsageTables
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -89,8 +90,9 @@ class LedgerTables:
     def __init__(self, database: Database) -> None:
         """Compile the statements that append."""
         self._database = database
-        dialect = database.dialect
         self._budgets = BudgetTables(database)
+        dialect = database.dialect
+        self._usage = UsageTables(dialect)
         self._insert_records = Many(insert(_RECORDS), dialect, RECORD_COLUMNS)
         self._insert_entries = Many(insert_new(_ENTRIES, dialect), dialect, INTENT_COLUMNS)
         self._insert_adjustments = Many(
@@ -125,7 +127,14 @@ class LedgerTables:
         )
         with self._database.reading() as connection:
             row = connection.execute(query).one_or_none()
-        return WriterHead(writer, 0, "") if row is None else WriterHead(writer, row.seq, row.hash)
+            if row is None:
+                return anchor(connection, writer)
+        return WriterHead(writer, row.seq, row.hash)
+
+    def anchor(self, writer: str) -> WriterHead:
+        """Say after which record the chain that is kept begins."""
+        with self._database.reading() as connection:
+            return anchor(connection, writer)
 
     def append(self, links: Sequence[ChainLink]) -> None:
         """Store links in one transaction; those that are there already are skipped."""
@@ -133,6 +142,8 @@ class LedgerTables:
             if not self._database.sqlite:
                 _take_turns(connection, links)
             new = _missing(connection, links)
+            self._budgets.count(connection, new)
+            changes = self._usage.changes(connection, new)
             rows = list(map(record_row, new))
             self._insert_records(connection, rows)
             # Most attempts begin and end within one batch: those take one write instead of two.
@@ -141,23 +152,21 @@ class LedgerTables:
             ended, exchanges, adjustments = [], [], []
             for link, row in zip(new, rows, strict=True):
                 record = link.record
+                clean = is_clean(row)
                 if isinstance(record, Intent):
-            self._budgets.count(connection, new)
-            changes = self._usage.changes(connection, new)
-                    begun.setdefault(
-                        record.entry_id, intent_row(link.writer, record, clean=is_clean(row))
-                    )
+                    begun.setdefault(record.entry_id, intent_row(link.writer, record, clean=clean))
                 elif isinstance(record, Exchange):
-                    exchanges.append(exchange_row(record, clean=is_clean(row)))
+                    exchanges.append(exchange_row(record, clean=clean))
                 elif isinstance(record, Adjust):
                     adjustments += adjustment_rows(record)
-                elif isinstance(record, _ENDS):
-                    end = end_row(record, clean=is_clean(row))
+                elif isinstance(record, _ENDS) and changes.known(record.entry_id):
+                    end = end_row(record, clean=clean)
                     intent = begun.get(record.entry_id)
                     if intent is None or record.entry_id in whole:
                         ended.append(end)
                     else:
                         whole[record.entry_id] = (*intent[:-1], *end[1:])
+                changes.follow(record, clean=clean)
             self._insert_entries(
                 connection, [row for entry_id, row in begun.items() if entry_id not in whole]
             )
@@ -165,10 +174,11 @@ class LedgerTables:
             self._update_entries(connection, ended)
             self._insert_exchanges(connection, exchanges)
             self._insert_adjustments(connection, adjustments)
+            self._usage.add(connection, changes.tally())
 
     def entries(self, where: EntryFilter) -> Sequence[Entry]:
         """Give folded entries, in the order they began."""
-        return self._folded(_found(where).subquery(), newest_first=where.newest_first)
+        return self._folded(found(where).subquery(), newest_first=where.newest_first)
 
     def scan(self, where: EntryFilter) -> Iterator[Entry]:
         """Give the same, a page at a time; by key and not by a cursor, as in `chain`."""
@@ -177,7 +187,7 @@ class LedgerTables:
         left = where.limit
         while left is None or left > 0:
             page = evolve(where, limit=_PAGE if left is None else min(left, _PAGE))
-            query = _found(page)
+            query = found(page)
             if last is not None:
                 query = query.where(place < last if where.newest_first else place > last)
             entries = self._folded(query.subquery(), newest_first=where.newest_first)
@@ -191,11 +201,11 @@ class LedgerTables:
     def adjustments(self, where: EntryFilter) -> Iterator[Adjust]:
         """Give the adjustments of the entries that `where` finds, in the order stored."""
         parts = tables.ledger_adjustments.c
-        found = _found(where).subquery()
+        these = found(where).subquery()
         query = (
             select(_RECORDS.c.id, parts.entry_id)
             .join(_RECORDS, _RECORDS.c.subject == parts.adjust_id)
-            .join(found, found.c.id == parts.entry_id)
+            .join(these, these.c.id == parts.entry_id)
             .where(_RECORDS.c.kind == "adjust")
             .order_by(_RECORDS.c.id, parts.entry_id)
         )
@@ -219,11 +229,11 @@ class LedgerTables:
 
     def exchanges(self, where: EntryFilter) -> Sequence[Exchange]:
         """Give exchanges, in the order they began."""
-        found = _filtered(_EXCHANGES, _EXCHANGES.c.exchange_id, where).subquery()
+        these = found_in(_EXCHANGES, _EXCHANGES.c.exchange_id, where).subquery()
         kept: dict[str, Exchange] = {}
         with self._database.reading() as connection:
             for row in connection.execute(
-                _records_of(found, ("exchange",), newest_first=where.newest_first)
+                _records_of(these, ("exchange",), newest_first=where.newest_first)
             ):
                 record = record_of(row)
                 if isinstance(record, Exchange):
@@ -231,12 +241,12 @@ class LedgerTables:
         return list(kept.values())
 
     def chain(self, writer: str) -> Iterator[ChainLink]:
-        """Give a writer's whole chain in order, a page at a time.
+        """Give a writer's chain in order, from its anchor on, a page at a time.
 
         By key and not by a cursor: memory is bounded too, and while the caller thinks no
         transaction is open that would keep SQLite's log or PostgreSQL's dead rows from going.
         """
-        seq = 0
+        seq = self.anchor(writer).seq
         while True:
             query = (
                 select(_RECORDS)
@@ -253,27 +263,30 @@ class LedgerTables:
 
     def writers(self) -> Sequence[str]:
         """Name every writer."""
-        query = select(_RECORDS.c.writer).distinct().order_by(_RECORDS.c.writer)
+        kept = select(_RECORDS.c.writer).distinct()
         with self._database.reading() as connection:
-            return list(connection.execute(query).scalars())
+            known = {*connection.execute(kept).scalars(), *anchors(connection)}
+        return sorted(known)
 
     def erase_attribution(self, account: str, *, customer: str | None, end_user: str | None) -> int:
         """Erase attributions; the digests stay."""
+        names = {
+            name: storable(value)
+            for name, value in (("customer", customer), ("end_user", end_user))
+            if value is not None
+        }
+        if not names:
+            return 0
         erased = 0
         bare = dict.fromkeys(("team", "feature", "customer", "end_user", "tags"))
         with self._database.writing() as connection:
             if not self._database.sqlite:
                 # What is appended between the two statements would keep its name in the record.
                 connection.execute(select(func.pg_advisory_xact_lock(APPEND_LOCK_ID)))
+            self._usage.erase(connection, account, names)
             for table, key in ((_ENTRIES, "entry_id"), (_EXCHANGES, "exchange_id")):
-                named = [
-                    table.c[name] == storable(value)
-                    for name, value in (("customer", customer), ("end_user", end_user))
-                    if value is not None
-                ]
-                if not named:
-                    continue
-                these = (table.c.account == account, or_(*named))
+                named = or_(*(table.c[name] == value for name, value in names.items()))
+                these = (table.c.account == account, named)
                 subjects = select(table.c[key]).where(*these)
                 changed = connection.execute(
                     update(_RECORDS)
@@ -287,8 +300,8 @@ class LedgerTables:
                 connection.execute(update(table).where(*these).values(**bare))
         return erased
 
-    def _folded(self, found: Any, *, newest_first: bool) -> Sequence[Entry]:
-        query = _records_of(found, _ENTRY_KINDS, newest_first=newest_first)
+    def _folded(self, these: Any, *, newest_first: bool) -> Sequence[Entry]:
+        query = _records_of(these, _ENTRY_KINDS, newest_first=newest_first)
         with self._database.reading() as connection:
             rows = connection.execute(query)
             return [
@@ -310,42 +323,12 @@ def _is_awaited(told: ColumnElement[Any]) -> ColumnElement[bool]:
     )
 
 
-def _found(where: EntryFilter) -> Select[Any]:
-    """Select the entries that a filter names: id and start."""
-    query = _filtered(_ENTRIES, _ENTRIES.c.entry_id, where)
-    if where.status is not None:
-        query = query.where(_ENTRIES.c.status == where.status)
-    if where.answer_id is not None:
-        query = query.where(_ENTRIES.c.provider_request_id == storable(where.answer_id))
-    return query
-
-
-def _filtered(table: Table, key: Any, where: EntryFilter) -> Select[Any]:
-    columns = table.c
-    query = select(key.label("id"), columns.started_us).where(
-        columns.account == storable(where.account)
-    )
-    if where.exchange_id is not None:
-        query = query.where(columns.exchange_id == storable(where.exchange_id))
-    if where.key_id is not None:
-        query = query.where(columns.key_id == storable(where.key_id))
-    if where.since_us is not None:
-        query = query.where(columns.started_us >= where.since_us)
-    if where.until_us is not None:
-        query = query.where(columns.started_us < where.until_us)
-    if where.limit is not None:
-        order = (columns.started_us, key)
-        query = query.order_by(*(each.desc() if where.newest_first else each for each in order))
-        query = query.limit(where.limit)
-    return query
-
-
-def _records_of(found: Any, kinds: Sequence[str], *, newest_first: bool) -> Select[Any]:
-    """Select the records of the subjects found, subject by subject, each in the order stored."""
-    began = (found.c.started_us, found.c.id)
+def _records_of(these: Any, kinds: Sequence[str], *, newest_first: bool) -> Select[Any]:
+    """Select the records of these subjects, subject by subject, each in the order stored."""
+    began = (these.c.started_us, these.c.id)
     return (
         select(_RECORDS)
-        .join(found, found.c.id == _RECORDS.c.subject)
+        .join(these, these.c.id == _RECORDS.c.subject)
         .where(_RECORDS.c.kind.in_(kinds))
         .order_by(*(each.desc() if newest_first else each for each in began), _RECORDS.c.id)
     )
@@ -358,6 +341,10 @@ def _take_turns(connection: Connection, links: Sequence[ChainLink]) -> None:
     to come must be the first by `id` too, or the folded table and the fold of the records would
     differ. And two that end the same entries in different order would wait for each other for ever.
     """
+    if any(isinstance(link.record, Adjust) for link in links):
+        # A correction may come together with what it corrects, and each would miss the other.
+        connection.execute(select(func.pg_advisory_xact_lock(APPEND_LOCK_ID)))
+        return
     connection.execute(select(func.pg_advisory_xact_lock_shared(APPEND_LOCK_ID)))
     ended = {link.record.entry_id for link in links if isinstance(link.record, _ENDS)}
     begun = {link.record.entry_id for link in links if isinstance(link.record, Intent)}
@@ -366,12 +353,14 @@ def _take_turns(connection: Connection, links: Sequence[ChainLink]) -> None:
 
 
 def _missing(connection: Connection, links: Sequence[ChainLink]) -> list[ChainLink]:
-    """Leave out the links that are stored already.
+    """Leave out the links that are stored already, or were, and are pruned.
 
     Raises:
         StoreError: another record is stored in a place.
     """
     stored: dict[tuple[str, int], str] = {}
+    pruned = anchors(connection, {link.writer for link in links})
+    links = [link for link in links if link.seq > pruned.get(link.writer, 0)]
     for writer in {link.writer for link in links}:
         seqs = [link.seq for link in links if link.writer == writer]
         span = {"of": writer, "first": min(seqs), "last": max(seqs)}

@@ -9,6 +9,8 @@ from sqlalchemy import func, inspect, select, text
 
 from flo2.errors import StoreError
 from flo2_store_sql.postgres import SCHEMA_LOCK_ID
+from flo2_store_sql.usage_check import build_usage
+from flo2_store_sql.usage_tables import UsageTables
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -19,6 +21,9 @@ __all__ = ["HEAD", "MIGRATIONS", "migrate"]
 
 HEAD: Final = "0006"
 """The newest revision; a test holds it against the migrations."""
+
+_SUMS_SINCE: Final = "0005"
+"""What an older database holds has no sums yet; they are made with the tables of today."""
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
@@ -35,8 +40,11 @@ def migrate(database: Database) -> None:
     with database.writing() as connection:
         if not database.sqlite:
             connection.execute(select(func.pg_advisory_xact_lock(SCHEMA_LOCK_ID)))
-        if _revision(connection) != HEAD:  # another process may have been first
+        before = _revision(connection)
+        if before != HEAD:  # another process may have been first
             _upgrade(connection, database.name)
+            if before is not None and before < _SUMS_SINCE:
+                build_usage(connection, UsageTables(database.dialect))
 
 
 def _revision(connection: Connection) -> str | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.base import ReadOnlyColumnCollection
     from sqlalchemy.sql.dml import Insert, UpdateBase
 
-__all__ = ["Many", "insert_new", "insert_or_update"]
+__all__ = ["Many", "insert_new", "insert_or_add", "insert_or_update"]
 
 
 def insert_new(table: Table, dialect: Dialect) -> Insert:
@@ -44,6 +44,18 @@ def insert_or_update(
         index_elements=list(table.primary_key.columns),
         set_={name: insert.excluded[name] for name in columns},
         where=where(insert.excluded),
+    )
+
+
+def insert_or_add(table: Table, dialect: Dialect) -> Insert:
+    """Make an insert that, where the row is there already, adds to all that is not its key."""
+    insert = postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
+    key = list(table.primary_key.columns)
+    return insert.on_conflict_do_update(
+        index_elements=key,
+        set_={
+            each.name: each + insert.excluded[each.name] for each in table.c if each not in set(key)
+        },
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,20 +15,27 @@ from flo2.secrets import Secret, is_reference, resolve
 from flo2.stored import Account, DataKey, Declaration, IssuedKey, RouteSpec, SealedCredential
 from flo2_store_sql import tables
 from flo2_store_sql.budget_tables import BudgetTables
+from flo2_store_sql.columns import read_columns
 from flo2_store_sql.counter_table import CounterTable
 from flo2_store_sql.database import Database
 from flo2_store_sql.ledger_tables import LedgerTables
 from flo2_store_sql.object_tables import ObjectTables, take_turns, upsert
 from flo2_store_sql.schema import migrate
+from flo2_store_sql.usage_check import check_usage, rebuild_usage
+from flo2_store_sql.usage_query import usage
+from flo2_store_sql.usage_tables import UsageTables
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from flo2.billing import EntryColumns
     from flo2.records import Adjust, Entry, Exchange
     from flo2.services import Services
+    from flo2.spending import Lease, LeaseAsk, Place, Standing
     from flo2.stores import ChainLink, EntryFilter, WriterHead
+    from flo2.sums import UsageRow
 
 __all__ = ["SqlStore"]
-    from flo2.spending import Lease, LeaseAsk, Place, Standing
-    from flo2.spending import Lease, LeaseAsk, Standing
 
 
 class SqlStore:
@@ -75,10 +82,10 @@ class SqlStore:
         self._ledger = LedgerTables(self._database)
         self._objects = ObjectTables(self._database)
         self._counters = CounterTable(self._database)
+        self._budgets = BudgetTables(self._database)
 
     def open(self) -> None:
         """Open, and bring the schema up to date; safe from several processes at once.
-        self._budgets = BudgetTables(self._database)
 
         Raises:
             StoreError: the database cannot be opened or brought up to date.
@@ -121,6 +128,29 @@ class SqlStore:
         """Give the adjustments of the entries that `where` finds, in the order stored."""
         return self._ledger.adjustments(where)
 
+    def usage(self, where: EntryFilter, by: Sequence[str]) -> Sequence[UsageRow]:
+        """Add up entries and their adjustments, from the sums that are kept beside them.
+
+        Raises:
+            ValueError: an unknown dimension.
+            StoreError: it takes records that were pruned.
+        """
+        return usage(self._database, where, by)
+
+    def check_usage(self) -> Iterable[str]:
+        """Hold the sums against the records, a day at a time."""
+        return check_usage(self._database)
+
+    def rebuild_usage(self) -> int:
+        """Make the sums anew from the records; gives the number of entries counted."""
+        return rebuild_usage(self._database, UsageTables(self._database.dialect))
+
+    def columns(
+        self, account: str, provider: str, since_us: int, until_us: int
+    ) -> Iterator[EntryColumns]:
+        """Give the entries of a provider as rows."""
+        return read_columns(self._database, account, provider, since_us, until_us)
+
     def exchanges(self, where: EntryFilter) -> Sequence[Exchange]:
         """Give exchanges, in the order they began."""
         return self._ledger.exchanges(where)
@@ -130,8 +160,12 @@ class SqlStore:
         return self._ledger.open_entries(writer)
 
     def chain(self, writer: str) -> Iterable[ChainLink]:
-        """Give a writer's whole chain in order, a thousand records at a time."""
+        """Give a writer's chain in order, from its anchor on, a thousand records at a time."""
         return self._ledger.chain(writer)
+
+    def anchor(self, writer: str) -> WriterHead:
+        """Say after which record the chain that is kept begins; seq 0 where nothing was pruned."""
+        return self._ledger.anchor(writer)
 
     def writers(self) -> Sequence[str]:
         """Name every writer."""
@@ -141,27 +175,10 @@ class SqlStore:
         self, account: str, *, customer: str | None = None, end_user: str | None = None
     ) -> int:
         """Erase the attributions of an account that name this customer or this end user."""
-        return self._ledger.erase_attribution(account, customer=customer, end_user=end_user)
-
-    # Accounts and keys ----------------------------------------------------------------------
-
-    def accounts(self) -> Sequence[Account]:
-        """Give all accounts."""
-        return self._objects.all(Account, tables.accounts, "id")
-
-    def put_account(self, account: Account) -> None:
-        """Create or replace an account."""
-        self._objects.put(tables.accounts, account)
-
-    def keys(self, account: str | None = None) -> Sequence[IssuedKey]:
-        """Give issued keys, of one account or of all."""
-        return self._objects.all(IssuedKey, tables.issued_keys, "created_us", "id", account=account)
-
-    def key_by_hash(self, digest: str) -> IssuedKey | None:
         if customer is not None:
             self._budgets.erase_label(account, f"customer={customer}")
-        """Find an issued key by its keyed hash."""
-        table = tables.issued_keys
+        return self._ledger.erase_attribution(account, customer=customer, end_user=end_user)
+
     # Budgets --------------------------------------------------------------------------------
 
     def lease(self, writer: str, asks: Sequence[LeaseAsk]) -> Sequence[Lease]:
@@ -188,6 +205,23 @@ class SqlStore:
         """Note that a threshold is told; True for the first who says so."""
         return self._budgets.claim_alert(account, counter, percent)
 
+    # Accounts and keys ----------------------------------------------------------------------
+
+    def accounts(self) -> Sequence[Account]:
+        """Give all accounts."""
+        return self._objects.all(Account, tables.accounts, "id")
+
+    def put_account(self, account: Account) -> None:
+        """Create or replace an account."""
+        self._objects.put(tables.accounts, account)
+
+    def keys(self, account: str | None = None) -> Sequence[IssuedKey]:
+        """Give issued keys, of one account or of all."""
+        return self._objects.all(IssuedKey, tables.issued_keys, "created_us", "id", account=account)
+
+    def key_by_hash(self, digest: str) -> IssuedKey | None:
+        """Find an issued key by its keyed hash."""
+        table = tables.issued_keys
         return self._objects.one(IssuedKey, table, table.c.hash == digest)
 
     def put_key(self, key: IssuedKey) -> None:

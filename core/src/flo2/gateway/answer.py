@@ -147,7 +147,8 @@ class Answer(Struct, eq=False):
 
     def _note_told(self) -> None:
         """Note that a client which leaves after this piece has what it came for."""
-        self.told = self.attempt.ended and not self._exchange.caller.trailer
+        if self.attempt.ended:
+            self.told = not self._exchange.caller.trailer
 
     async def events(self) -> AsyncIterator[Event]:
         """Give canonical events as they come; for callers without HTTP."""

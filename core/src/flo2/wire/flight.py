@@ -10,8 +10,6 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, Literal
 
-from msgspec import Struct
-
 from flo2.errors import ReadFailed, WireTimeout
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ _READ_TWICE = "this response is already being read by another task"
 Phase = Literal["connect", "first_byte", "idle", "total"]
 
 
-class Flight(Struct, eq=False):
+class Flight:
     """One request between `send` and the end of its answer; `Deadlines.begin` makes it.
 
     Attributes:
@@ -39,20 +37,47 @@ class Flight(Struct, eq=False):
         failure: Why it was interrupted, once it was.
     """
 
-    _deadlines: Deadlines
-    _timeouts: Timeouts
-    due: float
-    _total_due: float
-    task: asyncio.Task[object] | None
-    _cancelling: int
-    _interrupted: bool = False
-    kill: Callable[[], None] | None = None
-    failure: WireError | None = None
-    fresh_only: bool = False
-    sent_at: float | None = None
-    received: bool = False
-    reused: bool = False
-    phase: Phase = "connect"
+    # Slots, and no struct: it changes several times a piece, which a struct does at a third of the
+    # speed (20 ns against 6).
+    __slots__ = (
+        "_cancelling",
+        "_deadlines",
+        "_interrupted",
+        "_timeouts",
+        "_total_due",
+        "due",
+        "failure",
+        "fresh_only",
+        "kill",
+        "phase",
+        "received",
+        "reused",
+        "sent_at",
+        "task",
+    )
+
+    def __init__(
+        self,
+        deadlines: Deadlines,
+        timeouts: Timeouts,
+        due: float,
+        total_due: float,
+        task: asyncio.Task[object],
+    ) -> None:
+        self._deadlines = deadlines
+        self._timeouts = timeouts
+        self.due: float = due
+        self._total_due = total_due
+        self.task: asyncio.Task[object] | None = task
+        self._cancelling = task.cancelling()
+        self._interrupted = False
+        self.kill: Callable[[], None] | None = None
+        self.failure: WireError | None = None
+        self.fresh_only: bool = False
+        self.sent_at: float | None = None
+        self.received: bool = False
+        self.reused: bool = False
+        self.phase: Phase = "connect"
 
     def bound(self) -> None:
         """Keep the deadline of a phase within that of the whole, and see that the timer rings."""
@@ -193,7 +218,7 @@ class Deadlines:
         now = self.clock()
         due, total_s = now + timeouts.connect_s, timeouts.total_s
         total_due = math.inf if total_s is None else now + total_s
-        flight = Flight(self, timeouts, due, total_due, task, task.cancelling())
+        flight = Flight(self, timeouts, due, total_due, task)
         if due >= total_due or due < self.rings_at:
             flight.bound()
         self.flights.add(flight)

@@ -67,7 +67,11 @@ def test_plugin_is_named_by_its_folder(folder: Path):
     project = _project(folder)["project"]
     assert project["name"] == f"flo2-{folder.name}"
     assert project["entry-points"] == {"flo2": {folder.name: _package(folder)}}
-    assert project["license"] == "Apache-2.0"
+    # What holds others' work carries their licences as well.
+    carried = sorted((folder / "src").rglob("*.LICENSE"))
+    assert project["license"] == ("Apache-2.0 AND MIT" if carried else "Apache-2.0")
+    for file in carried:
+        assert file.relative_to(folder).as_posix() in project["license-files"]
     assert "flo2>=0.1,<0.2" in project["dependencies"]
 
 

@@ -1,8 +1,8 @@
 """Write the compiled prices of this package: `python -m flo2_pricing_list.compile`.
 
 Two artefacts lie in `compiled`: `list`, of the tables in `data`, and `genai-prices`, of the package
-of that name (the extra `genai`), its licence beside it. The same sources give the same bytes, so
-`--check` says whether what lies there is what the sources give.
+of that name (the extra `genai`); beside them the licences of others' data. The same sources give
+the same bytes, so `--check` says whether what lies there is what the sources give.
 """
 
 from __future__ import annotations
@@ -43,7 +43,11 @@ def compile_all() -> Mapping[str, bytes]:
         "list": pack(
             tables.rows,
             tables.defaults,
-            {"made_by": _COMMAND, "made_from": "the tables in data", "licence": "Apache-2.0"},
+            {
+                "made_by": _COMMAND,
+                "made_from": "the tables in data",
+                "licence": "Apache-2.0; rows of other sources MIT: see the LICENSE files",
+            },
         ),
         "genai-prices": pack(converted.rows, theirs.defaults(), about),
     }

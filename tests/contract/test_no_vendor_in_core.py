@@ -37,6 +37,7 @@ URL = re.compile(r"https?://\S+")
 FORMAT_FILES = (
     "dialects/",
     "shell/app.py",
+    "shell/client.py",
     "shell/gemini.py",
     "shell/models.py",
     "shell/surface.py",

@@ -338,9 +338,18 @@ class ReadsColumns(Protocol):
     """A store that can give entries as rows, many times quicker than as records."""
 
     def columns(
-        self, account: str, provider: str, since_us: int, until_us: int
+        self, account: str, provider: str, since_us: int, until_us: int, *, lines: bool
     ) -> Iterator[EntryColumns]:
-        """Give the entries of a provider, by its name or kind, begun in a span; in no order."""
+        """Give the entries of a provider, by its name or kind, begun in a span; in no order.
+
+        Args:
+            account: Whose.
+            provider: The provider's configured name, or its kind.
+            since_us: The span's beginning, microseconds UTC.
+            until_us: Its end, not included.
+            lines: Whether cost lines are wanted; without, `lines` is None, or `"model":` where
+                other models were used inside the answer.
+        """
         ...
 
 

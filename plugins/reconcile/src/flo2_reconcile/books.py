@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from flo2 import Adjust, Booked, Cost, EntryFilter, Finding, Gap, Pend, Settle, Store, Usage
+from flo2.billing import EntryColumns, ReadsColumns
 from flo2.money import total
 from flo2.prices import PricingContext
 from flo2_reconcile.booked import OURS, Names, booked_of
@@ -55,10 +56,10 @@ class Books:
         self._store = store
         self._where = where
         self._provider = provider
-        self._billed_as = billed_as
+        self.billed_as: str = billed_as
         self._names = names
         self._price = price
-        self._repriced = repriced
+        self.repriced: Mapping[str, Sequence[Adjust]] = repriced
         self._known: Mapping[str, frozenset[str]] = {}
         self._members: dict[int, list[Booked]] = {}
         self._closed: set[str] = set()
@@ -67,6 +68,13 @@ class Books:
         """Take note of pending entries that a report has accounted for: no other one does again."""
         self._closed.update(end.entry_id for end in found.ends)
         self._closed.update(found.parts)
+
+    def rows(self, *, lines: bool) -> Iterable[EntryColumns] | None:
+        """Give every entry of the provider as a row; None where the store has no such way."""
+        since, until = self._where.since_us, self._where.until_us
+        if not isinstance(self._store, ReadsColumns) or since is None or until is None:
+            return None
+        return self._store.columns(self._where.account, self._provider, since, until, lines=lines)
 
     def read(self) -> Iterable[Booked]:
         """Give every entry of the provider, one after the other."""
@@ -141,8 +149,8 @@ class Books:
         where = EntryFilter(self._where.account, since_us=since_us, until_us=until_us)
         for entry in self._store.scan(where):
             if self._provider in {entry.intent.provider, entry.intent.provider_kind}:
-                repriced = self._repriced.get(entry.intent.entry_id, ())
-                booked = booked_of(entry, self._names, self._billed_as, repriced)
+                repriced = self.repriced.get(entry.intent.entry_id, ())
+                booked = booked_of(entry, self._names, self.billed_as, repriced)
                 if booked is not None:
                     yield booked
 

@@ -5,7 +5,7 @@ What they leave is unexplained. Reads only; `applying` writes. Imports: bill, bo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -15,7 +15,6 @@ from flo2 import (
     BILLING_KEYS,
     Adjust,
     BillingError,
-    Booked,
     EntryFilter,
     Explainer,
     Finding,
@@ -27,6 +26,7 @@ from flo2_reconcile.bill import Bill, Charges, Sheet
 from flo2_reconcile.booked import OURS, Names, Tally
 from flo2_reconcile.books import Books, Pricer, repriced_by_others
 from flo2_reconcile.match import Compared, compare
+from flo2_reconcile.quickly import count_rows
 from flo2_reconcile.times import stamp
 
 __all__ = ["Books", "Outcome", "Reconciler"]
@@ -137,7 +137,8 @@ class Reconciler:
             repriced=repriced_by_others(adjustments),
         )
         unit = min(sheet.unit_us for sheet in sheets)
-        tally, entries = self._count(books.read(), unit)
+        tally = Tally(unit)
+        entries = self._count(tally, books, sheets)
         known = dict(tally.known())
         known["project"] |= frozenset(self._names.projects.values())
         known["api_key"] |= frozenset(self._names.api_keys.values())
@@ -176,14 +177,33 @@ class Reconciler:
             ours,
         )
 
-    def _count(self, entries: Iterable[Booked], unit_us: int) -> tuple[Tally, int]:
-        tally, count = Tally(unit_us), 0
-        for count, booked in enumerate(entries, 1):  # its last value is the number
+    def _count(self, tally: Tally, books: Books, sheets: Sequence[Sheet]) -> int:
+        # Money by meter is in the cost lines, the longest part of a row.
+        money = {name for sheet in sheets for name in sheet.measures if name.startswith("$")}
+        rows = books.rows(lines=bool(money))
+        if rows is not None:
+            return count_rows(
+                tally,
+                rows,
+                self._names,
+                books.billed_as,
+                apart=books.repriced,
+                again=lambda some: self._count_again(tally, books, some),
+                progress=self._progress,
+            )
+        count = 0
+        for booked in books.read():
             tally.count(booked)
+            count += 1
             if count % _EVERY == 0:
                 self._progress(_EVERY)
         self._progress(count % _EVERY)
-        return tally, count
+        return count
+
+    def _count_again(self, tally: Tally, books: Books, some: Collection[str]) -> None:
+        for booked in books.read() if some else ():
+            if booked.entry_id in some:
+                tally.count(booked)
 
     def _explain(self, gaps: Sequence[Gap], books: Books) -> Iterable[Finding]:
         if not gaps:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["context_window", "geo", "tier_and_processing"]
+__all__ = ["SHORT_PROMPT", "context_window", "geo", "tier_and_processing"]
 
 _STANDARD: Final = frozenset(
     {"", "default", "standard", "auto", "standard_only", "on_demand", "ON_DEMAND", "null"}
 )
 _ANYWHERE: Final = frozenset({"", "global", "not_available"})
-_WINDOW: Final = 200_000
+SHORT_PROMPT: Final = 200_000
 
 
 def tier_and_processing(tier: str | None, *, batch: bool = False) -> tuple[str, str]:
@@ -31,4 +31,4 @@ def geo(place: str | None) -> str:
 
 def context_window(input_total: int) -> str:
     """Give the class of a prompt's length, in the words of Anthropic's reports."""
-    return "0-200k" if input_total <= _WINDOW else "200k-1M"
+    return "0-200k" if input_total <= SHORT_PROMPT else "200k-1M"

@@ -146,10 +146,10 @@ class SqlStore:
         return rebuild_usage(self._database, UsageTables(self._database.dialect))
 
     def columns(
-        self, account: str, provider: str, since_us: int, until_us: int
+        self, account: str, provider: str, since_us: int, until_us: int, *, lines: bool
     ) -> Iterator[EntryColumns]:
-        """Give the entries of a provider as rows."""
-        return read_columns(self._database, account, provider, since_us, until_us)
+        """Give the entries of a provider as rows, with their cost lines where these are wanted."""
+        return read_columns(self._database, account, provider, since_us, until_us, lines=lines)
 
     def exchanges(self, where: EntryFilter) -> Sequence[Exchange]:
         """Give exchanges, in the order they began."""

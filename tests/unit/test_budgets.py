@@ -25,13 +25,14 @@ from flo2.budgets import (
     required_labels,
 )
 from flo2.budgets.bounding import refers_elsewhere, uses_server_tools
-from flo2.budgets.model import Webhook
+from flo2.budgets.model import Webhook, value_of
 from flo2.budgets.periods import zone
 from flo2.budgets.webhook import PAUSES_S, deliver, sign
 from flo2.cli.root import run
 from flo2.cli.state import State
 from flo2.errors import ConfigError
 from flo2.memory_store import MemoryStore
+from flo2.records import Attribution
 from flo2.secrets import Secret
 from flo2.services import wall_us
 from flo2.spending import LeaseAsk, Standing
@@ -85,6 +86,15 @@ def test_a_declaration_is_read_and_written_back():
     assert written == FULL | {"for": {"team": "red", "key": "key_1"}, "alerts": [50, 80]}
     assert read_budget(declared(**written), [KEY]) == budget
     assert budget.sentence() == "100.5 USD a week for team 'red', key 'key_1', each tag:env"
+
+
+def test_a_rotation_is_no_way_out_of_a_budget():
+    rotated = evolve(KEY, id="key_2", lineage=KEY.id)
+    for named in (KEY.id, rotated.id, rotated.name):
+        budget = read_budget(declared(limit_usd="1", **{"for": {"key": named}}), [KEY, rotated])
+        assert budget.only == {"key": KEY.id}
+        assert budget.covers(rotated)
+    assert value_of("key", rotated, Attribution()) == KEY.id
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,11 @@ class IssuedKey:
     lineage: str | None = None
     attribution: AttributionRules | None = None
 
+    @property
+    def first_id(self) -> str:
+        """The id that limits and budgets go by: a rotation is no way out of them."""
+        return self.lineage or self.id
+
 
 @frozen
 class DataKey:

@@ -117,7 +117,7 @@ class Budget:
     def covers(self, key: IssuedKey) -> bool:
         """Say whether calls of an issued key may fall under it."""
         only = self.only
-        if key.account != self.account or only.get("key", key.id) != key.id:
+        if key.account != self.account or only.get("key", key.first_id) != key.first_id:
             return False
         return "team" not in only or only["team"] == key.team
 
@@ -130,7 +130,7 @@ def value_of(dimension: str, key: IssuedKey, whom: Attribution) -> str | None:
     if dimension == "team":
         return key.team
     if dimension == "key":
-        return key.id
+        return key.first_id
     if dimension == "customer":
         return whom.customer
     name = dimension.removeprefix("tag:")
@@ -295,9 +295,10 @@ class _Reader:
                 continue
             only[name] = value
         if "key" in only and keys is not None:
-            found = [each.id for each in keys if only["key"] in (each.id, each.name)]
+            wanted = only["key"]
+            found = {e.first_id for e in keys if wanted in (e.id, e.first_id, e.name)}
             if len(found) == 1:
-                only["key"] = found[0]
+                only["key"] = found.pop()
             else:
                 several = "several keys are" if found else "no key is"
                 self.wrong(f"{several} called {only['key']!r}; see: flo2 keys list", "for.key")

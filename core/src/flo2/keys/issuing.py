@@ -153,7 +153,7 @@ def rotate(
         prefix=made.prefix,
         last4=made.last4,
         created_us=now_us,
-        lineage=old.lineage or old.id,
+        lineage=old.first_id,
     )
     store.put_key(new)
     ends = now_us + grace_s * 1_000_000

@@ -62,7 +62,7 @@ def _value(dimension: str, asked: Asked) -> str | None:
     key, whom = asked.key, asked.attribution
     match dimension:
         case "key":
-            return key.lineage or key.id
+            return key.first_id
         case "team":
             return key.team
         case "route":

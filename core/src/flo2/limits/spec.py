@@ -260,8 +260,8 @@ def _dimension(
 
 def _key_id(wanted: str, mine: list[IssuedKey], where: str, problems: list[str]) -> str:
     """Find a key by its id or name; give the id of the first of its line of rotations."""
-    found = {key.lineage or key.id for key in mine if wanted in {key.id, key.lineage}} or {
-        key.lineage or key.id for key in mine if key.name == wanted
+    found = {key.first_id for key in mine if wanted in {key.id, key.lineage}} or {
+        key.first_id for key in mine if key.name == wanted
     }
     if len(found) == 1:
         return found.pop()

@@ -128,7 +128,7 @@ class _Budgets:
                 continue
             standings = report.standings
             if budget.each is not None:
-                own = {"team": key.team, "key": key.id}[budget.each]
+                own = {"team": key.team, "key": key.first_id}[budget.each]
                 standings = tuple(s for s in standings if s.label == f"{budget.each}={own}")
                 if own is None:
                     continue

@@ -159,3 +159,13 @@ def test_prices_of_other_units_are_compared_by_what_they_come_to():
     assert list(changes([row("2.5", 1_000_000)], [row("0.0025", 1000)])) == []
     (change,) = changes([row("2", 1_000_000)], [row("0.003", 1000)])
     assert (change.kind, change.ratio) == ("changed", Decimal("1.5"))
+
+
+def test_a_price_by_pattern_that_another_follows_does_not_end(call):
+    asked = ("check", "--json", "--soon", "60d", "--at", "2026-11-25T12:00:00Z")
+    _, out, _ = call(*asked, config="[pricing.genai-prices]\n")
+    assert json.loads(out)["ending"] == []
+    _, out, _ = call(*asked, config="[pricing.list]\n")
+    ending = {row["id"].partition("/")[0] for row in json.loads(out)["ending"]}
+    # DeepSeek's holidays of 2027, the end of a fast mode, and tiers that nobody says what follows.
+    assert ending == {"anthropic", "deepseek", "google", "google-vertex"}

@@ -16,8 +16,10 @@ from flo2.errors import PricingError
 from flo2.prices import Layer, PriceRow, PricingContext, build
 from flo2_pricing_list import GenaiPrices, PriceList
 from flo2_pricing_list.compare import Difference, compare, main
+from flo2_pricing_list.contested import CONTESTED
 from flo2_pricing_list.fees import ALIASES, FEES
-from flo2_pricing_list.genai import CONTESTED, KINDS, _Converter, _Inexpressible
+from flo2_pricing_list.genai import _Converter, _Inexpressible
+from flo2_pricing_list.words import KINDS
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 THEIR_ID = {kind: id_ for id_, kinds in KINDS.items() for kind in kinds}

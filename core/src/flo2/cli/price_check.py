@@ -6,6 +6,7 @@ Imports: prices, config, cli.bench.
 from __future__ import annotations
 
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -63,16 +64,20 @@ def check(
 
 
 def _ending(rows: Sequence[PriceRow], at: datetime, until: datetime) -> Iterable[PriceRow]:
-    begins = {(row.provider, row.dimension, row.valid_from) for row in rows}
+    """Give the rows that end in a stretch of time, and that no row of their kind follows."""
+    follow: defaultdict[tuple[str, str, datetime], list[PriceRow]] = defaultdict(list)
+    for row in rows:
+        if row.valid_from is not None:
+            follow[row.provider, row.dimension, row.valid_from].append(row)
     for row in rows:
         end = row.valid_until
         if end is None or not at < end <= until:
             continue
-        if (row.provider, row.dimension, end) not in begins or not any(
-            other.valid_from == end and other.dimension == row.dimension
-            and other.models & row.models
-            for other in rows
-        ):  # fmt: skip
+        if not any(
+            other.when == row.when
+            and (other.models & row.models or (row.pattern and row.pattern == other.pattern))
+            for other in follow[row.provider, row.dimension, end]
+        ):
             yield row
 
 

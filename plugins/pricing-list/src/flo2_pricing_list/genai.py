@@ -22,66 +22,24 @@ from flo2.errors import PricingError
 from flo2.money import exact
 from flo2.prices import Defaults, Layer, PackedRows, PriceRow, Tier, row_id
 from flo2_pricing_list.artefacts import read_artefact
+from flo2_pricing_list.clauses import equals_of, literals_of, may_meet, only_equals, regex_of
+from flo2_pricing_list.contested import CONTESTED
 from flo2_pricing_list.derived import UPLIFTED_GEMINI, VERTEX_GLOBAL, VERTEX_REGIONS
 from flo2_pricing_list.fees import ALIASES, FEES
 from flo2_pricing_list.sources import CURATED
+from flo2_pricing_list.words import AS_TEXT, KINDS, METERS
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, Provider
 
-__all__ = ["CONTESTED", "KINDS", "GenaiPrices", "Skipped"]
+__all__ = ["GenaiPrices", "Skipped"]
 
 _PACKAGE: Final = "genai-prices"
 _READ_ON: Final = {"0.2.3": date(2026, 11, 23)}
 """When a version of the data was looked at; it carries no date of its own."""
 _NOT_READ: Final = date(1970, 1, 1)
 
-_METERS: Final[Mapping[str, tuple[tuple[str, ...], int]]] = {
-    "input_mtok": (("input_tokens",), 1_000_000),
-    "output_mtok": (("output_tokens",), 1_000_000),
-    "cache_read_mtok": (("cache_read_tokens",), 1_000_000),
-    # A write without a lifetime, and the usual one of five minutes.
-    "cache_write_mtok": (("cache_write_tokens", "cache_write_5m_tokens"), 1_000_000),
-    "cache_write_1h_mtok": (("cache_write_1h_tokens",), 1_000_000),
-    "input_audio_mtok": (("input_audio_tokens",), 1_000_000),
-    "output_audio_mtok": (("output_audio_tokens",), 1_000_000),
-    "cache_audio_read_mtok": (("cache_read_audio_tokens",), 1_000_000),
-    "input_image_mtok": (("input_image_tokens",), 1_000_000),
-    "output_image_mtok": (("output_image_tokens",), 1_000_000),
-    "cache_image_read_mtok": (("cache_read_image_tokens",), 1_000_000),
-    "input_video_mtok": (("input_video_tokens",), 1_000_000),
-    "web_searches_kcount": (("web_search_requests",), 1000),
-    "input_audio_hours": (("input_seconds",), 3600),
-    "input_mchars": (("input_characters",), 1_000_000),
-    "input_document_kpages": (("input_pages",), 1000),
-    "input_annotated_document_kpages": (("input_annotated_pages",), 1000),
-}
-
-KINDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "aws": ("bedrock",),
-    # Gemini costs the same at either of Google's APIs, on demand and at the global endpoint
-    # (https://cloud.google.com/vertex-ai/generative-ai/pricing, read 2026-11).
-    "google": ("google", "google-vertex"),
-    "x-ai": ("xai",),
-}
-"""Their id of a provider → our kinds that its prices are for; any other id is the kind itself."""
-
 _GOOGLE: Final = frozenset({"google", "google-vertex"})
-# Gemini's pages price text, images and video as one ("text / image / video"), and audio as well
-# where they name no price for it (https://ai.google.dev/gemini-api/docs/pricing, read 2026-11).
-_AS_TEXT: Final[Mapping[str, Mapping[str, str]]] = {
-    "input_mtok": {
-        "input_image_mtok": "input_image_tokens",
-        "input_video_mtok": "input_video_tokens",
-        "input_audio_mtok": "input_audio_tokens",
-    },
-    "cache_read_mtok": {
-        "cache_image_read_mtok": "cache_read_image_tokens",
-        "cache_audio_read_mtok": "cache_read_audio_tokens",
-    },
-}
-"""Price of text → prices that stand apart from it, and the meters that pay it where none does."""
-
 _USUAL: Final[dict[str, frozenset[str]]] = {"service_tier": frozenset({"", "default", "standard"})}
 _DEFAULTS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     # What the prices are for is what their page shows first; other regions cost more or the same.
@@ -105,31 +63,6 @@ _MINIMA: Final = {
     ("groq", "input_seconds"): Decimal(10),
 }
 """(kind, meter) → the least that is billed."""
-
-CONTESTED: Final[Mapping[str, Mapping[str, str]]] = {
-    "mistral": {
-        "mistral-large": "the price of a model that the name stood for in 2024",
-        "mistral-large-latest": "the price of a model that the name stood for in 2024",
-        "mistral-medium": "LiteLLM's map has the name at another model's price",
-        "magistral-medium-latest": "LiteLLM's map has the name at another model's price",
-        "magistral-small-latest": "LiteLLM's map has the name at another model's price",
-        "mistral-nemo": "LiteLLM's map has twice the price",
-        "open-mistral-nemo": "LiteLLM's map has twice the price",
-    },
-    "together": {
-        "Qwen/Qwen3.7-Max": "LiteLLM's map has 0.6 of the price",
-        "Qwen/Qwen3.8-2.4T-A95B": "LiteLLM's map has half the price of cache reads",
-        "meta-llama/Llama-3.3-70B-Instruct-Turbo": "LiteLLM's map has a later, higher price",
-        "mistralai/Mixtral-8x7B-Instruct-v0.1": "LiteLLM's map has two thirds of the price",
-        "NousResearch/Nous-Hermes-2-Mixtral-8x7B-DPO": "LiteLLM's map has two thirds of the price",
-    },
-    "fireworks": {
-        "accounts/fireworks/models/gemma-3-27b-it": "LiteLLM's map has nine times the price",
-        "accounts/fireworks/models/llama-v3p1-8b-instruct": "LiteLLM's map has half the price",
-        "accounts/fireworks/models/deepseek-v4-flash-0731": "LiteLLM's map has another price",
-    },
-}
-"""Kind → model → why nothing decides what it costs: two prices are no price."""
 
 _NEVER_BY_PATTERN: Final[Mapping[str, str]] = {
     # A government's region costs a fifth more (LiteLLM's map 1.106.2), and their clauses would take
@@ -251,7 +184,7 @@ class GenaiPrices:
                 for model in provider.models:
                     try:
                         rows += converter.model(model)
-                    except _Inexpressible as exc:
+                    except (_Inexpressible, PricingError) as exc:
                         skipped.append(Skipped(kind, model.id, str(exc)))
         return tuple(rows), tuple(skipped)
 
@@ -284,7 +217,7 @@ class _Converter:
         """Convert one model; its names are taken even when it cannot be converted."""
         found = names, pattern = self._match(model)
         if not names and pattern is None:
-            if self._contested.issuperset(_equals(model.match)):
+            if self._contested.issuperset(equals_of(model.match)):
                 raise _Inexpressible("contested: each of its names")
             raise _Inexpressible("an earlier model matches all of its names")
         rows: list[PriceRow] = []
@@ -319,32 +252,32 @@ class _Converter:
             )
 
     def _match(self, model: ModelInfo) -> tuple[frozenset[str], str | None]:
-        literal = {name for name in _equals(model.match) if name not in self._taken}
+        literal = {name for name in equals_of(model.match) if name not in self._taken}
         names = {n for n in literal if not any(match.is_match(n) for match, _ in self._wild)}
         names.update(ALIASES.get(self.provider, {}).get(model.id, ()))
         pattern = None
-        if wild := not _only_equals(model.match):
-            own = _literals(model.match)
-            before = [_regex(match) for match, texts in self._wild if _may_meet(texts, own)]
+        if wild := not only_equals(model.match):
+            own = literals_of(model.match)
+            before = [regex_of(match) for match, texts in self._wild if may_meet(texts, own)]
             before += [re.escape(n) for n in sorted(self._taken) if model.match.is_match(n)]
             unless = f"(?!(?:{'|'.join(before)})\\Z)" if before else ""
             never = _NEVER_BY_PATTERN.get(self.provider, "")
-            pattern = f"(?i:{never}{unless}{_regex(model.match)})"
+            pattern = f"(?i:{never}{unless}{regex_of(model.match)})"
         elif names and self.provider not in _LOWER_CASE_IDS:
             # Their matching is blind to case, and answers write `meta-llama/Llama-3.3`.
             pattern = f"(?i:{'|'.join(map(re.escape, sorted(names)))})"
         self._taken |= names
         if wild:
-            self._wild.append((model.match, _literals(model.match)))
+            self._wild.append((model.match, literals_of(model.match)))
         return frozenset(names), pattern
 
     def _meters(
         self, model: str, key: str, prices: Mapping[str, Any]
     ) -> tuple[tuple[str, ...], int]:
         """Give the meters that pay a price, and how many units it is for."""
-        meters, per = _METERS[key]
+        meters, per = METERS[key]
         if self.provider in _GOOGLE:
-            as_text = _AS_TEXT.get(key, {})
+            as_text = AS_TEXT.get(key, {})
             meters = (*meters, *(meter for own, meter in as_text.items() if own not in prices))
             if key == "web_searches_kcount":
                 # Of 2.x a prompt with searches is billed, of later ones each search.
@@ -458,7 +391,7 @@ def _fields(prices: ModelPrice) -> dict[str, Any]:
     # The parent of `input_audio_hours`: the same hours once more.
     if found.get("audio_hours") == found.get("input_audio_hours"):
         found.pop("audio_hours", None)
-    unknown = sorted(found.keys() - _METERS.keys())
+    unknown = sorted(found.keys() - METERS.keys())
     if unknown:
         raise _Inexpressible(f"no meter for {', '.join(unknown)}")
     return found
@@ -477,52 +410,3 @@ def _tiers(price: Any) -> Iterator[tuple[Tier | None, Decimal]]:
 
 def _midnight(day: date | None) -> datetime | None:
     return None if day is None else datetime.combine(day, time(), UTC)
-
-
-def _equals(match: Any) -> Iterator[str]:
-    if hasattr(match, "equals"):
-        yield match.equals
-    for part in getattr(match, "or_", ()):
-        yield from _equals(part)
-
-
-def _only_equals(match: Any) -> bool:
-    if hasattr(match, "or_"):
-        return all(_only_equals(part) for part in match.or_)
-    return hasattr(match, "equals")
-
-
-def _literals(match: Any) -> list[str | None]:
-    """Give the texts a clause looks for; None for a regular expression."""
-    for key in ("equals", "starts_with", "ends_with", "contains"):
-        if hasattr(match, key):
-            return [str(getattr(match, key)).lower()]
-    parts = getattr(match, "or_", None) or getattr(match, "and_", None) or ()
-    return [text for part in parts for text in _literals(part)] or [None]
-
-
-def _may_meet(earlier: list[str | None], later: list[str | None]) -> bool:
-    """Say of two clauses, by their literals, whether they may match one name: order decides then.
-
-    A miss here is safe: a name that both patterns match is ambiguous then, and stays unpriced.
-    """
-    return any(a is None or b is None or a in b or b in a for a in earlier for b in later)
-
-
-def _regex(match: Any) -> str:
-    """Write a match clause as a regular expression for a whole name."""
-    if hasattr(match, "equals"):
-        return re.escape(str(match.equals))
-    if hasattr(match, "starts_with"):
-        return re.escape(str(match.starts_with)) + ".*"
-    if hasattr(match, "ends_with"):
-        return ".*" + re.escape(str(match.ends_with))
-    if hasattr(match, "contains"):
-        return ".*" + re.escape(str(match.contains)) + ".*"
-    if hasattr(match, "regex"):
-        return f".*(?:{match.regex}).*"
-    if hasattr(match, "or_"):
-        return "(?:" + "|".join(_regex(part) for part in match.or_) + ")"
-    if hasattr(match, "and_"):
-        return "".join(f"(?={_regex(part)}\\Z)" for part in match.and_) + ".*"
-    raise _Inexpressible(f"unknown clause {type(match).__name__}")

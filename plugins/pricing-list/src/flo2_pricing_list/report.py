@@ -19,7 +19,8 @@ from typing import Final
 
 from flo2.prices import Layer, build
 from flo2.prices.disagree import Accepted, Disagreement, Tally, survey
-from flo2_pricing_list.genai import CONTESTED, GenaiPrices, Skipped
+from flo2_pricing_list.contested import CONTESTED
+from flo2_pricing_list.genai import GenaiPrices, Skipped
 from flo2_pricing_list.litellm_map import LiteLLMMap
 from flo2_pricing_list.sources import PriceList
 

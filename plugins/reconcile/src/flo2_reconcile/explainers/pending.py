@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import ClassVar, Final
 
 from msgspec.structs import replace
 
-from flo2 import REQUESTS, Booked, BooksView, Finding, Gap, Pend, Settle, Shift, Void, money_of
-from flo2.money import ZERO, add
+from flo2 import (
+    REQUESTS,
+    Booked,
+    BooksView,
+    CostLine,
+    Finding,
+    Gap,
+    Pend,
+    Settle,
+    Shift,
+    Void,
+    money_of,
+)
+from flo2.money import ZERO, add, divide, multiply, total
 from flo2_reconcile.explainers.common import (
     Plain,
     all_keys,
@@ -24,6 +36,8 @@ from flo2_reconcile.times import LATE_US, stamp
 
 __all__ = ["PendingClosed", "VoidBilled"]
 
+_NOISE: Final = Decimal("1e-9")
+_MILLION: Final = 1_000_000
 _CAUSES: Final = {
     "disconnected": "cancelled_stream_billed",
     "lost": "race_loser_billed",
@@ -64,15 +78,16 @@ class PendingClosed(Plain):
         left = dict(gap.left)
         settled = books.priced(waiting[0], meters_of(left), gap.keys)
         amount = settled.total if settled is not None else None
-        stated = left.get(money_of(""))
+        stated = _stated(left)
         if not meters_of(left) and stated is None:
             return None
-        if settled is None and stated is not None:
-            amount = Decimal(stated)
+        if stated is not None and not _agrees(amount, stated):
+            # What the bill says is what is paid, whatever the book makes of it.
+            settled, amount = None, stated
         if amount is not None and not _within_bounds(amount, waiting):
             return None
         gap.take(left)
-        money = lines_money(settled.lines) if settled is not None else {}
+        money = lines_money(settled.lines) if settled is not None else _only_money(left)
         counted = {name: count for name, count in left.items() if not is_money(name)}
         shift = Shift(waiting[0].at_us, all_keys(gap, waiting[0]), {**counted, **money})
         if len(waiting) > 1:
@@ -85,7 +100,7 @@ class PendingClosed(Plain):
         entry = waiting[0]
         outcome = entry.end.outcome if isinstance(entry.end, Pend) else "crashed"
         note = f"{entry.entry_id} ({outcome}) was billed; the bill tells what it used"
-        end = _settle(entry, left, settled, stated, gap)
+        end = _settle(entry, left, settled, amount, gap)
         return finding(
             _CAUSES.get(outcome, self.kind), gap, left, note, ends=(end,), shifts=(shift,)
         )
@@ -124,7 +139,7 @@ class VoidBilled(Plain):
             ):
                 continue
             settled = books.priced(voids[0], meters_of(left), gap.keys)
-            total = settled.total if settled is not None else None
+            cost = settled.total if settled is not None else None
             gap.take(left)
             note = f"{voids[0].entry_id} was taken for not billed: {_why(voids[0])}"
             counted = {name: count for name, count in left.items() if not is_money(name)}
@@ -134,7 +149,7 @@ class VoidBilled(Plain):
                 gap,
                 left,
                 note,
-                parts={} if not total else {voids[0].entry_id: total},
+                parts={} if not cost else {voids[0].entry_id: cost},
                 shifts=(Shift(voids[0].at_us, all_keys(gap, voids[0]), {**counted, **money}),),
             )
 
@@ -154,31 +169,73 @@ def _within_bounds(amount: Decimal, waiting: Sequence[Booked]) -> bool:
     return low <= amount <= high
 
 
+def _only_money(left: Mapping[str, int | Decimal]) -> dict[str, int | Decimal]:
+    return {name: amount for name, amount in left.items() if is_money(name)}
+
+
+def _stated(left: Mapping[str, int | Decimal]) -> Decimal | None:
+    """Give the money that the bill states, of all meters together."""
+    money = _only_money(left)
+    if money_of("") in money:
+        return Decimal(money[money_of("")])
+    return total(map(Decimal, money.values())) if money else None
+
+
+def _agrees(amount: Decimal | None, stated: Decimal) -> bool:
+    return amount is not None and abs(add(amount, stated.copy_negate())) <= multiply(
+        stated.copy_abs(), _NOISE
+    )
+
+
 def _settle(
     entry: Booked,
     left: dict[str, int | Decimal],
     settled: Settle | None,
-    stated: int | Decimal | None,
+    amount: Decimal | None,
     gap: Gap,
 ) -> Settle:
+    """Settle by the book's prices, or else by the bill's own money."""
     reason = f"closed by {gap.report} {stamp(gap.start_us)}/{stamp(gap.end_us)}"
     if settled is not None:
         return replace(settled, reason=reason)
     pend = entry.end if isinstance(entry.end, Pend) else None
-    amount = None if stated is None else Decimal(stated)
+    meters = meters_of(left)
+    lines = tuple(
+        _line(meter, count, Decimal(left[money_of(meter)]), gap.report)
+        for meter, count in meters.items()
+        if money_of(meter) in left and count
+    )
     return Settle(
         entry.entry_id,
         entry.at_us if pend is None else pend.ended_us,
         "unpriced" if amount is None else "reported",
         "crashed" if pend is None else pend.outcome,
-        meters_of(left),
-        (),
+        meters,
+        lines,
         amount,
         amount,
         "USD",
         "",
         model_billed=gap.keys.get("model"),
         provider_request_id=None if pend is None else pend.provider_request_id,
+        context=_context(gap),
         reported_total=amount,
         reason=reason,
     )
+
+
+def _line(meter: str, count: int | Decimal, amount: Decimal, report: str) -> CostLine:
+    """Write a line of the bill as a line of the entry."""
+    price, rounded = divide(multiply(amount, _MILLION), count)
+    return CostLine(meter, count, price, _MILLION, amount, amount, "USD", "", report, rounded)
+
+
+def _context(gap: Gap) -> dict[str, str]:
+    """Give the circumstances that the bill tells and that are not the usual ones."""
+    told = {"service_tier": "standard", "inference_geo": "global"}
+    context = {
+        name: gap.keys[name]
+        for name, usual in told.items()
+        if gap.keys.get(name, usual) not in {usual, ""}
+    }
+    return context | ({"processing": "batch"} if gap.keys.get("processing") == "batch" else {})

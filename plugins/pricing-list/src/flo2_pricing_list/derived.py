@@ -151,7 +151,7 @@ def _at_vertex(row: PriceRow) -> Iterator[PriceRow]:
         row,
         id=f"google-vertex{row.id.removeprefix('google')}{tail}",
         provider="google-vertex",
-        models=frozenset(name for name in row.models if "/" not in name),
+        pattern=None,
         when=when,
         source=f"the Gemini API's row of this name, as at the global endpoint: {_VERTEX_PAGE}",
         evidence="derived",

@@ -17,6 +17,7 @@ from flo2.money import ZERO, add, multiply, total
 from flo2.records import Intent, Pend, Settle, Void
 
 __all__ = [
+    "ADMIN_ROLE",
     "BILLING_KEYS",
     "COVERED",
     "EVERY_METER",
@@ -54,6 +55,10 @@ BILLING_KEYS: Final = (
 
 REQUESTS: Final = "requests"
 """The measure that counts calls; the others are meters, or what `money_of` names."""
+
+ADMIN_ROLE: Final = ":admin"
+"""Stands after the provider's name in a credential that bills are asked for with: calls look
+credentials up by the bare name, and the vault seals the name in, so none is made with this one."""
 
 COVERED: Final = "(covered)"
 EVERY_METER: Final = "(every meter)"

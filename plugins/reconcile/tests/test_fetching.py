@@ -238,3 +238,36 @@ def test_an_admin_credential_is_sealed_for_the_bill_alone(
     assert run(["reconcile", "credential", "groq"], state) == 1
     assert "cannot be fetched" in capsys.readouterr().err
     assert run(["reconcile", "credential", "openai", "--file", SECRET.reveal()], state) == 2
+
+
+def test_fetching_and_comparing_is_one_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    upstream = FakeUpstream()
+    scripted(upstream)
+    monkeypatch.setattr("flo2.cli.bench.Wire", lambda **_: Wire(transport=upstream.transport()))
+    config = tmp_path / "flo2.toml"
+    config.write_text('[plugins]\nonly = ["reconcile", "provider-openai"]\n')
+    environ = {
+        "FLO2_DATA_DIR": str(tmp_path / "data"),
+        "FLO2_CONFIG": str(config),
+        "OPENAI_ADMIN_KEY": SECRET.reveal(),
+    }
+    state = State(environ, store=ledger_of(CALLS))
+    assert run(["reconcile", "credential", "openai", "--env", "OPENAI_ADMIN_KEY"], state) == 0
+    words = ["--provider", "openai", "--fetch", "--since", "2026-11-16", "--until", "2026-11-18"]
+    # The time of this test is later than these days.
+    monkeypatch.setattr("flo2.cli.bench.wall_us", lambda: FINAL)
+    assert run(["reconcile", *words, "--json"], state) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert (told["proven"], told["entries"], told["findings"]) == (True, 2, [])
+    assert len(upstream.requests) == 5
+    assert "api_key" in "".join(told["notices"])
+    pages = sorted((tmp_path / "data" / "bills" / "default" / "openai").rglob("*.json"))
+    assert len(pages) == 5
+    assert SECRET.reveal() not in "".join(page.read_text() for page in pages)
+    state.as_json = False
+    words = ["reconcile", "fetch", "openai", "--since", "2026-11-16", "--until", "2026-11-18"]
+    assert run(words, state) == 0
+    assert len(upstream.requests) == 5

@@ -15,6 +15,7 @@ from typing import Final
 
 import anyio
 
+from flo2.billing import ADMIN_ROLE
 from flo2.cli.bench import Bench
 from flo2.cli.house_checks import (
     Check,
@@ -121,7 +122,7 @@ def _credentials(bench: Bench) -> Check:
     name = "provider keys"
     providers, found, problems = bench.bare_providers, 0, []
     for credential in bench.store.credentials():
-        if credential.disabled_us is not None:
+        if credential.disabled_us is not None or credential.provider.endswith(ADMIN_ROLE):
             continue
         found += 1
         bound = providers.get(credential.provider)

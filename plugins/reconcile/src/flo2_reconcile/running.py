@@ -28,6 +28,7 @@ from flo2 import (
     NotFound,
     SealedCredential,
 )
+from flo2.billing import ADMIN_ROLE
 from flo2.cli.bench import Bench
 from flo2.cli.key_input import ON_ARGV, may_be_key, read_key
 from flo2.cli.output import harmless, say, say_json, table
@@ -70,16 +71,15 @@ def reconcile_command(state: State, /, **given: Any) -> int:
         # Before the first entry is read: whoever corrects one meanwhile is noticed.
         corrections = Corrections(bench.store) if given["apply"] else None
         bill = Bill(dict(_rates(given["rates"])), span)
-        files = list(given["bills"])
         if given["fetch"]:
             if span is None:
                 raise click.UsageError("--fetch needs --since")
-            files += _fetch(bench, progress, account, provider, span, given)
-        if not files:
-            raise click.UsageError(
-                "give the bill: --bill FILE, or --fetch with an admin credential"
-            )
-        read_bills(bill, files, _importers(bench, given), progress.read)
+            pages = _fetch(bench, progress, account, provider, span, given)
+            own = bench.plugins.get("importer", _kind(bench, provider))
+            read_bills(bill, pages, [own(own.Config(), bench.services)], progress.read)
+        elif not given["bills"]:
+            raise click.UsageError("give the bill: --bill FILE, or --fetch (needs an admin key)")
+        read_bills(bill, given["bills"], _importers(bench, given), progress.read)
         mine = [c for c in bench.store.credentials(account) if c.provider == provider]
         names = Names.of(mine, dict(map(pair, given["keys"])))
         reconciler = Reconciler(
@@ -254,9 +254,7 @@ def _fetching(bench: Bench, kind: str) -> FetchesBills:
 
 
 def _role(provider: str) -> str:
-    # Calls look credentials up by the provider's name, and the vault seals that name in: no call
-    # can be made with this one, whoever may write to the store.
-    return f"{provider}:admin"
+    return f"{provider}{ADMIN_ROLE}"
 
 
 def _admin(bench: Bench, account: str, provider: str) -> list[SealedCredential]:

@@ -92,7 +92,7 @@ class OpenAIReports(Plain):
     def recognises(self, name: str, head: bytes) -> bool:
         """Know a page by the names of its objects."""
         return json_head(head, b'"object"', b'"data"') and (
-            b'"organization.' in head or b'"bucket"' in head
+            b'"organization.' in head or b'"bucket"' in head or b'"page"' in head
         )
 
     def rows(self, name: str, file: BinaryIO) -> Iterator[BillingRow]:

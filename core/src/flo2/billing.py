@@ -388,7 +388,8 @@ class Explainer(Protocol):
 
     kind: ClassVar[str]
     order: ClassVar[int]
-    """When it is asked: the lower, the earlier."""
+    """When it is asked: the lower, the earlier. Below 30 it may be shown two neighbouring buckets
+    alone, before it is shown each of them among others."""
 
     def explain(self, gaps: Sequence[Gap], books: BooksView) -> Iterable[Finding]:
         """Take from the gaps what this explains, and say so. Never more than is left."""

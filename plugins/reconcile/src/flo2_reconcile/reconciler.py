@@ -34,6 +34,12 @@ __all__ = ["Books", "Outcome", "Reconciler"]
 _EVERY: Final = 1000
 """Progress is told after so many entries."""
 
+_RUN: Final = 8
+"""Buckets whose entries are held at once."""
+
+_MOVERS: Final = 30
+"""Explainers below this order look at the bucket beside, too."""
+
 _ALWAYS: Final = frozenset({"provider", "model", "context_window"})
 
 
@@ -206,14 +212,50 @@ class Reconciler:
                 tally.count(booked)
 
     def _explain(self, gaps: Sequence[Gap], books: Books) -> Iterable[Finding]:
-        if not gaps:
-            return
+        """Let explainers take what they can, so many buckets at a time."""
+        chunks, seams = _chunks(gaps)
+        movers = [each for each in self._explainers if each.order < _MOVERS]
+        for seam in seams:
+            yield from self._ask(movers, seam, books)
+        for chunk in chunks:
+            yield from self._ask(self._explainers, chunk, books)
+
+    def _ask(
+        self, explainers: Sequence[Explainer], gaps: Sequence[Gap], books: Books
+    ) -> Iterable[Finding]:
         books.gather(gaps)
-        for explainer in self._explainers:
+        for explainer in explainers:
             before = [dict(gap.left) for gap in gaps]
-            yield from list(explainer.explain(gaps, books))
+            found = list(explainer.explain(gaps, books))
             for gap, left in zip(gaps, before, strict=True):
                 _check(explainer, gap, left)
+            yield from found
+
+
+def _chunks(gaps: Sequence[Gap]) -> tuple[list[list[Gap]], list[list[Gap]]]:
+    """Cut gaps into runs of buckets whose entries fit into memory together.
+
+    Returns:
+        The runs, and what lies on both sides of each cut between buckets that touch.
+    """
+    buckets: dict[int, list[Gap]] = {}
+    for gap in gaps:
+        buckets.setdefault(gap.start_us, []).append(gap)
+    chunks: list[list[Gap]] = []
+    seams: list[list[Gap]] = []
+    run, last = 0, None
+    for start in sorted(buckets):
+        touches = last is not None and last[0].end_us == start
+        if chunks and run < _RUN:
+            chunks[-1] += buckets[start]
+            run += 1
+        else:
+            if touches and last is not None:
+                seams.append([*last, *buckets[start]])
+            chunks.append(list(buckets[start]))
+            run = 1
+        last = buckets[start]
+    return chunks, seams
 
 
 def _check(explainer: Explainer, gap: Gap, before: Mapping[str, int | Decimal]) -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from flo2 import REQUESTS, Booked, BooksView, Finding, Gap, Settle, Shift, money_of
 from flo2.canonical.usage import INPUT_METERS, OUTPUT_METERS
 from flo2.money import ZERO, add, divide, multiply, text
+from flo2_reconcile.booked import ALL_INPUT, ALL_OUTPUT
 from flo2_reconcile.explainers.common import (
     Plain,
     all_keys,
@@ -25,6 +26,7 @@ from flo2_reconcile.explainers.common import (
 __all__ = ["CacheClassMoved", "PriceDiffers", "ToolFees"]
 
 _TOKENS: Final = frozenset(INPUT_METERS) | frozenset(OUTPUT_METERS)
+_SUMS: Final = frozenset({ALL_INPUT, ALL_OUTPUT})
 _MILLION: Final = 1_000_000
 
 
@@ -79,35 +81,38 @@ class ToolFees(Plain):
     order: ClassVar[int] = 60
 
     def explain(self, gaps: Sequence[Gap], books: BooksView) -> Iterable[Finding]:
-        """Take uses of tools that the ledger does not have."""
+        """Take uses of tools that the ledger does not have, and their money where it is told."""
         for gap in gaps:
-            fees = {
-                name: count
-                for name, count in meters_of(gap.left).items()
-                if name not in _TOKENS and count > 0
-            }
             within = [each for each in books.within(gap) if each.measures]
-            if not within:
-                continue
-            for name, count in fees.items():
-                settled = books.priced(within[0], {name: count}, gap.keys)
-                stated = gap.left.get(money_of(name))
-                amount = Decimal(stated) if stated else settled.total if settled else None
-                if amount is None:
-                    continue
-                money = {money_of(name): amount, money_of(""): amount}
-                quantities: dict[str, int | Decimal] = {name: count}
-                gap.take({**quantities, **{k: v for k, v in money.items() if k in gap.left}})
-                yield finding(
-                    self.kind,
-                    gap,
-                    quantities,
-                    f"{text(Decimal(count))} {name} are on the bill and in no answer",
-                    parts=spread(amount, {each.entry_id: 1 for each in within}),
-                    shifts=(
-                        Shift(within[0].at_us, all_keys(gap, within[0]), {**quantities, **money}),
-                    ),
-                )
+            named = {name.removeprefix("$ ") for name in gap.left} - _TOKENS - {REQUESTS, ""}
+            for name in sorted(named) if within else ():
+                if not name.startswith("item: ") and (found := self._fee(gap, name, within, books)):
+                    yield found
+
+    def _fee(
+        self, gap: Gap, name: str, within: Sequence[Booked], books: BooksView
+    ) -> Finding | None:
+        count, stated = gap.left.get(name, 0), gap.left.get(money_of(name))
+        if count < 0 or name in _SUMS or (stated is not None and stated < 0):
+            return None
+        used: dict[str, int | Decimal] = {name: count} if count else {}
+        amount = None if stated is None else Decimal(stated)
+        if amount is None and money_of(name) not in gap.measures:
+            settled = books.priced(within[0], used, gap.keys)
+            amount = settled.total if settled is not None else None
+        money = {} if amount is None else {money_of(name): amount, money_of(""): amount}
+        gap.take({**used, **{k: v for k, v in money.items() if k in gap.left}})
+        note = f"{text(Decimal(count))} {name} are on the bill and in no answer"
+        if amount is None:
+            note += "; the price book has no price for them, the cost report tells it"
+        return finding(
+            self.kind,
+            gap,
+            used or money,
+            note if count else f"the fee for {name}",
+            parts={} if amount is None else spread(amount, {e.entry_id: 1 for e in within}),
+            shifts=(Shift(within[0].at_us, all_keys(gap, within[0]), {**used, **money}),),
+        )
 
 
 class PriceDiffers(Plain):

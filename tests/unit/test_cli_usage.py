@@ -228,7 +228,10 @@ def test_another_account_sees_nothing(state, capsys):
 
 def test_a_sound_ledger_verifies(state, capsys):
     assert run(["ledger", "verify"], state) == 0
-    assert capsys.readouterr().out == "✓ 14 records of 1 writers are as they were written\n"
+    assert capsys.readouterr().out == (
+        "✓ 14 records of 1 writers are as they were written\n"
+        "✓ the sums are what the records come to\n"
+    )
 
 
 def test_an_edited_record_is_found_and_the_exit_code_says_so(state, capsys):

@@ -15,10 +15,10 @@ import click
 from flo2.canonical.usage import INPUT_METERS, OUTPUT_METERS
 from flo2.cli.bench import Bench
 from flo2.cli.output import say_json, table
-from flo2.cli.parse import instant_us
+from flo2.cli.parse import duration_s, instant_us
 from flo2.cli.state import State, command
 from flo2.gateway.usage import usage_json
-from flo2.ledger import UsageRow, summarise
+from flo2.ledger import UsageRow, check_dimensions, overall
 from flo2.money import text
 from flo2.stores import EntryFilter
 
@@ -36,29 +36,44 @@ _STATUSES = ("settled", "reported", "pending", "unpriced", "void", "open")
     help="model, feature, team, customer, key, provider, route, tag:NAME …, separated by commas.",
 )
 @click.option("--since", metavar="TIME", help="Begun since: 7d (ago), 2026-11-01 or RFC 3339.")
+@click.option("--last", metavar="DURATION", help="Begun in the last 24h, 7d …; short for --since.")
 @click.option("--until", metavar="TIME", help="Begun before.")
 @click.option("--account", default="default", show_default=True, help="Whose usage.")
 @click.option("--csv", "as_csv", is_flag=True, help="Answer in CSV.")
 @click.pass_obj
 def usage(
-    state: State, *, by: str, since: str | None, until: str | None, account: str, as_csv: bool
+    state: State,
+    *,
+    by: str,
+    since: str | None,
+    last: str | None,
+    until: str | None,
+    account: str,
+    as_csv: bool,
 ) -> None:
-    """Add up what was used and what it cost."""
+    """Add up what was used and what it cost, corrections included.
+
+    Sums are kept by month, day and hour, so that time does not grow with the number of calls; tags,
+    and an end user together with anything but the customer, are added up call by call.
+    """
     dimensions = [each for each in by.split(",") if each]
+    if since is not None and last is not None:
+        raise click.UsageError("--since and --last both say when it begins; leave one out")
     with Bench(state) as bench:
         now = bench.now_us()
+        begin = None if since is None else instant_us(since, now)
         where = EntryFilter(
             account,
-            since_us=None if since is None else instant_us(since, now),
+            since_us=begin if last is None else now - duration_s(last) * 1_000_000,
             until_us=None if until is None else instant_us(until, now),
         )
-        entries = bench.store.entries(where)
+        try:
+            check_dimensions(dimensions)
+        except ValueError as exc:
+            raise click.BadParameter(str(exc), param_hint="--by") from exc
+        rows = bench.store.usage(where, dimensions)
         names = {key.id: key.name for key in bench.store.keys(account)}
-    try:
-        rows = summarise(entries, dimensions)
-    except ValueError as exc:
-        raise click.BadParameter(str(exc), param_hint="--by") from exc
-    totals = summarise(entries, ())
+    totals = overall(rows)
     if as_csv:
         _write_csv(dimensions, rows)
     elif state.as_json:
@@ -109,7 +124,7 @@ def _cells(row: UsageRow) -> list[str]:
 def _cost(row: UsageRow) -> str:
     """Give the sum of what is known; nothing known is no zero."""
     known = row.entries - sum(row.statuses.get(s, 0) for s in ("pending", "unpriced", "open"))
-    return f"{text(row.total)} {row.currency}" if known else "not known"
+    return f"{text(row.total)} {row.currency}" if known or row.adjusted else "not known"
 
 
 def _unknown(row: UsageRow) -> list[str]:
@@ -137,6 +152,7 @@ def _write_csv(dimensions: Sequence[str], rows: Sequence[UsageRow]) -> None:
             "entries",
             *_STATUSES,
             "cost",
+            "adjusted",
             "pending_low",
             "pending_high",
             *meters,
@@ -150,6 +166,7 @@ def _write_csv(dimensions: Sequence[str], rows: Sequence[UsageRow]) -> None:
             *(row.statuses.get(status, 0) for status in _STATUSES),
             # An empty cell, as a spreadsheet would add a zero up.
             "" if _cost(row) == "not known" else text(row.total),
+            text(row.adjusted),
             text(row.pending_low),
             "" if row.pending_high is None else text(row.pending_high),
             *(row.meters.get(meter, 0) for meter in meters),

@@ -56,24 +56,32 @@ def chain_links(
     return links
 
 
-def verify(links: Iterable[ChainLink], *, expected: WriterHead | None = None) -> list[str]:
-    """Check chains, whole and from their beginning.
+def verify(
+    links: Iterable[ChainLink],
+    *,
+    expected: WriterHead | None = None,
+    anchor: WriterHead | None = None,
+) -> list[str]:
+    """Check chains, whole and from their beginning, or from where they were pruned.
 
     Args:
         links: One writer's chain after the other, each in the order it is kept.
         expected: Where the (last) chain must at least reach, as written down elsewhere; without
             it, a chain whose end was cut off looks like a shorter one.
+        anchor: The last record of a chain that is not kept any more, where it goes on.
 
     Returns:
         One line per problem: an edit, a deletion, a reordering, a gap; empty when all is sound.
     """
     problems: list[str] = []
     head: WriterHead | None = None
-    expected_seen = expected is None
+    expected_seen = expected is None or expected == anchor
     try:
         for link in links:
             if head is None or head.writer != link.writer:
                 head = WriterHead(link.writer, 0, "")
+                if anchor is not None and anchor.writer == link.writer:
+                    head = anchor
             problems += _check(head, link)
             head = WriterHead(link.writer, link.seq, link.hash)
             if expected == head:

@@ -34,7 +34,6 @@ __all__ = [
     "Standing",
     "from_limbs",
     "standing_of",
-    "to_decimal",
     "to_limbs",
 ]
 
@@ -84,16 +83,20 @@ class Amounts(dict[str, int]):
         else:
             self.odd[name] = add(self.odd.get(name, ZERO), multiply(amount, sign))
 
-    def take(self, other: Amounts) -> None:
-        """Add all of another."""
+    def take(self, other: Amounts) -> Amounts:
+        """Add all of another; gives itself."""
         for name, units in other.items():
             self[name] = self.get(name, 0) + units
         for name, amount in other.odd.items():
             self.odd[name] = add(self.odd.get(name, ZERO), amount)
+        return self
 
     def sum(self, name: str) -> Decimal:
         """Give a sum, exactly."""
-        return add(to_decimal(self.get(name, 0)), self.odd.get(name, ZERO))
+        units, odd = self.get(name), self.odd.get(name) if self.odd else None
+        if not units:
+            return odd or ZERO
+        return multiply(units, _UNIT) if odd is None else add(multiply(units, _UNIT), odd)
 
     @property
     def nothing(self) -> bool:
@@ -235,11 +238,6 @@ def to_limbs(units: int) -> tuple[int, int, int]:
 def from_limbs(whole: Any, nano: Any, atto: Any) -> int:
     """Put sums of limbs together; PostgreSQL gives them as Decimals."""
     return int(whole) * ONE + int(nano) * _NANO + int(atto)
-
-
-def to_decimal(units: int) -> Decimal:
-    """Give units as a number."""
-    return multiply(units, _UNIT)
 
 
 def _units(amount: int | Decimal) -> int | None:

@@ -20,6 +20,7 @@ from flo2_store_sql.counter_table import CounterTable
 from flo2_store_sql.database import Database
 from flo2_store_sql.ledger_tables import LedgerTables
 from flo2_store_sql.object_tables import ObjectTables, take_turns, upsert
+from flo2_store_sql.retention import prunable, prune
 from flo2_store_sql.schema import migrate
 from flo2_store_sql.usage_check import check_usage, rebuild_usage
 from flo2_store_sql.usage_query import usage
@@ -150,6 +151,22 @@ class SqlStore:
     ) -> Iterator[EntryColumns]:
         """Give the entries of a provider as rows, with their cost lines where these are wanted."""
         return read_columns(self._database, account, provider, since_us, until_us, lines=lines)
+
+    def prunable(self, before_us: int) -> Iterable[ChainLink]:
+        """Give what `prune` would remove, a thousand records at a time.
+
+        Raises:
+            StoreError: an entry begun before is open or pending.
+        """
+        return prunable(self._database, self.writers(), before_us)
+
+    def prune(self, before_us: int, anchors: Sequence[WriterHead]) -> int:
+        """Remove entries and exchanges begun before, and the records up to these anchors.
+
+        Raises:
+            StoreError: as in `prunable`; or an anchor is not in its chain. Nothing is removed.
+        """
+        return prune(self._database, before_us, anchors)
 
     def exchanges(self, where: EntryFilter) -> Sequence[Exchange]:
         """Give exchanges, in the order they began."""

@@ -7,7 +7,6 @@ columns, in bounded memory.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -51,6 +50,7 @@ __all__ = ["usage"]
 _ENTRIES: Final = tables.ledger_entries
 _PARTS: Final = tables.ledger_adjustments
 _GROUPS: Final = schema.usage_groups
+_METER_NAMES: Final = tuple(METER + name for name in METER_COLUMNS)
 _TAG: Final = "tag:"
 _STREAM: Final = {"yield_per": 1000}
 _tags: Final = msgspec.json.Decoder(dict[str, str]).decode
@@ -63,27 +63,37 @@ class _Sum:
     """One row of the answer while it is added up."""
 
     amounts: Amounts = field(factory=Amounts)
-    statuses: Counter[str] = field(factory=Counter)
+    statuses: dict[str, int] = field(factory=dict)
+
+    def count(self, status: str, entries: int = 1) -> None:
+        if entries:
+            self.statuses[status] = self.statuses.get(status, 0) + entries
 
     def row(self, group: _Group, currency: str) -> UsageRow:
         amounts = self.amounts
         adjusted = amounts.sum(ADJUSTED)
-        meters = {name: amounts.sum(name) for name in {*amounts, *amounts.odd}}
         return UsageRow(
             group,
             currency,
-            self.statuses.total(),
-            {status: count for status, count in self.statuses.items() if count},
+            sum(self.statuses.values()),
+            self.statuses,
             add(amounts.sum(TOTAL), adjusted),
             adjusted,
             amounts.sum(LOW),
             None if amounts.get(UNBOUNDED) else amounts.sum(HIGH),
-            {
-                name.removeprefix(METER): int(value) if value == int(value) else value
-                for name, value in sorted(meters.items())
-                if name.startswith(METER) and value
-            },
+            _meters(amounts),
         )
+
+
+def _meters(amounts: Amounts) -> dict[str, int | Decimal]:
+    meters: dict[str, int | Decimal] = {}
+    for name in sorted({*amounts, *amounts.odd}) if amounts.odd else sorted(amounts):
+        if name.startswith(METER):
+            value = amounts.sum(name)
+            whole = int(value)
+            if value:
+                meters[name.removeprefix(METER)] = whole if whole == value else value
+    return meters
 
 
 def usage(database: Database, where: EntryFilter, by: Sequence[str]) -> list[UsageRow]:
@@ -141,12 +151,12 @@ class _Question:
         for row in self._grouped(connection, rollups, cube, span, columns, measures):
             into = self._sum(tuple(row[:place]), row[place])
             status, entries, whole, nano, atto, *meters = row[place + 1 :]
-            into.statuses[status] += int(entries)
+            into.count(status, int(entries))
             amounts = into.amounts
             amounts[TOTAL] = amounts.get(TOTAL, 0) + from_limbs(whole, nano, atto)
-            for name, quantity in zip(METER_COLUMNS, meters, strict=True):
-                meter = METER + name
-                amounts[meter] = amounts.get(meter, 0) + int(quantity) * ONE
+            for name, quantity in zip(_METER_NAMES, meters, strict=True):
+                if quantity:
+                    amounts[name] = amounts.get(name, 0) + int(quantity) * ONE
         sums = schema.usage_sums
         limbs = [func.sum(sums.c[name]) for name in ("whole", "nano", "atto")]
         for row in self._grouped(connection, sums, cube, span, [*columns, sums.c.name], limbs):
@@ -206,7 +216,7 @@ class _Question:
         for row in connection.execute(entries, execution_options=_STREAM):
             standing = standing_of(row)
             into = self._sum(self._group(standing), standing.currency)
-            into.statuses[standing.status] += 1
+            into.count(standing.status)
             standing.amounts(into.amounts)
         for row in connection.execute(parts, execution_options=_STREAM):
             standing = standing_of(row)
@@ -226,7 +236,10 @@ class _Question:
         return tuple(values)
 
     def _sum(self, group: _Group, currency: str) -> _Sum:
-        return self.sums.setdefault((group, currency), _Sum())
+        found = self.sums.get((group, currency))
+        if found is None:
+            found = self.sums[group, currency] = _Sum()
+        return found
 
 
 def _cube(where: EntryFilter, by: Sequence[str]) -> Cube | None:

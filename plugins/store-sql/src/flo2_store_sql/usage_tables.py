@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field
@@ -20,7 +21,7 @@ from flo2.records import Adjust, Intent, Pend, Settle, Void
 from flo2.stores import ChainLink
 from flo2_store_sql import tables
 from flo2_store_sql import usage_schema as schema
-from flo2_store_sql.cubes import CUBES, DIMENSIONS, Cube, bucket_of, grain
+from flo2_store_sql.cubes import CUBES, DAY, DIMENSIONS, HOUR, MONTH, Cube, bucket_of, grain
 from flo2_store_sql.rows import storable
 from flo2_store_sql.standing import (
     ADJUSTED,
@@ -59,8 +60,16 @@ METER_COLUMNS: Final = tuple(
 _COLUMN_OF: Final = {METER + name: place for place, name in enumerate(METER_COLUMNS)}
 _GROUP_COLUMNS: Final = ("identity", "cube", "account", "status", "currency", *DIMENSIONS)
 _PICKS: Final = {
-    cube.number: tuple(DIMENSIONS.index(name) for name in cube.dimensions) for cube in CUBES
+    cube.number: itemgetter(*(DIMENSIONS.index(name) for name in cube.dimensions)) for cube in CUBES
 }
+"""Dimensions → those of a cube."""
+_PUTS: Final = {
+    cube.number: itemgetter(
+        *(cube.dimensions.index(name) if name in cube.dimensions else -1 for name in DIMENSIONS)
+    )
+    for cube in CUBES
+}
+"""Those of a cube and a None → all dimensions."""
 
 _Key = tuple[str, int, tuple[str | None, ...], str, str]
 Place = tuple[int, str, int, str]
@@ -197,12 +206,16 @@ class UsageTables:
             return
         ids = self._ids(connection, groups)
         rollups, sums, odd = [], [], []
+        split: dict[int, tuple[Sequence[int], dict[str, int]]] = {}  # most stand in many places
         for (number, account, bucket, identity), amounts in places.items():
             key = (number, account, bucket, ids[identity])
-            row, rest = _columns(amounts)
+            known = split.get(id(amounts))
+            if known is None:
+                known = split[id(amounts)] = _columns(amounts)
+            row, rest = known
             if any(row):
                 rollups.append((*key, *row))
-            sums += [(*key, name, *to_limbs(units)) for name, units in rest.items() if units]
+            sums += [(*key, name, *to_limbs(units)) for name, units in rest.items()]
             odd += [(*key, name, text(amount)) for name, amount in amounts.odd.items() if amount]
         self._add_rollups(connection, sorted(rollups))
         self._add_sums(connection, sorted(sums))
@@ -266,15 +279,31 @@ def places_of(tally: Tally) -> tuple[dict[str, Sequence[Any]], dict[Place, Amoun
     """Say which groups a tally speaks of, and what it adds in each place."""
     groups: dict[str, Sequence[Any]] = {}
     places: dict[Place, Amounts] = {}
-    for (account, hour, dimensions, status, currency), amounts in tally.groups.items():
-        if amounts.nothing:
-            continue
-        for cube in CUBES:
-            identity, row = _group(cube, account, status, currency, dimensions)
-            groups.setdefault(identity, row)
-            for level in cube.levels:
-                place = (grain(cube, level), account, bucket_of(level, hour), identity)
-                places.setdefault(place, Amounts()).take(amounts)
+    changed = [(key, amounts) for key, amounts in tally.groups.items() if not amounts.nothing]
+    buckets = {
+        hour: {level: bucket_of(level, hour) for level in (HOUR, DAY, MONTH)}
+        for hour in {hour for (_, hour, *_), _ in changed}
+    }
+    own: set[Place] = set()
+    for cube in CUBES:
+        pick = _PICKS[cube.number]
+        known: dict[tuple[Any, ...], str] = {}
+        grains = [(level, grain(cube, level)) for level in cube.levels]
+        for (account, hour, dimensions, status, currency), amounts in changed:
+            told = (account, status, currency, pick(dimensions))
+            identity = known.get(told)
+            if identity is None:
+                identity, row = _group(cube, *told)
+                known[told] = identity
+                groups[identity] = row
+            for level, number in grains:
+                place = (number, account, buckets[hour][level], identity)
+                found = places.setdefault(place, amounts)  # nearly always alone there: not copied
+                if found is not amounts:
+                    if place not in own:
+                        own.add(place)
+                        places[place] = found = Amounts().take(found)
+                    found.take(amounts)
     return groups, places
 
 
@@ -329,20 +358,25 @@ def _pages(values: Sequence[str]) -> Iterable[Sequence[str]]:
 
 
 def _group(
-    cube: Cube, account: str, status: str, currency: str, dimensions: tuple[str | None, ...]
+    cube: Cube, account: str, status: str, currency: str, kept: tuple[str | None, ...]
 ) -> tuple[str, Sequence[Any]]:
-    kept = {place: dimensions[place] for place in _PICKS[cube.number]}
     told = (cube.number, account, status, currency)
-    identity = encode_json((*told, *kept.values())).decode()
-    return identity, (identity, *told, *(kept.get(place) for place in range(len(DIMENSIONS))))
+    identity = encode_json((*told, *kept)).decode()
+    return identity, (identity, *told, *_PUTS[cube.number]((*kept, None)))
 
 
 def _columns(amounts: Amounts) -> tuple[Sequence[int], dict[str, int]]:
     """Split sums into the columns of `usage_rollups`, and what has none there."""
-    rest = dict(amounts)
+    entries = total = 0
     meters = [0] * len(METER_COLUMNS)
-    for name in amounts.keys() & _COLUMN_OF.keys():
-        if not amounts[name] % ONE:
-            meters[_COLUMN_OF[name]] = rest.pop(name) // ONE
-    entries = rest.pop(ENTRIES, 0) // ONE
-    return (entries, *to_limbs(rest.pop(TOTAL, 0)), *meters), rest
+    rest: dict[str, int] = {}
+    for name, units in amounts.items():
+        if name == ENTRIES:
+            entries = units // ONE
+        elif name == TOTAL:
+            total = units
+        elif name in _COLUMN_OF and not units % ONE:
+            meters[_COLUMN_OF[name]] = units // ONE
+        elif units:
+            rest[name] = units
+    return (entries, *to_limbs(total), *meters), rest

@@ -14,7 +14,7 @@ from flo2.errors import InvalidRequest
 from flo2.gateway.caller import attribute
 from flo2.ledger import DIMENSIONS, summarise
 from flo2.money import total
-from flo2.records import fold_entry
+from flo2.records import Adjust, fold_entry
 from flo2.stored import AttributionRules, IssuedKey, LabelRule
 from flo2.testing.records import an_intent, attributions, pend_of, settle_of, void_of
 
@@ -49,6 +49,17 @@ def entries(draw):
     return made
 
 
+def corrections(found):
+    """Give adjustments: parts for some of the entries and for one that is not among them."""
+    ids = [each.intent.entry_id for each in found]
+    parts = st.dictionaries(
+        st.sampled_from([*ids, "gone.1"]), MONEY.map(lambda amount: amount - 5000), min_size=1
+    )
+    made = st.builds(Adjust, st.just("adj"), st.just("default"), st.just(1), st.just("reprice"),
+                     st.just("bill"), parts)  # fmt: skip
+    return st.lists(made, max_size=3)
+
+
 def sums(rows):
     highs = [row.pending_high for row in rows]
     return (
@@ -64,16 +75,21 @@ def sums(rows):
     )
 
 
-@given(
-    entries(),
-    st.lists(
-        st.sampled_from([*DIMENSIONS, *(f"tag:{name}" for name in TAGS)]), max_size=5, unique=True
-    ),
+BY = st.lists(
+    st.sampled_from([*DIMENSIONS, *(f"tag:{name}" for name in TAGS)]), max_size=5, unique=True
 )
-def test_sums_over_any_partition_equal_the_total(found, by):
-    rows = summarise(found, by)
-    assert sums(rows) == sums(summarise(found, []))
+
+
+@given(entries(), BY, st.data())
+def test_p31_sums_over_any_partition_equal_the_total(found, by, data):
+    adjusts = data.draw(corrections(found))
+    rows = summarise(found, by, adjusts)
+    assert sums(rows) == sums(summarise(found, [], adjusts))
     assert len({(row.group, row.currency) for row in rows}) == len(rows)
+    ids = {each.intent.entry_id for each in found}
+    booked = [each.total for each in found if each.total is not None]
+    added = [part for each in adjusts for entry, part in each.amounts.items() if entry in ids]
+    assert total(row.total for row in rows) == total([*booked, *added])
 
 
 RULES = st.none() | st.builds(

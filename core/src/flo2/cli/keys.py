@@ -18,8 +18,8 @@ from flo2.cli.parse import duration_s, pair
 from flo2.cli.state import State, group
 from flo2.errors import ConfigError, InvalidRequest, NotFound
 from flo2.gateway import timestamp
+from flo2.gateway.key_json import key_json
 from flo2.keys import issue, issue_admin, revoke, rotate
-from flo2.keys.rules import rules_json
 from flo2.secrets import Secret
 from flo2.stored import IssuedKey
 from flo2.vault import append_kek
@@ -259,18 +259,4 @@ def _told(key: IssuedKey, now_us: int) -> str:
 
 
 def _as_json(key: IssuedKey, now_us: int) -> dict[str, object]:
-    return {
-        "id": key.id,
-        "account": key.account,
-        "name": key.name,
-        "prefix": key.prefix,
-        "last4": key.last4,
-        "team": key.team,
-        "models": list(key.models),
-        "tags": dict(key.tags),
-        "attribution": rules_json(key.attribution),
-        "created_at": timestamp(key.created_us),
-        "expires_at": None if key.expires_us is None else timestamp(key.expires_us),
-        "replaced_by": key.replaced_by,
-        "state": _standing(key, now_us),
-    }
+    return {**key_json(key), "state": _standing(key, now_us)}

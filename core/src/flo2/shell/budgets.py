@@ -5,7 +5,6 @@ Imports: budgets, gateway, starlette.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,8 +14,9 @@ from starlette.routing import Route
 
 from flo2.budgets import BudgetReport, budget_json, report_json
 from flo2.budgets.declaring import budget_reports, declared_budget, put_budget, remove_budget
-from flo2.errors import ConfigError, InvalidRequest, NotFound, RequestTooLarge, StoreError
+from flo2.errors import ConfigError, InvalidRequest, NotFound, StoreError
 from flo2.keys import ADMIN_PREFIX, presented
+from flo2.shell.json_body import json_object
 
 if TYPE_CHECKING:
     from flo2.gateway import Gateway
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["budget_routes"]
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-_MOST_BYTES: Final = 65_536
 _NOT_FOR_KEYS: Final = frozenset({"webhook", "alerts"})
 
 
@@ -84,7 +83,7 @@ class _Budgets:
     async def put(self, request: Request) -> Response:
         """`PUT /api/budgets/{name}`: declare it; the same once more changes nothing."""
         account = request.query_params.get("account", "default")
-        name, document = request.path_params["name"], await _document(request)
+        name, document = request.path_params["name"], await json_object(request)
         gateway = self._gateway
 
         def put() -> tuple[Any, bool]:
@@ -164,18 +163,3 @@ def _keep_secrets(gateway: Gateway, account: str, name: str, document: dict[str,
             code="operator_only",
             param="webhook.secret",
         )
-
-
-async def _document(request: Request) -> dict[str, Any]:
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > _MOST_BYTES:
-            raise RequestTooLarge(f"a budget takes at most {_MOST_BYTES} bytes")
-    try:
-        document = json.loads(bytes(body))
-    except (ValueError, RecursionError) as exc:
-        raise InvalidRequest("the body is no JSON object") from exc
-    if not isinstance(document, dict):
-        raise InvalidRequest("the body is no JSON object")
-    return document

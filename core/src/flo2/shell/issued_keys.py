@@ -15,9 +15,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from flo2.errors import ConfigError, NotFound
-from flo2.gateway import timestamp
+from flo2.gateway.key_json import key_json
 from flo2.keys import issue
-from flo2.keys.rules import read_rules, rules_json
+from flo2.keys.rules import read_rules
 from flo2.shell.json_body import checked, json_object
 from flo2.stored import IssuedKey
 
@@ -51,7 +51,7 @@ class _Keys:
         """`GET /api/keys`: the records of an account's keys; the keys themselves are not kept."""
         account, store = _account(request), self._gateway.store
         found = await self._gateway.blocking_call(lambda: store.keys(account))
-        return JSONResponse({"object": "list", "data": [_as_json(key) for key in found]})
+        return JSONResponse({"object": "list", "data": [key_json(key) for key in found]})
 
     async def create(self, request: Request) -> Response:
         """`POST /api/keys`: issue a key; the answer holds it, this once."""
@@ -66,7 +66,7 @@ class _Keys:
 
         record, secret = await gateway.blocking_call(create)
         await gateway.refresh(force=True)
-        return JSONResponse({**_as_json(record), "key": secret.reveal()}, 201)
+        return JSONResponse({**key_json(record), "key": secret.reveal()}, 201)
 
     async def update(self, request: Request) -> Response:
         """`PATCH /api/keys/{id}`: change what its calls must and may say; null: nothing."""
@@ -75,7 +75,7 @@ class _Keys:
         given = checked(lambda: _given(document, ("attribution",)))
         record = await gateway.blocking_call(partial(_changed, gateway, account, wanted, given))
         await gateway.refresh(force=True)
-        return JSONResponse(_as_json(record))
+        return JSONResponse(key_json(record))
 
 
 def _changed(gateway: Gateway, account: str, wanted: str, given: dict[str, Any]) -> IssuedKey:
@@ -119,21 +119,3 @@ def _given(document: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, Any
 
 def _account(request: Request) -> str:
     return request.query_params.get("account", "default")
-
-
-def _as_json(key: IssuedKey) -> dict[str, Any]:
-    return {
-        "id": key.id,
-        "account": key.account,
-        "name": key.name,
-        "prefix": key.prefix,
-        "last4": key.last4,
-        "team": key.team,
-        "models": list(key.models),
-        "tags": dict(key.tags),
-        "attribution": rules_json(key.attribution),
-        "created_at": timestamp(key.created_us),
-        "expires_at": None if key.expires_us is None else timestamp(key.expires_us),
-        "revoked_at": None if key.revoked_us is None else timestamp(key.revoked_us),
-        "replaced_by": key.replaced_by,
-    }

@@ -201,7 +201,16 @@ def test_instants(text, us):
 
 
 @pytest.mark.parametrize(
-    "call", [lambda: duration_s("soon"), lambda: instant_us("soon", 0), lambda: pair("a")]
+    "call",
+    [
+        lambda: duration_s("soon"),
+        lambda: instant_us("soon", 0),
+        lambda: instant_us("999999999w", NOW_US),
+        lambda: instant_us("999999d", NOW_US),
+        lambda: instant_us("0001-01-01T00:00:00+14:00", 0),
+        lambda: instant_us("9999-12-31T23:59:59-14:00", 0),
+        lambda: pair("a"),
+    ],
 )
 def test_what_is_not_understood_is_refused_with_the_right_form(call):
     with pytest.raises(click.BadParameter):

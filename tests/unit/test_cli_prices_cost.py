@@ -157,6 +157,8 @@ BAD = [
     (QUESTION | {"context": {"speed": 2}}, "context.speed must be text, got 2"),
     (QUESTION | {"at": "soon"}, "at must be an instant such as 2026-11-25T12:00:00Z, got 'soon'"),
     (QUESTION | {"at": 5}, "at must be an instant"),
+    (QUESTION | {"at": "9999-12-31T23:59:59-14:00"}, "at must be an instant"),
+    (b'{"usage": ' + b"9" * 5000 + b"}", "a number of 5000 digits is none that anything counts"),
     (QUESTION | {"api": "speech", "model": "tts-1"}, "billed by what the request holds"),
 ]
 
@@ -207,3 +209,18 @@ def test_no_usage_object_is_lost_or_ends_the_rest(usages):
     for answer_, _ in found:
         assert answer_["status"] in {"priced", "unpriced", "pending", "error"}
         assert (answer_.get("total") is None) is (answer_["status"] != "priced")
+
+
+@pytest.mark.parametrize(
+    ("uses", "message"),
+    [
+        (["input_tokens=1", "input_tokens=2"], "input_tokens is given twice; add the two up"),
+        (["input_tokens=-1"], "input_tokens=-1 is no whole number of 0 or more"),
+        (["input_tokens=" + "9" * 5000], "is no whole number of 0 or more"),
+    ],
+)
+def test_a_usage_to_explain_is_not_guessed_at(tmp_path, capsys, uses, message):
+    state = State({"FLO2_DATA_DIR": str(tmp_path)}, store=MemoryStore())
+    options = [word for use in uses for word in ("--use", use)]
+    assert run(["prices", "explain", "openai/gpt-4o", *options], state) == 2
+    assert message in capsys.readouterr().err

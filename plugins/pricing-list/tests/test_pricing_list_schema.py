@@ -97,7 +97,7 @@ def test_a_file_becomes_rows():
         ("output_tokens =", "ouput_tokens =", "did you mean 'output_tokens'?"),
         ('"2.50"', '"2,50"', "'2,50' is no decimal number"),
         ('"2.50"', "true", "money from True (bool) is refused"),
-        ('"2.50"', '"-1"', "must be a Decimal of 0 or more"),
+        ('"2.50"', '"-1"', "must be a Decimal of 0 or more @ acme.toml: model[0].price[0].rates."),
         ('["flex"]', '["*"]', "no wildcards: list the values"),
         ('["flex"]', '"flex"', "expected a list of texts, got 'flex'"),
         ("over = 1000", "over = 1000\n  at_least = 5", "give 'over' or 'at_least', not both"),

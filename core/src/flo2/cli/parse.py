@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import click
 
 __all__ = ["duration_s", "instant_us", "pair", "toml_value"]
 
 _DURATION = re.compile(r"(\d{1,9})\s*(s|m|h|d|w)", re.IGNORECASE)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -38,16 +39,17 @@ def instant_us(text: str, now_us: int) -> int:
     Raises:
         click.BadParameter: it is none of these.
     """
-    if _DURATION.fullmatch(text.strip()):
-        return now_us - duration_s(text) * 1_000_000
     try:
-        when = datetime.fromisoformat(text.strip())
-    except ValueError:
+        if _DURATION.fullmatch(text.strip()):
+            when = _EPOCH + timedelta(microseconds=now_us) - timedelta(seconds=duration_s(text))
+        else:
+            when = datetime.fromisoformat(text.strip())
+            when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter: before the year 1, or after 9999
         raise click.BadParameter(
             f"{text!r} is no time; write 7d (ago), 2026-11-01 or 2026-11-01T12:00:00Z"
         ) from None
-    when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
-    whole = when - datetime(1970, 1, 1, tzinfo=UTC)
+    whole = when - _EPOCH
     return (whole.days * 86_400 + whole.seconds) * 1_000_000 + whole.microseconds
 
 

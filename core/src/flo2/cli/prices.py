@@ -40,6 +40,9 @@ __all__ = ["prices"]
 
 _BAD_INPUT: Final = 2
 """The exit code for what cannot be read, as for a mistake in the command line."""
+_DIGITS: Final = 40
+"""Of a quantity; no call uses more."""
+
 _DIFFERENCES: Final = 3
 
 
@@ -184,8 +187,10 @@ def explain(
     provider, name = split_model(model)
     quantities = {}
     for meter, quantity in map(pair, uses):
-        if not quantity.isdecimal():
+        if not quantity.isdecimal() or len(quantity) > _DIGITS:
             raise click.BadParameter(f"{meter}={quantity} is no whole number of 0 or more")
+        if meter in quantities:
+            raise click.BadParameter(f"{meter} is given twice; add the two up")
         quantities[meter] = int(quantity)
     when = _instant(at, now)
     context = PricingContext(provider, api, name, name, when, dict(map(pair, facts)))

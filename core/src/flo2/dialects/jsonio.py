@@ -8,11 +8,14 @@ Pure. Imports: nothing of flo2.
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import msgspec
 
 __all__ = ["bare_error", "dumps", "loads"]
+
+_DIGITS: Final = 4300
+"""Longer ones Python refuses to read, as the time that takes grows with the square."""
 
 _decode = msgspec.json.decode
 _encode = msgspec.json.encode
@@ -28,7 +31,7 @@ def loads(data: bytes | str) -> Any:
         try:
             return _decode(data)
         except msgspec.DecodeError:
-            return json.loads(data, parse_constant=_no_constant)
+            return json.loads(data, parse_int=_integer, parse_constant=_no_constant)
     except RecursionError as exc:
         raise ValueError("JSON is nested too deeply") from exc
 
@@ -61,6 +64,12 @@ def bare_error(raw: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) and found.get("error") else None
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits is none that anything counts")
+    return int(digits)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -233,14 +233,12 @@ def _instant(given: Any, now: datetime) -> datetime:
     if given is None:
         return now
     try:
-        when = datetime.fromisoformat(given) if isinstance(given, str) else None
-    except ValueError:
-        when = None
-    if when is None:
+        when = datetime.fromisoformat(given)
+        return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError) as exc:
         raise InvalidRequest(
             f"at must be an instant such as 2026-11-25T12:00:00Z, got {_shown(given)}", param="at"
-        )
-    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+        ) from exc
 
 
 def _shown(value: Any) -> str:

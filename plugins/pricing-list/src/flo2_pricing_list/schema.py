@@ -257,7 +257,7 @@ class _Reader:
                     step=step,
                 )
             except PricingError as exc:
-                self.bad(path, str(exc))
+                self.bad(f"{path}rates.{dimension}", str(exc))
                 continue
             self.rows.append(row)
 

@@ -324,8 +324,6 @@ class EntryColumns(NamedTuple):
 
     entry_id: str
     started_us: int
-    provider: str
-    provider_kind: str
     project: str | None
     credential_id: str | None
     role: str
@@ -388,7 +386,7 @@ class Explainer(Protocol):
 
     kind: ClassVar[str]
     order: ClassVar[int]
-    """When it is asked: the lower, the earlier. Below 30 it may be shown two neighbouring buckets
+    """When it is asked: the lower, the earlier. Below 21 it may be shown two neighbouring buckets
     alone, before it is shown each of them among others."""
 
     def explain(self, gaps: Sequence[Gap], books: BooksView) -> Iterable[Finding]:

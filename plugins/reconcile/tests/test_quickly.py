@@ -48,7 +48,7 @@ class Rowed(MemoryStore):
             ]
             inside = '"model":' if settled and any("model" in line for line in told) else None
             yield EntryColumns(
-                *(begun.entry_id, begun.started_us, begun.provider, begun.provider_kind),
+                *(begun.entry_id, begun.started_us),
                 *(begun.project, begun.credential_id, begun.role, begun.model),
                 getattr(end, "model_billed", None),
                 entry.status,

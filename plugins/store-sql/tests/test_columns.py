@@ -33,20 +33,17 @@ def test_rows_of_a_provider_begun_in_a_span(tmp_path: Path):
     assert isinstance(store, ReadsColumns)
     rows = {row[0]: row for row in store.columns("default", "acme", HOUR, 4 * HOUR, lines=True)}
     assert set(rows) == {"x1.1", "x5.1", "x2.1"}
-    assert {name: row[9] for name, row in rows.items()} == {
+    assert {name: row[7] for name, row in rows.items()} == {
         "x1.1": "settled",
         "x2.1": "pending",
         "x5.1": "void",
     }
     first = rows["x1.1"]
-    assert first[1:9] == (
-        *(HOUR, "acme", "sandbox", "proj", "cred_1", "primary", "acme-small-1"),
-        first[8],
-    )
-    assert first[10] == "0.000123"
-    assert [line["amount"] for line in json.loads(first[12] or "")] == ["0.000123"]
+    assert first[1:7] == (HOUR, "proj", "cred_1", "primary", "acme-small-1", first[6])
+    assert first[8] == "0.000123"
+    assert [line["amount"] for line in json.loads(first[10] or "")] == ["0.000123"]
     # By its kind as well, without the lines; of nobody else's account.
     kind = list(store.columns("default", "sandbox", 0, 2 * HOUR, lines=False))
-    assert [(row[0], row[12]) for row in kind] == [("x1.1", None), ("x5.1", None)]
+    assert [(row[0], row[10]) for row in kind] == [("x1.1", None), ("x5.1", None)]
     assert list(store.columns("elsewhere", "acme", 0, 9 * HOUR, lines=True)) == []
     store.close()

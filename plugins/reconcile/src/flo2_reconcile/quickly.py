@@ -72,7 +72,7 @@ def count_rows(
     left: list[str] = []
     number = 0
     for number, row in enumerate(rows, 1):
-        entry_id, at, _, _, project, credential, role, model, billed, *ended = row
+        entry_id, at, project, credential, role, model, billed, *ended = row
         status, total, meters, lines, context = ended
         if number % _EVERY == 0:
             progress(_EVERY)

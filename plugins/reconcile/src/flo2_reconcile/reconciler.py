@@ -37,7 +37,7 @@ _EVERY: Final = 1000
 _RUN: Final = 8
 """Buckets whose entries are held at once."""
 
-_MOVERS: Final = 30
+_MOVERS: Final = 21
 """Explainers below this order look at the bucket beside, too."""
 
 _ALWAYS: Final = frozenset({"provider", "model", "context_window"})

@@ -64,7 +64,8 @@ class _Moved(Plain):
         missing = short.left.get(REQUESTS)
         wanted = None if missing is None else -int(missing)
         moved = []
-        for each in choose(short, fitting, wanted, sign=-1) or fitting:
+        # All that is short must have moved: a part of it may be another's.
+        for each in choose(short, fitting, wanted, sign=-1) or ():
             if _holds(short, each, -1) and _holds(over, each, 1):
                 short.take(_counted(each), -1)
                 over.take(_counted(each))

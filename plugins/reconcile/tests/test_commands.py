@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from flo2 import Account, MemoryStore
+from flo2 import Adjust, PriceRow
 from flo2.cli.root import run
 from flo2.cli.state import State
-from flo2.ledger import chain_links
-from flo2.stores import WriterHead
+from flo2.prices import Layer, build
+from flo2.records import fold_entry
 from flo2.testing.records import an_intent, settle_of
+from flo2_reconcile.audit import audited
 
 from .billing_fixtures import file, ledger_of_the_log  # noqa: TID252  # tests have no package
 
@@ -27,7 +29,7 @@ START = 1_794_787_200_000_000
 @pytest.fixture
 def state(tmp_path: Path) -> State:
     config = tmp_path / "flo2.toml"
-    config.write_text('[plugins]\nonly = ["reconcile", "pricing-list", "provider-openrouter"]\n')
+    config.write_text('[plugins]\nonly = ["reconcile"]\n')
     environ = {"FLO2_DATA_DIR": str(tmp_path / "data"), "XDG_CONFIG_HOME": str(tmp_path / "conf")}
     store, _ = ledger_of_the_log()
     return State({**environ, "FLO2_CONFIG": str(config)}, store=store)
@@ -71,9 +73,10 @@ def test_json_csv_and_the_page_say_the_same(state: State, tmp_path: Path, capsys
     assert run([*args, "--csv"], state) == 3
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
 
-    assert [each["cause"] for each in told["findings"]] == [
-        *("bucket_boundary", "served_tier_differs"),
-    ]
+    # The last ones because no prices are installed here: without a price, a tier has no money.
+    causes = [each["cause"] for each in told["findings"]]
+    assert causes[:2] == ["bucket_boundary", "served_tier_differs"]
+    assert set(causes[2:]) <= {"price_differs"}
     assert told["unexplained"][0]["difference"]["requests"] == 2
     assert {row["cause"] for row in rows if row["kind"] == "explained"} == {
         each["cause"] for each in told["findings"]
@@ -150,34 +153,41 @@ def test_the_statement_of_a_month_adds_up(state: State, capsys: Any):
     assert "markup on tokens: 0.00" in capsys.readouterr().out
 
 
-def test_the_audit_shows_what_a_reseller_takes(tmp_path: Path, state: State, capsys: Any):
-    store = MemoryStore()
-    store.put_account(Account("default", "default", 0))
-    now = START
-    intent = an_intent(
-        1, provider="openrouter", provider_kind="openrouter", started_us=now, model="openai/gpt-4o"
-    )
+def test_the_audit_shows_what_a_reseller_takes(state: State, capsys: Any):
+    intent = an_intent(1, provider="router", started_us=START, model="maker/big")
     end = replace(
         settle_of(intent),
         meters={"input_tokens": 1000, "output_tokens": 500},
         total=Decimal("0.0079"),
-        model_billed="openai/gpt-4o",
+        model_billed="maker/big",
         status="reported",
         lines=(),
     )
-    store.append(chain_links(WriterHead("w", 0, ""), enumerate([intent, end], 1), b"s"))
-    state.store = store
-
-    assert run(["audit", "--since", "2026-11-01", "--json"], state) == 0
-    assert json.loads(capsys.readouterr().out) == [
-        {
-            "reseller": "openrouter",
-            "model": "openai/gpt-4o",
-            "calls": "1",
-            "paid": "0.0079",
-            "at list": "0.0075",
-            "spread": "0.0004",
-            "%": "5.33",
-            "paid without list": "",
-        }
+    rows = [
+        PriceRow(
+            f"maker/big/{meter}",
+            "maker",
+            frozenset({"big"}),
+            meter,
+            Decimal(price),
+            1_000_000,
+            "a page",
+            date(2026, 11, 1),
+            "published",
+        )
+        for meter, price in (("input_tokens", "2.5"), ("output_tokens", "10"))
     ]
+    book = build([Layer("list", rows, {})])
+    entry = fold_entry([intent, end])
+    other = fold_entry([an_intent(2, provider="maker")])
+    refund = Adjust("adj-1", "default", 0, "refund", "a mail", {"x1.1": Decimal("-0.0001")})
+
+    (spread,) = audited([entry, other], {"router"}, book, {"x1.1": [refund]})
+    assert (spread.model, spread.maker, spread.calls) == ("maker/big", "maker", 1)
+    assert (spread.paid, spread.at_list) == (Decimal("0.0078"), Decimal("0.0075"))
+    assert (spread.spread, spread.percent) == (Decimal("0.0003"), Decimal("4.00"))
+    (unknown,) = audited([entry], {"router"}, build([]))
+    assert (unknown.maker, unknown.percent, unknown.paid_unpriced) == ("", None, Decimal("0.0079"))
+
+    assert run(["audit", "--since", "2026-11-01"], state) == 0
+    assert "no calls through a reseller (configured: none)" in capsys.readouterr().err

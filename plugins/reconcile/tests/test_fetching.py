@@ -219,7 +219,7 @@ def test_an_admin_credential_is_sealed_for_the_bill_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     config = tmp_path / "flo2.toml"
-    config.write_text('[plugins]\nonly = ["reconcile", "provider-openai"]\n')
+    config.write_text('[plugins]\nonly = ["reconcile"]\n')
     store = ledger_of([])
     environ = {"FLO2_DATA_DIR": str(tmp_path / "data"), "FLO2_CONFIG": str(config)}
     state = State(environ, store=store)
@@ -247,7 +247,7 @@ def test_fetching_and_comparing_is_one_command(
     scripted(upstream)
     monkeypatch.setattr("flo2.cli.bench.Wire", lambda **_: Wire(transport=upstream.transport()))
     config = tmp_path / "flo2.toml"
-    config.write_text('[plugins]\nonly = ["reconcile", "provider-openai"]\n')
+    config.write_text('[plugins]\nonly = ["reconcile"]\n')
     environ = {
         "FLO2_DATA_DIR": str(tmp_path / "data"),
         "FLO2_CONFIG": str(config),

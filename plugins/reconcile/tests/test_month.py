@@ -5,6 +5,7 @@ In short 6000 calls; in the deep form a million, in SQLite.
 
 from __future__ import annotations
 
+import faulthandler
 import io
 import json
 import time
@@ -315,6 +316,7 @@ def test_a_month_of_calls_is_reconciled_to_nothing():
 def test_a_month_of_a_million_calls_is_reconciled_to_nothing(tmp_path: Path):
     from flo2_store_sql import SqlStore  # noqa: PLC0415  # for this form alone
 
+    faulthandler.cancel_dump_traceback_later()  # it takes longer than a test that hangs may
     store = SqlStore(SqlStore.Config(path=str(tmp_path / "month.db")))
     store.open()
     try:

@@ -150,28 +150,41 @@ class Standing(NamedTuple):
             {},
         )
 
-    def ended(self, record: Settle | Pend | Void) -> Standing:
+    def ended(self, record: Settle | Pend | Void, *, clean: bool) -> Standing:
         """Give what a closing record makes of it, as `flo2.records.fold_entry` does."""
         if not is_awaited(self.status, record):
             return self
-        billed = None if isinstance(record, Void) else storable(record.model_billed)
-        dimensions = _of_model(self.dimensions, billed or self.sent)
+        # Made anew and not by `_replace`, which takes five times as long.
         if isinstance(record, Void):
-            return self._replace(
-                dimensions=dimensions, status="void", total=ZERO, low=None, high=None
-            )
+            return self._now(None, "void", "USD", ZERO, None, None, {})
+        billed = record.model_billed if clean else storable(record.model_billed)
         if isinstance(record, Pend):
-            return self._replace(
-                dimensions=dimensions, status="pending", low=record.low, high=record.high
-            )
-        return self._replace(
-            dimensions=dimensions,
-            status=record.status,
-            currency=storable(record.currency),
-            total=record.total,
-            low=None,
-            high=None,
-            meters=record.meters,
+            return self._now(billed, "pending", "USD", None, record.low, record.high, {})
+        currency = record.currency if clean else storable(record.currency)
+        return self._now(billed, record.status, currency, record.total, None, None, record.meters)
+
+    def _now(
+        self,
+        billed: str | None,
+        status: str,
+        currency: str,
+        total: Decimal | None,
+        low: Decimal | None,
+        high: Decimal | None,
+        meters: Mapping[str, int | Decimal],
+    ) -> Standing:
+        return Standing(
+            self.account,
+            self.started_us,
+            self.sent,
+            _of_model(self.dimensions, billed or self.sent),
+            status,
+            currency,
+            total,
+            low,
+            high,
+            meters,
+            self.tags,
         )
 
     def nameless(self) -> Standing:
@@ -200,7 +213,7 @@ class Standing(NamedTuple):
         elif self.total is not None:
             into.put(TOTAL, self.total, sign)
         for meter, quantity in self.meters.items():
-            into.put(METER + storable(meter), quantity, sign)
+            into.put(METER + (meter if meter.isprintable() else storable(meter)), quantity, sign)
 
 
 def standing_of(row: Row[Any]) -> Standing:

@@ -291,7 +291,7 @@ def _standings(connection: Connection, ids: Sequence[str]) -> Iterator[tuple[Sta
             if isinstance(record, Intent):
                 standing = standing or Standing.begun(record, clean=False)
             elif standing is not None and isinstance(record, (Settle, Pend, Void)):
-                standing = standing.ended(record)
+                standing = standing.ended(record, clean=False)
         if standing is not None:
             yield standing, entry_id
 

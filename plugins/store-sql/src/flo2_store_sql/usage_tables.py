@@ -139,7 +139,7 @@ class Changes:
         elif isinstance(record, _ENDS):
             found = self._entries.get(record.entry_id)
             if found is not None and found.after is not None:
-                found.after = found.after.ended(record)
+                found.after = found.after.ended(record, clean=clean)
         elif isinstance(record, Adjust):
             told = (storable(record.account), storable(record.currency))
             for entry_id, amount in record.amounts.items():

@@ -43,6 +43,7 @@ from flo2.testing.records import (
     void_of,
 )
 from flo2.testing.suites.budgets import BudgetsSuite
+from flo2.testing.suites.usage import UsageSuite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,7 +93,7 @@ _ROUTE = RouteSpec(
 _BUDGET = Declaration("default", "budget", "monthly", {"limit": "100.00", "hard": True}, 7)
 
 
-class StoreSuite(BudgetsSuite):
+class StoreSuite(BudgetsSuite, UsageSuite):
     """The tests; override `make_store`."""
 
     def make_store(self, tmp_path: Path) -> Store:

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from flo2.errors import StoreError
 from flo2.ledger.chain import verify
-from flo2.records import Adjust, Attribution, fold_entry
+from flo2.records import Adjust, Attribution, Record, fold_entry
 from flo2.stored import (
     Account,
     AttributionRules,
@@ -172,7 +172,15 @@ class StoreSuite(BudgetsSuite, UsageSuite):
         store.append(linked(one, two, three, four, settle_of(one), writer="dead"))
         assert [each.intent for each in store.open_entries("dead")] == [two, three, four]
         store.append(linked(pend_of(two), pend_of(three), five, dear, writer="adopter"))
-        later = [settle_of(two), void_of(one), pend_of(five), void_of(five), dear, cheap, dear]
+        later: list[Record] = [
+            settle_of(two),
+            void_of(one),
+            pend_of(five),
+            void_of(five),
+            dear,
+            cheap,
+            dear,
+        ]
         store.append(linked(*later, settle_of(five), writer="reconcile"))
         expected = [
             fold_entry([one, settle_of(one), void_of(one)]),

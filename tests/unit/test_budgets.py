@@ -157,6 +157,18 @@ def test_all_problems_are_told_at_once():
     assert len(raised.value.problems) == 5
 
 
+def test_a_webhook_that_is_wrong_is_told_once():
+    hook = {"url": "https://a.example", "secret": "s3cret"}
+    with pytest.raises(ConfigError) as raised:
+        read_budget(declared(limit_usd="1", alerts=[50], webhook=hook), [KEY])
+    (problem,) = raised.value.problems
+    assert problem.startswith("it must be a reference")
+    with pytest.raises(ConfigError) as raised:
+        read_budget(declared(limit_usd="1", alerts=[5], webhook={**hook, "url": None}), [KEY])
+    (problem,) = raised.value.problems
+    assert problem.startswith("where to? there is a secret and no URL @ budget")
+
+
 def test_a_key_of_which_there_are_two_must_be_named_by_its_id():
     with pytest.raises(ConfigError, match="several keys are called 'app'"):
         read_budget(declared(**FULL), [KEY, evolve(KEY, id="key_2")])

@@ -13,7 +13,7 @@ import pytest
 
 from flo2.cli import extensions, root
 from flo2.cli.output import table
-from flo2.cli.parse import duration_s, instant_us, pair, toml_value
+from flo2.cli.parse import duration_s, instant_us, pair, pairs, toml_value
 from flo2.cli.root import COMMANDS, cli, excepthook, run
 from flo2.cli.state import State
 from flo2.hookspecs import hookimpl
@@ -182,6 +182,21 @@ def test_a_table_is_aligned_and_never_cut(state, capsys):
     ]
 
 
+def test_what_a_terminal_has_no_room_for_goes_on_the_next_line(state, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "14")
+    state.environ["NO_COLOR"] = "1"
+    rows = [["one", "two", "3", "4"], ["o", "t", "", ""]]
+    table(state, ["alpha", "beta", "n", "last"], rows, right=["n"])
+    assert capsys.readouterr().out.splitlines() == [
+        "alpha  beta  n",
+        "    last",
+        "one    two   3",
+        "    4",
+        "o      t",
+    ]
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("15m", 900), ("2w", 1_209_600)])
 def test_durations(text, seconds):
     assert duration_s(text) == seconds
@@ -210,11 +225,16 @@ def test_instants(text, us):
         lambda: instant_us("0001-01-01T00:00:00+14:00", 0),
         lambda: instant_us("9999-12-31T23:59:59-14:00", 0),
         lambda: pair("a"),
+        lambda: pairs(["team=red", "team=blue"]),
     ],
 )
 def test_what_is_not_understood_is_refused_with_the_right_form(call):
     with pytest.raises(click.BadParameter):
         call()
+
+
+def test_names_with_values_are_read_together():
+    assert pairs(["team=red", "tag:a=b=c"]) == {"team": "red", "tag:a": "b=c"}
 
 
 def test_values_are_read_as_toml_else_as_text():

@@ -105,6 +105,16 @@ def test_a_new_admin_token_replaces_the_old_one(state, capsys):
     assert capsys.readouterr().out.count("flo2_admin_") == 2
 
 
+def test_only_an_admin_token_that_is_there_is_asked_about(state, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    assert run(["keys", "admin"], state) == 0
+    first = state.store.setting(ADMIN_SETTING)
+    assert "Go on?" not in capsys.readouterr().err
+    assert run(["keys", "admin"], again(state)) == 1
+    assert "Go on?" in capsys.readouterr().err
+    assert first == state.store.setting(ADMIN_SETTING)
+
+
 def test_rewrap_moves_every_data_key_to_the_new_version(state, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO(SECRET + "\n"))
     run(["providers", "add", "acme", "--stdin"], state)

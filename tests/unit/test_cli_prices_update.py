@@ -171,6 +171,8 @@ def test_lists_can_be_narrowed_down(flo2):
         for kind in ("azure", "openai")
     ]  # fmt: skip
     assert flo2("list", "openai", "--model", "x*")[2].startswith("no model 'x*' has a price\n")
+    code, _, err = flo2("list", "openai/gpt-4o")
+    assert (code, "write: flo2 prices list openai --model 'gpt-4o'" in err) == (1, True)
     code, _, err = flo2("list", "nobody")
     assert (code, "it knows: anthropic, arcee" in err) == (1, True)
 

@@ -34,7 +34,7 @@ Unbound = Literal["unpriced", "prompt", "answer", "tools", "unit"]
 _WHY: Final[Mapping[Unbound, tuple[str, str | None]]] = {
     "unpriced": ("it has no price in US dollars", "model"),
     "prompt": ("its prompt has no bound (images, files, references)", None),
-    "answer": ("its answer has no bound; send one", "max_tokens"),
+    "answer": ("its answer has no bound; send max_tokens", "max_tokens"),
     "unit": ("what it is billed by (images, characters, seconds) has no bound", None),
     "tools": ("tools that run at the provider have no bound", "tools"),
 }

@@ -218,7 +218,7 @@ class _Reader:
             self.wrong("a soft budget refuses nothing, so it needs no such rule", "unbounded")
         if (unbounded == "cap") != (max_tokens is not None):
             self.wrong("'max_tokens' and 'unbounded': 'cap' belong together", "max_tokens")
-        if bool(alerts) != (webhook is not None):
+        if bool(alerts) != ("webhook" in self._document):
             self.wrong("'alerts' and 'webhook' belong together", "alerts")
         if each is not None and each in only:
             self.wrong(f"it is for one {each} already, so it cannot be for each", "each")
@@ -338,6 +338,9 @@ class _Reader:
             self.wrong("expected {'url': …, 'secret': …}", "webhook")
             return None
         url, secret = given["url"], given["secret"]
+        if url is None:
+            self.wrong("where to? there is a secret and no URL", "webhook.url")
+            return None
         try:
             webhook_parts(url if isinstance(url, str) else "")
         except ConfigError as exc:

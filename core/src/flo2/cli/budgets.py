@@ -16,7 +16,7 @@ from flo2.budgets.periods import PERIODS
 from flo2.budgets.rules import instant_text
 from flo2.cli.bench import Bench
 from flo2.cli.output import say, say_json, table
-from flo2.cli.parse import duration_s, pair
+from flo2.cli.parse import duration_s, pairs
 from flo2.cli.state import State, group
 from flo2.errors import NotFound
 from flo2.money import text
@@ -183,7 +183,7 @@ def _document(
         "limit_usd": limit,
         "per": per,
         "time_zone": zone,
-        "for": dict(map(pair, only)) or None,
+        "for": pairs(only) or None,
         "each": each,
         "hard": hard,
         "unbounded": unbounded,

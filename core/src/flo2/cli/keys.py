@@ -18,6 +18,7 @@ from flo2.cli.parse import duration_s, pair
 from flo2.cli.state import State, group
 from flo2.errors import ConfigError, InvalidRequest, NotFound
 from flo2.gateway import timestamp
+from flo2.gateway.first_run import has_admin
 from flo2.gateway.key_json import key_json
 from flo2.keys import issue, issue_admin, revoke, rotate
 from flo2.secrets import Secret
@@ -172,9 +173,9 @@ def revoke_(state: State, *, key: str, account: str) -> None:
 @click.pass_obj
 def admin(state: State, *, yes: bool) -> None:
     """Make a new admin token and show it, this once; the old one ends at once."""
-    if not yes:
-        click.confirm("The admin token in use ends at once. Go on?", abort=True, err=True)
     with Bench(state) as bench:
+        if not yes and has_admin(bench.store):
+            click.confirm("The admin token in use ends at once. Go on?", abort=True, err=True)
         secret = issue_admin(bench.store, pepper=bench.pepper)
     if state.as_json:
         say_json({"admin_token": secret.reveal()})

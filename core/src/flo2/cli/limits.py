@@ -11,7 +11,7 @@ import click
 
 from flo2.cli.bench import Bench
 from flo2.cli.output import say, say_json, table
-from flo2.cli.parse import pair
+from flo2.cli.parse import pairs
 from flo2.cli.state import State, group
 from flo2.limits import Limit, limit_json
 from flo2.limits.declaring import declared_limits, put_limit, remove_limit
@@ -127,7 +127,7 @@ def _document(
         flags = ", ".join(f"--{unit.replace('_', '-')}" for unit in UNITS)
         raise click.UsageError(f"give one of {flags}; make a limit of its own for each")
     document: dict[str, Any] = {"unit": units[0], "amount": amounts[units[0]]}
-    more = {"per": per, "for": dict(map(pair, only)) or None, "each": each, "unbounded": unbounded}
+    more = {"per": per, "for": pairs(only) or None, "each": each, "unbounded": unbounded}
     return document | {name: value for name, value in more.items() if value is not None}
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -83,7 +85,9 @@ def table(
     right: Iterable[str] = (),
     empty: str = "nothing",
 ) -> None:
-    """Write a table: aligned for people on a terminal, aligned and unbounded in a pipe.
+    """Write a table: aligned, and nothing is cut.
+
+    On a terminal that is too narrow, the columns that do not fit go, indented, on a next line.
 
     Args:
         state: Says whether colours are wanted.
@@ -99,13 +103,16 @@ def table(
     ends = set(right)
     widths = [max(len(each) for each in column) for column in zip(columns, *lines, strict=True)]
     bold = _colours(state, sys.stdout)
+    folds = _folds(widths) if sys.stdout.isatty() else [slice(None)]
     for number, line in enumerate([list(columns), *lines]):
         cells = [
             cell.rjust(width) if heading in ends else cell.ljust(width)
             for heading, width, cell in zip(columns, widths, line, strict=True)
         ]
-        text = "  ".join(cells).rstrip()
-        click.echo(click.style(text, bold=True) if bold and number == 0 else text)
+        for fold in folds:
+            text = ("    " * bool(fold.start) + "  ".join(cells[fold])).rstrip()
+            if text:
+                click.echo(click.style(text, bold=True) if bold and number == 0 else text)
 
 
 def ask_console(environ: Mapping[str, str]) -> Console | None:
@@ -130,6 +137,17 @@ def program(started_as: str, environ: Mapping[str, str]) -> str:
     here = Path.cwd()
     shown = path.relative_to(here) if path.is_relative_to(here) else path
     return shlex.quote(str(shown))
+
+
+def _folds(widths: Sequence[int]) -> list[slice]:
+    """Share columns out over lines of the terminal's width, in their order."""
+    room, used, starts = shutil.get_terminal_size().columns, 0, [0]
+    for number, width in enumerate(widths):
+        if used and used + width > room:
+            starts.append(number)
+            used = 4  # the indent
+        used += width + 2
+    return [slice(*each) for each in pairwise([*starts, len(widths)])]
 
 
 def _colours(state: State, stream: Any) -> bool:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import click
 
-__all__ = ["duration_s", "instant_us", "pair", "toml_value"]
+__all__ = ["duration_s", "instant_us", "pair", "pairs", "toml_value"]
 
 _DURATION = re.compile(r"(\d{1,9})\s*(s|m|h|d|w)", re.IGNORECASE)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -63,6 +64,20 @@ def pair(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise click.BadParameter(f"{text!r} is not NAME=VALUE")
     return name, value
+
+
+def pairs(texts: Iterable[str]) -> dict[str, str]:
+    """Read `name=value` of each; of two values for one name, neither could be meant.
+
+    Raises:
+        click.BadParameter: one is not of that form, or a name is there twice.
+    """
+    read: dict[str, str] = {}
+    for name, value in map(pair, texts):
+        if name in read:
+            raise click.BadParameter(f"{name} is given twice: {read[name]!r} and {value!r}")
+        read[name] = value
+    return read
 
 
 def toml_value(text: str) -> object:

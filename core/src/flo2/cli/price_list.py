@@ -41,6 +41,11 @@ def list_prices_command(state: State, *, provider: str | None, pattern: str | No
         return
     if provider is not None and provider not in book.providers():
         known = ", ".join(book.providers())
+        owner, slash, model = provider.partition("/")
+        if slash:
+            raise NotFound(
+                f"{provider!r} is no provider; write: flo2 prices list {owner} --model {model!r}"
+            )
         raise NotFound(
             f"the book has no prices of {provider!r}; it knows: {known}. Give rows of your own in "
             "[pricing.file], or run: pip install -U flo2-pricing-list"

@@ -16,7 +16,7 @@ import click
 from flo2.canonical import Usage
 from flo2.cli.bench import Bench
 from flo2.cli.output import say, say_json, table, tell_error
-from flo2.cli.parse import duration_s, instant_us, pair
+from flo2.cli.parse import duration_s, instant_us, pair, pairs
 from flo2.cli.period import Period, period_options
 from flo2.cli.price_check import (
     change_json,
@@ -193,7 +193,7 @@ def explain(
             raise click.BadParameter(f"{meter} is given twice; add the two up")
         quantities[meter] = int(quantity)
     when = _instant(at, now)
-    context = PricingContext(provider, api, name, name, when, dict(map(pair, facts)))
+    context = PricingContext(provider, api, name, name, when, pairs(facts))
     cost = book.price(Usage(quantities), context)
     explained = book.explain(cost)
     total = None if cost.total is None else text(cost.total)

@@ -111,7 +111,7 @@ def _share(limit: Limit, asked: Asked, candidate: Candidate, input_bound: InputB
     if limit.unit != "input_tokens" and inbound.dialect.operation == "chat":
         peek = inbound.peek
         if peek.max_output_tokens is None:
-            _refuse_unbounded(limit, "its answer has no bound; send one", "max_tokens")
+            _refuse_unbounded(limit, "its answer has no bound; send max_tokens", "max_tokens")
         tokens += (peek.max_output_tokens or _USUAL_ANSWER) * max(peek.n, 1)
     return tokens
 
@@ -121,7 +121,7 @@ def _money(limit: Limit, asked: Asked, candidate: Candidate) -> int:
     if bounds.high is not None and bounds.currency == _CURRENCY:
         return whole_units("usd", bounds.high)
     what = f"{candidate.provider}/{candidate.model}"
-    _refuse_unbounded(limit, f"what it costs at {what} has no bound; send one", "max_tokens")
+    _refuse_unbounded(limit, f"what it costs at {what} has no bound; send max_tokens", "max_tokens")
     return whole_units("usd", asked.expected(candidate) or bounds.low)
 
 

@@ -219,6 +219,7 @@ def test_instants(text, us):
     "call",
     [
         lambda: duration_s("soon"),
+        lambda: duration_s("99999999d"),
         lambda: instant_us("soon", 0),
         lambda: instant_us("999999999w", NOW_US),
         lambda: instant_us("999999d", NOW_US),

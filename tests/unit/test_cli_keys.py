@@ -110,7 +110,7 @@ def test_only_an_admin_token_that_is_there_is_asked_about(state, capsys, monkeyp
     assert run(["keys", "admin"], state) == 0
     first = state.store.setting(ADMIN_SETTING)
     assert "Go on?" not in capsys.readouterr().err
-    assert run(["keys", "admin"], again(state)) == 1
+    assert run(["keys", "admin"], again(state)) == 130
     assert "Go on?" in capsys.readouterr().err
     assert first == state.store.setting(ADMIN_SETTING)
 

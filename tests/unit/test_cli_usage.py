@@ -166,6 +166,11 @@ def test_since_leaves_out_what_began_before(state, capsys):
     assert json.loads(capsys.readouterr().out)["data"] == []
 
 
+def test_a_time_without_calls_is_not_told_to_make_the_first_one(state, capsys):
+    assert run(["usage", "--since", "2099-01-01"], state) == 0
+    assert capsys.readouterr().err == "no calls in that time\n"
+
+
 def test_an_unknown_dimension_is_a_usage_error(state, capsys):
     assert run(["usage", "--by", "colour"], state) == 2
     assert "unknown dimension 'colour'" in capsys.readouterr().err

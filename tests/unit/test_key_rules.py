@@ -17,7 +17,10 @@ from flo2.stored import AttributionRules, LabelRule
 from flo2.testing.harness import running
 
 TEXT = st.text(min_size=1, max_size=9)
-RULE = st.builds(LabelRule, st.none() | TEXT, st.lists(TEXT).map(tuple), st.booleans())
+RULE = st.builds(
+    LabelRule, st.none() | TEXT, st.just(()) | st.lists(TEXT).map(lambda all_: (*all_, "*")),
+    st.booleans(),
+)  # fmt: skip
 
 
 @given(
@@ -54,6 +57,10 @@ def test_rules_are_read_as_they_were_written(rules):
                 "'' is no text of 1 to 256 characters @ attribution.tags.env.default",
                 "'x' is no list of texts @ attribution.tags.env.allowed",
             ],
+        ),
+        (
+            {"customer": {"default": "b", "allowed": ["a", "c*"]}},
+            ["'b' is not allowed by ['a', 'c*'] @ attribution.customer.default"],
         ),
         (
             {"tags": 1, "other_tags": 0, "customer": {"required": "yes"}},

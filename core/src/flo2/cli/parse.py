@@ -16,6 +16,7 @@ __all__ = ["duration_s", "instant_us", "pair", "pairs", "toml_value"]
 
 _DURATION = re.compile(r"(\d{1,9})\s*(s|m|h|d|w)", re.IGNORECASE)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST_S = 100 * 366 * 86_400
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -26,9 +27,10 @@ def duration_s(text: str) -> int:
         click.BadParameter: it is not one.
     """
     match = _DURATION.fullmatch(text.strip())
-    if match is None:
+    seconds = int(match[1]) * _SECONDS[match[2].lower()] if match else None
+    if seconds is None or seconds > _LONGEST_S:
         raise click.BadParameter(f"{text!r} is no duration; write 90s, 15m, 12h, 30d or 2w")
-    return int(match[1]) * _SECONDS[match[2].lower()]
+    return seconds
 
 
 def instant_us(text: str, now_us: int) -> int:

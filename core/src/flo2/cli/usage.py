@@ -101,7 +101,9 @@ def usage(
             [*dimensions, *columns],
             [*lines, *total],
             right=columns[:-1],
-            empty='no calls yet; make one: flo2 chat "hi"',
+            empty='no calls yet; make one: flo2 chat "hi"'
+            if (since, last, until) == (None, None, None)
+            else "no calls in that time",
         )
 
 

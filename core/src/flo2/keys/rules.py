@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, Final
+from fnmatch import fnmatchcase
+from typing import Any, Final, TypeGuard
 
 from flo2.errors import ConfigError
 from flo2.stored import AttributionRules, LabelRule
@@ -107,8 +108,10 @@ def _rule(value: object, where: str, problems: list[str]) -> LabelRule:
         allowed = ()
     if not isinstance(required, bool):
         problems.append(f"{required!r} is neither true nor false @ {where}.required")
+    if _is_text(default) and allowed and not any(fnmatchcase(default, each) for each in allowed):
+        problems.append(f"{default!r} is not allowed by {list(allowed)} @ {where}.default")
     return LabelRule(default, tuple(allowed), bool(required))
 
 
-def _is_text(value: object) -> bool:
+def _is_text(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and 0 < len(value) <= _LONGEST

@@ -20,10 +20,7 @@ def test_processes_together_keep_one_limit_and_use_it_up(tmp_path):
     store.put_account(Account("default", "default", 0))
     store.close()
     command = [sys.executable, str(WORKER), path, str(LIMIT)]
-    workers = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
+    workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     told = [worker.communicate(timeout=60)[0].split() for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0]
     taken = [int(count) for count, _ in told]

@@ -162,8 +162,8 @@ def test_tls_is_always_verified(path: Path) -> None:
 # ------------------------------------------------------------------------------------------ SQL
 
 STORE = sorted((ROOT / "plugins" / "store-sql" / "src").rglob("*.py"))
-# Each text that goes to a database outside of SQLAlchemy's expressions and is no plain constant, and
-# why it is safe.
+# Each text that goes to a database outside of SQLAlchemy's expressions and is no plain constant,
+# and why it is safe.
 SQL_TEXTS = {
     # Chosen between two constants.
     "exec_driver_sql('BEGIN IMMEDIATE' if writes else 'BEGIN')",

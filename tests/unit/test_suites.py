@@ -111,7 +111,8 @@ class NeverLetsGo(Sound):
             "POST", self.url(call), list(self.headers(call).items()), self.body(call)
         )
         self.kept.append(response)
-        yield HttpReply(response, self.decoder(call), {})
+        decoder = self.decoder(call)
+        yield HttpReply(response, decoder, {}, tuple, response.status, decoder.observed)
 
 
 class CountsTwice(Sound):

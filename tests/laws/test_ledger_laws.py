@@ -9,18 +9,20 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from flo2.errors import StoreError
-from flo2.ledger import Journal, chain_links, summarise, verify
+from flo2.ledger import Corrections, Journal, chain_links, summarise, verify
 from flo2.ledger.codec import canonical, decode, encode, kind_of
 from flo2.memory_store import MemoryStore
-from flo2.money import total
-from flo2.records import Settle, fold_entry
+from flo2.money import subtract, total
+from flo2.records import Adjust, Settle, fold_entry
 from flo2.stores import EntryFilter, WriterHead
 from flo2.testing.records import (
     an_intent,
     calls,
     linked,
+    money,
     pend_of,
     settle_of,
     settles,
@@ -31,6 +33,7 @@ from flo2_store_sql import SqlStore
 
 ALL = EntryFilter("default")
 SALT = b"sixteen bytes..."
+ROLES = ["primary", "retry", "fallback", "race", "hedge", "batch_item", "judge"]
 
 
 @contextmanager
@@ -105,7 +108,7 @@ def test_folding_again_changes_nothing(data):
 
 
 @given(interleaved(), st.data())
-def test_a_journal_can_be_replayed_any_number_of_times(records, data):
+def test_p30_a_journal_can_be_replayed_any_number_of_times(records, data):
     with tempfile.TemporaryDirectory() as folder:
         journal = Journal(Path(folder), "w1", segment_bytes=1500)
         for record in records:
@@ -124,6 +127,90 @@ def test_a_journal_can_be_replayed_any_number_of_times(records, data):
             often.append(links[begin : begin + 3])
     assert state(often) == state(once)
     assert verify(often.chain("w1")) == []
+
+
+@given(st.lists(calls(size=3), min_size=2, max_size=3), st.data())
+def test_p30_workers_may_be_stored_in_any_order_and_again(made, data):
+    """Each worker's records come in order, those of different workers in any."""
+    chains = [
+        linked(*(renamed(each, f"w{at}") for one in call for each in one), writer=f"w{at}")
+        for at, call in enumerate(made)
+    ]
+    one, other = MemoryStore(), MemoryStore()
+    for chain in chains:
+        one.append(chain)
+    queues = [[chain[at : at + 2] for at in range(0, len(chain), 2)] for chain in chains]
+    while queues := [queue for queue in queues if queue]:
+        batch = data.draw(st.sampled_from(queues)).pop(0)
+        other.append(batch)
+        again = data.draw(st.sampled_from(chains))
+        stored = other.writer_head(again[0].writer).seq if again else 0
+        other.append(again[:stored])
+    for by in ([], ["team", "feature"], ["model", "tag:env"], ["role", "key"]):
+        assert other.usage(ALL, by) == one.usage(ALL, by)
+    assert other.standings("default") == one.standings("default")
+
+
+def renamed(record, worker):
+    """Give a record of another worker: no two begin the same entry."""
+    names = {"entry_id": f"{worker}{record.entry_id}"} if hasattr(record, "entry_id") else {}
+    if hasattr(record, "exchange_id"):
+        names["exchange_id"] = f"{worker}{record.exchange_id}"
+    return replace(record, **names)
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.sampled_from(ROLES), calls(size=1)), max_size=8))
+def test_p32_a_request_costs_what_its_attempts_cost_losers_and_retries_too(made):
+    store, records, expected = MemoryStore(), [], {}
+    attempts = [(number, role, call[0]) for number, role, call in made if call]
+    for place, (number, role, (intent, *rest)) in enumerate(attempts):
+        names = {"entry_id": f"r{number}.{place}", "exchange_id": f"r{number}"}
+        told = [
+            replace(intent, role=role, attempt=place, **names),
+            *(replace(end, entry_id=names["entry_id"]) for end in rest if hasattr(end, "entry_id")),
+        ]
+        records += told
+        known = fold_entry(told).total
+        expected.setdefault(names["exchange_id"], []).append(known or Decimal(0))
+    store.append(linked(*records))
+    requests = {
+        name: total(
+            each.total or Decimal(0)
+            for each in store.entries(EntryFilter("default", exchange_id=name))
+        )
+        for name in expected
+    }
+    assert requests == {name: total(amounts) for name, amounts in expected.items()}
+    by_role = store.usage(ALL, ["role"])
+    assert total(row.total for row in by_role) == total(requests.values())
+    assert {row.group[0] for row in by_role} == {role for _, role, _ in attempts}
+
+
+@given(interleaved(), st.lists(money, min_size=1, max_size=4), st.booleans())
+def test_p33_p34_corrections_add_and_change_no_record(records, amounts, erased):
+    """What is added is what the provider asks beyond the log; the log stays, byte for byte."""
+    store = MemoryStore()
+    store.append(links_of([*records, an_intent(99), settle_of(an_intent(99))]))
+    before = [(each.payload, each.hash) for each in store.chain("w1")]
+    (booked,) = store.entries(EntryFilter("default", exchange_id="x99"))
+    corrections = Corrections(store)
+    asked = booked.total
+    for number, amount in enumerate(amounts):
+        part = {"x99.1": subtract(amount, asked)}
+        corrections.add(Adjust(f"a{number}", "default", 1, "bill", "a bill", part))
+        asked = amount
+    corrections.flush()
+    for record in records if erased else ():
+        customer = getattr(getattr(record, "attribution", None), "customer", None)
+        store.erase_attribution("default", customer=customer)
+    assert [(each.payload, each.hash) for each in store.chain("w1")] == before
+    assert list(store.entries(EntryFilter("default", exchange_id="x99"))) == [booked]
+    where = EntryFilter("default", exchange_id="x99")
+    added = total(each.amount for each in store.adjustments(where))
+    assert added == subtract(amounts[-1], booked.total)
+    assert all(each.amounts.keys() == {"x99.1"} for each in store.adjustments(where))
+    (row,) = store.usage(where, [])
+    assert (row.total, row.adjusted) == (amounts[-1], added)
 
 
 @given(interleaved())
@@ -198,7 +285,7 @@ def test_any_flipped_bit_in_what_is_stored_is_found(tmp_path, column, bit):
     calls(),
     st.lists(st.sampled_from(["team", "feature", "customer", "tag:env", "model"]), max_size=3),
 )
-def test_any_partition_adds_up_to_the_total(made, by):
+def test_p31_any_partition_adds_up_to_the_total(made, by):
     entries = [fold_entry(call) for call in made]
     known = total(each.total for each in entries if each.total is not None)
     rows = summarise(entries, by)

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import traceback
 from contextlib import closing
+from decimal import Decimal
 from threading import Barrier, Thread
 
 import pytest
@@ -12,7 +13,8 @@ from alembic.migration import MigrationContext
 from psycopg import errors
 
 from flo2.errors import ConfigError, StoreError
-from flo2.records import Attribution
+from flo2.money import total
+from flo2.records import Adjust, Attribution
 from flo2.services import Services
 from flo2.stored import Account, IssuedKey
 from flo2.stores import EntryFilter
@@ -382,3 +384,30 @@ def test_a_wrong_address_is_a_config_error_without_the_password(options, problem
     with pytest.raises(ConfigError, match=problem) as caught:
         SqlStore(SqlStore.Config(**options))
     assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_p23_amounts_come_back_as_they_were_written(make):
+    amounts = [
+        *map(Decimal, ("0", "0.1", "1E+2", "1E-19", "0.123456789012345678", "1.50", "-0.0007")),
+        Decimal("12345678901234567890.123456789012345678901"),
+        *(Decimal(7**power).scaleb(-power) for power in range(1, 40)),
+    ]
+    store = make()
+    intents = [an_intent(number, low=each, high=each) for number, each in enumerate(amounts, 1)]
+    ends = [
+        settle_of(intent, total=amount, meters={"input_seconds": amount})
+        for intent, amount in zip(intents, amounts, strict=True)
+    ]
+    parts = {intent.entry_id: amount for intent, amount in zip(intents, amounts, strict=True)}
+    store.append(linked(*intents, *ends, Adjust("a1", "default", 1, "bill", "line", parts)))
+    entries = list(store.entries(EntryFilter("default")))
+    told = [
+        (each.intent.low, each.intent.high, each.end.total, each.end.meters["input_seconds"])
+        for each in entries
+    ]
+    assert told == [(each,) * 4 for each in amounts]
+    (adjust,) = store.adjustments(EntryFilter("default"))
+    assert dict(adjust.amounts) == parts
+    (row,) = store.usage(EntryFilter("default"), [])
+    assert (row.adjusted, row.total) == (total(amounts), total([*amounts, *amounts]))
+    assert row.meters == {"input_seconds": total(amounts)}

@@ -41,6 +41,18 @@ def test_help_lists_every_command_and_needs_no_module_of_them(capsys):
     assert not heavy & set(done.stdout.split())
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["usage", "calls", "budgets", "limits", "keys", "whatif --batch", "ledger pending", "routes",
+     "ledger reprice --since 7d", "contracts statement", "prices diff book book --since 7d"],
+)  # fmt: skip
+def test_an_account_that_is_not_there_is_not_an_empty_one(state, capsys, line):
+    assert run([*line.split(), "--account", "nope"], state) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "there is no account 'nope'; known: " in told.err
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_of_the_table_is_the_first_line_of_the_command(name):
     command = cli.get_command(click.Context(cli), name)

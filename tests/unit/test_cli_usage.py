@@ -227,6 +227,7 @@ def test_a_void_attempt_names_its_rule(state, capsys):
 
 
 def test_another_account_sees_nothing(state, capsys):
+    state.store.put_account(Account("other", "other", 0))
     assert run(["calls", "show", "a", "--account", "other"], state) == 1
     assert "account 'other' has no call 'a'" in capsys.readouterr().err
 

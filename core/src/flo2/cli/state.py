@@ -150,6 +150,20 @@ class Command(click.Command):
         super().__init__(*args, **kwargs)
         self.params: list[click.Parameter] = [*self.params, *common_options()]
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it; an account that is named must be there, as one mistyped looks like an empty one.
+
+        Raises:
+            NotFound: there is no such account.
+        """
+        account = ctx.params.get("account")
+        if account not in {None, "default"}:  # that one is made when it is needed
+            from flo2.cli.bench import Bench  # noqa: PLC0415  # what help need not load
+
+            with Bench(ctx.obj) as bench:
+                bench.account(account)
+        return super().invoke(ctx)
+
 
 class Group(click.Group):
     """A group whose commands take the common options; alone it runs its default command."""

@@ -203,7 +203,7 @@ def test_sums_agree_with_the_records_and_can_be_made_anew(empty, records):
 
 
 @given(histories(), BY)
-def test_any_partition_adds_up_to_the_total(records, by):
+def test_p31_any_partition_adds_up_to_the_total(records, by):
     memory = MemoryStore()
     memory.append(linked(*records))
     where = EntryFilter("default")

@@ -21,7 +21,7 @@ EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo
 MOMENT, LATER = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
 MODELS = 3000
 UNPUBLISHED = {
-    # Nobody has published the peak price of these weeks; its present one began on 2026-09-10.
+    # No source we read states the peak price of these weeks; its present one began on 2026-09-10.
     ("deepseek", "deepseek-v4-flash", "hour", datetime(2026, 8, 17, tzinfo=UTC), meter)
     for meter in ("input_tokens", "cache_read_tokens", "output_tokens")
 }

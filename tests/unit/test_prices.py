@@ -195,6 +195,8 @@ def test_unknown_usage_is_pending():
         (True, "meter 'input_tokens' is True: no exact number"),
         (-3, "meter 'input_tokens' is negative: -3"),
         (Decimal("NaN"), "meter 'input_tokens' is Decimal('NaN'): no exact number"),
+        (2**63, "meter 'input_tokens' is 9223372036854775808: no call uses so much"),
+        (10**12 + 1, "meter 'input_tokens' is 1000000000001: no call uses so much"),
     ],
 )
 def test_a_meter_that_is_no_count_is_pending(quantity, reason):
@@ -202,8 +204,12 @@ def test_a_meter_that_is_no_count_is_pending(quantity, reason):
     assert (cost.status, cost.reason, cost.total) == ("pending", reason, None)
 
 
+def test_the_most_that_a_call_may_use_has_a_price():
+    assert total(book(row()), {"input_tokens": 10**12}) == 2_500_000
+
+
 def test_a_meter_beyond_all_digits_is_pending_and_no_crash():
-    too_long = "a meter is not within 60 digits"
+    too_long = f"meter 'input_tokens' is {10**80 + 1}: no call uses so much"
     no_number = "meter 'input_tokens' is Decimal('{}'): no exact number"
     for quantity, reason in (
         (10**80 + 1, too_long),

@@ -33,6 +33,9 @@ __all__ = ["Explanation", "PriceBook", "build"]
 _MEMO_SIZE: Final = 4096
 """Resolved (provider, model, context) triples kept; names come from answers, so it is bounded."""
 
+_MOST: Final = 10**12
+"""Of a meter, in one call; a count beyond is a counter that overflowed, and its sum no cost."""
+
 _NOTHING: Final[frozenset[Any]] = frozenset()
 
 _Key = tuple[str, str, frozenset[tuple[str, str]], frozenset[str]]
@@ -163,7 +166,7 @@ class PriceBook:
         try:
             for meter, quantity in usage.quantities.items():
                 tag = tags.get(meter)
-                if tag is None or type(quantity) is not int or quantity <= 0:
+                if tag is None or type(quantity) is not int or not 0 < quantity <= _MOST:
                     return None
                 price, currency = multiply(quantity, tag.each), tag.currency
                 amount = add(amount, price)
@@ -215,6 +218,8 @@ class PriceBook:
                 if quantity == 0:
                     continue
                 return "pending", context, f"meter {meter!r} is negative: {quantity}"
+            if quantity > _MOST:
+                return "pending", context, f"meter {meter!r} is {quantity}: no call uses so much"
             rates = table.get(meter, ())
             parts = parts_of([rate.row for rate in rates], quantity)
             if parts is None:

@@ -98,11 +98,13 @@ MAIN = (
     "'acme', 'model-' || model, 'key_' || key, 'team-' || (key % 8), 'feature-' || feature, "
     "NULL, NULL, NULL, 'primary'"
 )
+NOTHING = ", ".join(9 * ["NULL"])
 GROUPS = {
+    4: (f"'acme', {', '.join(8 * ['NULL'])}, 'customer-' || customer", "NULL", "customer, status"),
     1: (MAIN, "NULL, NULL", "key, feature, model, status"),
     2: (f"{MAIN}, 'customer-' || customer", "NULL", "key, feature, model, customer, status"),
     3: (
-        f"{', '.join(9 * ['NULL'])}, 'customer-' || customer, 'user-' || user || '@example.org'",
+        f"{NOTHING}, 'customer-' || customer, 'user-' || user || '@example.org'",
         "",
         "customer, user, status",
     ),
@@ -130,7 +132,7 @@ def fill(path: Path, number: int) -> float:
 def add_sums(database: sqlite3.Connection, cube: Cube) -> None:
     """Add a cube's sums: those of the shortest buckets from the entries, the longer from them."""
     kept, rest, names = GROUPS[cube.number]
-    kept_as_told = kept.replace(", ".join(9 * ["NULL"]) + ", ", "")
+    told_only = kept.replace(f"{NOTHING}, ", "").replace(f"{', '.join(8 * ['NULL'])}, ", "")
     columns = "provider, model, key_id, team, feature, route, experiment, arm, role"
     database.execute(
         f"""CREATE TEMP TABLE found AS SELECT row_number() OVER () + {cube.number * 10**8} AS id, *
@@ -140,7 +142,7 @@ def add_sums(database: sqlite3.Connection, cube: Cube) -> None:
     database.execute(
         f"""INSERT INTO usage_groups (id, identity, cube, account, status, currency, {columns},
         customer, end_user)
-        SELECT id, json_array({cube.number}, 'default', status, 'USD', {kept_as_told}),
+        SELECT id, json_array({cube.number}, 'default', status, 'USD', {told_only}),
         {cube.number}, 'default', status, 'USD', {kept}{", " + rest if rest else ""} FROM found"""
     )
     shortest, *longer = cube.levels
@@ -180,7 +182,7 @@ def compare(store: SqlStore) -> None:
     """Read one day from the sums and from the entries; they must be the same."""
     day = EntryFilter("default", since_us=BEGIN_US + DAY_US, until_us=BEGIN_US + 2 * DAY_US)
     every = evolve(day, limit=10**9)  # what has a limit is read from the entries
-    for by in ((), ("model", "team"), ("customer", "model"), ("end_user",)):
+    for by in ((), ("model", "team"), ("customer",), ("customer", "model"), ("end_user",)):
         if store.usage(day, by) != store.usage(every, by):
             raise SystemExit(f"by {by}, the sums are not what the entries come to")
     print("one day by sums is the same as by entries")

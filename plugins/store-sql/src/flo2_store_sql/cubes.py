@@ -65,8 +65,10 @@ class Cube:
     levels: tuple[int, ...]
 
 
+# The smaller first: the first that has what is asked for is taken.
 CUBES: Final = (
     Cube(1, _MAIN, (HOUR, DAY, MONTH)),
+    Cube(4, ("provider", "customer"), (DAY, MONTH)),
     Cube(2, (*_MAIN, "customer"), (DAY, MONTH)),
     Cube(3, ("customer", "end_user"), (DAY, MONTH)),
 )

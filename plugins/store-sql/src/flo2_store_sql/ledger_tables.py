@@ -36,7 +36,7 @@ from flo2.records import Adjust, Entry, Exchange, Intent, Pend, Settle, Void, fo
 from flo2.stores import ChainLink, EntryFilter, WriterHead
 from flo2_store_sql import tables
 from flo2_store_sql.budget_tables import BudgetTables
-from flo2_store_sql.filters import found, found_in
+from flo2_store_sql.filters import AWAITED, found, found_in
 from flo2_store_sql.postgres import APPEND_LOCK_ID
 from flo2_store_sql.retention import anchor, anchors
 from flo2_store_sql.rows import (
@@ -223,7 +223,7 @@ class LedgerTables:
         """Give the entries whose intent this writer wrote and nobody has ended."""
         begun = _ENTRIES.c
         query = select(begun.entry_id.label("id"), begun.started_us).where(
-            begun.writer == writer, begun.status == "open"
+            begun.writer == writer, begun.status == "open", AWAITED
         )
         return self._folded(query.subquery(), newest_first=False)
 

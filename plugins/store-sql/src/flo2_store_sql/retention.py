@@ -18,6 +18,7 @@ from flo2.stores import ChainLink, WriterHead
 from flo2_store_sql import tables
 from flo2_store_sql import usage_schema as schema
 from flo2_store_sql.cubes import HOUR_US, MONTH, bucket_of
+from flo2_store_sql.filters import AWAITED
 from flo2_store_sql.postgres import APPEND_LOCK_ID
 from flo2_store_sql.rows import link_of
 
@@ -36,7 +37,6 @@ _PARTS: Final = tables.ledger_adjustments
 _SETTINGS: Final = tables.settings
 _PRUNED_BEFORE: Final = "ledger_pruned_before_us"
 _PAGE: Final = 1000
-_AWAITED: Final = ("open", "pending")
 
 
 def anchor(connection: Connection, writer: str) -> WriterHead:
@@ -100,7 +100,7 @@ def prune(database: Database, before_us: int, heads: Sequence[WriterHead]) -> in
                 .where(_SETTINGS.c.name == _PRUNED_BEFORE)
                 .values(value=str(before_us))
             )
-        begun = (_ENTRIES.c.started_us < before_us, _ENTRIES.c.status.not_in(_AWAITED))
+        begun = (_ENTRIES.c.started_us < before_us, _ENTRIES.c.status.not_in(("open", "pending")))
         ends = anchors(connection)
     _remove(database, _ENTRIES, _ENTRIES.c.entry_id, *begun)
     _remove(database, _EXCHANGES, _EXCHANGES.c.exchange_id, _EXCHANGES.c.started_us < before_us)
@@ -152,9 +152,7 @@ def _refuse(connection: Connection, before_us: int) -> None:
         raise StoreError(
             "the ledger is pruned by whole months (UTC); name the first instant of one"
         )
-    query = select(func.count()).where(
-        _ENTRIES.c.status.in_(_AWAITED), _ENTRIES.c.started_us < before_us
-    )
+    query = select(func.count()).where(AWAITED, _ENTRIES.c.started_us < before_us)
     if awaited := connection.execute(query).scalar():
         day = datetime.fromtimestamp(before_us / 1_000_000, UTC).date()
         raise StoreError(

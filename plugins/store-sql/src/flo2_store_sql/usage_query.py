@@ -23,7 +23,7 @@ from flo2.sums import UsageRow, check_dimensions, in_order
 from flo2_store_sql import tables
 from flo2_store_sql import usage_schema as schema
 from flo2_store_sql.cubes import COLUMNS, DIMENSIONS, Cube, Span, cover, cube_for, grain
-from flo2_store_sql.filters import found
+from flo2_store_sql.filters import entries_found
 from flo2_store_sql.retention import pruned_before
 from flo2_store_sql.rows import storable
 from flo2_store_sql.standing import (
@@ -202,11 +202,9 @@ class _Question:
     # From the entries -------------------------------------------------------------------------
 
     def _read(self, connection: Connection, where: EntryFilter, *, ended: bool = False) -> None:
-        these = found(where).subquery()
-        entries = select(*STANDING).join(these, these.c.id == _ENTRIES.c.entry_id)
+        entries = entries_found(where, *STANDING)
         parts = (
-            select(*STANDING, _PARTS.c.currency.label("part_of"), _PARTS.c.amount)
-            .join(these, these.c.id == _ENTRIES.c.entry_id)
+            entries_found(where, *STANDING, _PARTS.c.currency.label("part_of"), _PARTS.c.amount)
             .join(_PARTS, _PARTS.c.entry_id == _ENTRIES.c.entry_id)
             .where(_PARTS.c.account == _ENTRIES.c.account)
         )

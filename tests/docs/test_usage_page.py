@@ -30,6 +30,7 @@ A line of this page is a usage object or an answer, as its provider writes it, t
 
 A count that no reader knows, and that is not zero, prices nothing: the entry is `pending`, its
 receipt names the field, and the log warns once for each field.
+So is a meter of more than 10^12 in one call: a counter that overflowed is no cost.
 """
 TAIL = """
 ## Other models inside an answer

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flo2 import Gateway, hookimpl
+from flo2 import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import click
+
+    from flo2 import Gateway
 
 __all__ = ["flo2_api", "flo2_register_commands", "flo2_routes"]
 

@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from flo2.cli.bench import Bench
 from flo2.cli.output import say, say_json, table
 from flo2.cli.state import State, group
 from flo2.contracts.calendar import read_month
@@ -34,6 +33,9 @@ from flo2_platform_fee.fees import Assignment, stretches
 from flo2_platform_fee.months import month_body
 from flo2_platform_fee.page import as_csv, as_html, title
 
+if TYPE_CHECKING:
+    from flo2.cli.bench import Bench
+
 __all__ = ["fees"]
 
 T = TypeVar("T")
@@ -46,6 +48,13 @@ _HTML = click.option(
     metavar="FILE",
     help="Write a page that prints.",
 )
+
+
+def _bench(state: State) -> Bench:
+    """Open the store; what that needs is loaded when a command runs, not by `flo2 --help`."""
+    from flo2.cli.bench import Bench  # noqa: PLC0415  # see above
+
+    return Bench(state)
 
 
 @group("fees", default="list")
@@ -68,7 +77,7 @@ fees.add_command(plans_)
 def set_(state: State, *, name: str, file: Path) -> None:
     """Declare plan NAME, from a TOML or JSON file; one that is assigned does not change."""
     given = _read_file(file)
-    with Bench(state) as bench:
+    with _bench(state) as bench:
         changed = put_plan(bench.store, name, given)
     if state.as_json:
         say_json({"name": name, "changed": changed})
@@ -80,7 +89,7 @@ def set_(state: State, *, name: str, file: Path) -> None:
 @click.pass_obj
 def list_plans(state: State) -> None:
     """List plans, and which accounts have them."""
-    with Bench(state) as bench:
+    with _bench(state) as bench:
         known = plans(bench.store)
         held = {each.id: assignments(bench.store, each.id) for each in bench.store.accounts()}
     rows = [
@@ -115,7 +124,7 @@ def list_plans(state: State) -> None:
 @click.pass_obj
 def show_plan(state: State, *, name: str) -> None:
     """Show plan NAME as it was read."""
-    with Bench(state) as bench:
+    with _bench(state) as bench:
         say_json({"name": name, **find_plan(bench.store, name).document})
 
 
@@ -132,7 +141,7 @@ def assign_(
     """Charge an account by plan NAME from a day on; the plan before ends there."""
     first = _given("--from", since, date.fromisoformat)
     end = None if until is None else _given("--until", until, date.fromisoformat)
-    with Bench(state) as bench:
+    with _bench(state) as bench:
         bench.account(account)
         now = assign(bench.store, account, Assignment(name, first, end, seats), bench.now_us())
     if state.as_json:
@@ -153,7 +162,7 @@ def assign_(
 @click.pass_obj
 def preview(state: State, *, month: str, account: str, csv: bool, html: Path | None) -> None:
     """Show what a month comes to so far; nothing is issued."""
-    with Bench(state) as bench:
+    with _bench(state) as bench:
         body = month_body(bench.store, account, _month(month), bench.now_us())
     _tell(state, [body], csv=csv, html=html)
 
@@ -166,7 +175,7 @@ def preview(state: State, *, month: str, account: str, csv: bool, html: Path | N
 def issue_(state: State, *, month: str, account: str | None, only_show: bool) -> None:
     """Issue the invoices of a month that is over; once more gives the same ones."""
     first = _month(month)
-    with Bench(state) as bench:
+    with _bench(state) as bench:
         store, now = bench.store, bench.now_us()
         names = [account] if account is not None else _charged(bench, first)
         if only_show:
@@ -184,7 +193,7 @@ def issue_(state: State, *, month: str, account: str | None, only_show: bool) ->
 @click.pass_obj
 def list_(state: State, *, account: str | None, csv: bool) -> None:
     """List invoices and credit notes."""
-    with Bench(state) as bench:
+    with _bench(state) as bench:
         found = [each.as_json() for each in documents(bench.store, account)]
     if csv:
         click.echo(as_csv(found), nl=False)
@@ -206,7 +215,7 @@ def list_(state: State, *, account: str | None, csv: bool) -> None:
 @click.pass_obj
 def show(state: State, *, number: int, csv: bool, html: Path | None) -> None:
     """Show document NUMBER."""
-    with Bench(state) as bench:
+    with _bench(state) as bench:
         found = document(bench.store, number)
         notes = credits_of(bench.store, number)
     _tell(state, [found.as_json()], csv=csv, html=html)
@@ -223,7 +232,7 @@ def show(state: State, *, number: int, csv: bool, html: Path | None) -> None:
 def credit_(state: State, *, number: int, amount: str, reason: str, reference: str) -> None:
     """Correct invoice NUMBER by a credit note; the invoice stays as it is."""
     given = _given("--amount", amount, exact)
-    with Bench(state) as bench:
+    with _bench(state) as bench:
         note = credit(bench.store, number, given, reason, reference, bench.now_us())
     _tell(state, [note.as_json()])
 
@@ -232,7 +241,7 @@ def credit_(state: State, *, number: int, amount: str, reason: str, reference: s
 @click.pass_obj
 def verify_(state: State) -> None:
     """Check that every document is what was issued."""
-    with Bench(state) as bench:
+    with _bench(state) as bench:
         number = verify(bench.store)
     if state.as_json:
         say_json({"documents": number, "intact": True})

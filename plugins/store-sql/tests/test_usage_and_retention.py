@@ -218,6 +218,9 @@ def test_the_commands_prune_verify_and_mend(store, tmp_path, capsys):
     assert flo2("ledger", "prune", "--before", "2026-10")[0] == 2
     assert "no month" in flo2("ledger", "prune", "--before", "2026-13", "--discard")[1]
     assert "not over yet" in flo2("ledger", "prune", "--before", "2999-01", "--discard")[1]
+    told = "".join(map(str, flo2("ledger", "prune", "--before", "2000-01", "--discard")))
+    assert "0 records begun before 2000-01 are removed" in told
+    assert "keep the archive" not in told
     code, told = flo2("ledger", "prune", "--before", "2026-10", "--archive", str(archive))
     assert (code, "✓ 4 records begun before 2026-10 are removed" in told) == (0, True)
     assert "4 records of 1 writers" in flo2("ledger", "verify", "--archive", str(archive))[1]

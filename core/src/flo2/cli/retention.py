@@ -81,7 +81,8 @@ def prune_command(state: State, *, before: str, archive: Path | None, discard: b
         say_json({"removed": removed, "anchors": told})
         return
     click.echo(f"✓ {removed} records begun before {before} are removed")
-    say("keep the archive with your heads: what was pruned verifies with it alone")
+    if archive is not None:
+        say("keep the archive with your heads: what was pruned verifies with it alone")
 
 
 def _heads(links: Iterable[ChainLink]) -> Iterator[WriterHead]:

@@ -408,10 +408,13 @@ class Money(RuleBasedStateMachine):
         account = next(iter(calls.values())).account
         amounts = {}
         for place, call in calls.items():
-            if call.account == account:
+            # That a price was wrong is said of calls that have one.
+            if call.account == account and (cause == "tier_served" or call.amount is not None):
                 amounts[call.intent.entry_id] = found[place]
                 name = "repriced" if cause == "price_differs" else "corrected"
                 setattr(call, name, getattr(call, name) + Fraction(found[place]))
+        if not amounts:
+            return
         number = next(self.numbers)
         self.correct(Adjust(f"a{number}", account, self.now_us, cause, "bill", amounts))
 

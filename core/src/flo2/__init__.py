@@ -185,9 +185,11 @@ if TYPE_CHECKING:
     from flo2.stores import (
         ChainLink as ChainLink,
         EntryFilter as EntryFilter,
+        PrunableStore as PrunableStore,
         Store as Store,
         WriterHead as WriterHead,
     )
+    from flo2.sums import UsageRow as UsageRow, summarise as summarise
     from flo2.wire import Wire as Wire
 
 __version__ = "0.1.0"
@@ -238,7 +240,8 @@ _HOME = {
         "Account AttributionRules Declaration IssuedKey LabelRule RouteSpec "
         "SealedCredential TargetSpec"
     ),
-    "flo2.stores": "ChainLink EntryFilter Store WriterHead",
+    "flo2.stores": "ChainLink EntryFilter PrunableStore Store WriterHead",
+    "flo2.sums": "UsageRow summarise",
     "flo2.wire": "Wire",
 }
 _MODULES = {name: module for module, names in _HOME.items() for name in names.split()}
@@ -350,6 +353,7 @@ __all__ = [
     "Profiles",
     "Provider",
     "ProviderError",
+    "PrunableStore",
     "ReadFailed",
     "ReadUsage",
     "Reasoning",
@@ -390,6 +394,7 @@ __all__ = [
     "Unavailable",
     "UnsupportedCall",
     "Usage",
+    "UsageRow",
     "UsageUpdate",
     "Vector",
     "Void",
@@ -405,6 +410,7 @@ __all__ = [
     "kind_of_status",
     "money_of",
     "receipt_json",
+    "summarise",
 ]
 
 

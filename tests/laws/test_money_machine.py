@@ -41,7 +41,7 @@ from flo2.meter import Meter
 from flo2.prices import Layer, PriceRow, build
 from flo2.protocols import Facts, Inbound
 from flo2.records import Adjust, Attribution
-from flo2.repricing import correction, reprice
+from flo2.repricing import corrections, reprice
 from flo2.spending import LeaseAsk
 from flo2.stores import EntryFilter
 from flo2.testing.records import an_intent, linked
@@ -408,8 +408,9 @@ class Money(RuleBasedStateMachine):
         account = next(iter(calls.values())).account
         amounts = {}
         for place, call in calls.items():
-            # That a price was wrong is said of calls that have one.
-            if call.account == account and (cause == "tier_served" or call.amount is not None):
+            # That a price was wrong is said of calls whose usage is known.
+            known = call.amount is not None or call.status == "unpriced"
+            if call.account == account and (cause == "tier_served" or known):
                 amounts[call.intent.entry_id] = found[place]
                 name = "repriced" if cause == "price_differs" else "corrected"
                 setattr(call, name, getattr(call, name) + Fraction(found[place]))
@@ -462,6 +463,7 @@ class Money(RuleBasedStateMachine):
                 call.repriced = amount - call.amount
             elif amount is not None:
                 self.oracle.end(call, "settled", amount, usage=call.usage)
+                call.repriced = Fraction(0)
         assert [self.corrections(store, account) for store in self.stores] == [[], []]
 
     def corrections(self, store, account):
@@ -469,8 +471,8 @@ class Money(RuleBasedStateMachine):
             return self.booking.meter.cost(usage, context, account)
 
         entries = adjusted_entries(store, EntryFilter(account))
-        made = (correction(reprice(each, price), self.now_us, "book") for each in entries)
-        return [each for each in made if each is not None]
+        made = (corrections(reprice(each, price), self.now_us, "book") for each in entries)
+        return [record for records in made for record in records]
 
     @rule(account=accounts, customer=names, end_user=names)
     def forgotten(self, account, customer, end_user):

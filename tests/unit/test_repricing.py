@@ -23,11 +23,11 @@ from flo2.memory_store import MemoryStore
 from flo2.money import total
 from flo2.prices import Layer, PriceRow, build
 from flo2.prices.charged import charged
-from flo2.records import Adjust, SubMeters, fold_entry
+from flo2.records import Adjust, Settle, SubMeters, fold_entry
 from flo2.repricing import (
     compare_books,
     context_of,
-    correction,
+    corrections,
     differences,
     overall,
     price_anew,
@@ -108,15 +108,14 @@ NEW = book(small="1.5", big="10", odd="2")
 
 def applied(store, priced_by, now=NOW):
     """Reprice a store; give what was written."""
-    corrections = Corrections(store)
+    into = Corrections(store)
     made = []
     for adjusted in adjusted_entries(store, ALL):
-        record = correction(reprice(adjusted, priced_by.price), now, "book")
-        if record is not None:
-            corrections.add(record)
+        for record in corrections(reprice(adjusted, priced_by.price), now, "book"):
+            into.add(record)
             made.append(record)
-    corrections.flush()
-    assert corrections.written == len(made)
+    into.flush()
+    assert into.written == len(made)
     return made
 
 
@@ -252,12 +251,30 @@ def test_other_models_inside_an_answer_are_priced_as_such():
     assert [line.model for line in settle.lines] == ["", "big", "small"]
 
 
+def test_a_price_takes_the_place_of_what_was_corrected_while_there_was_none():
+    intent, settle = booked(1, OLD, model="odd")
+    early = Adjust("a1", "default", 1, "price_differs", "bill", {"x1.1": Decimal("0.5")})
+    used = Adjust("a2", "default", 2, "late_data", "bill", {"x1.1": Decimal("0.25")})
+    store = stored(intent, settle, early, used)
+
+    written = applied(store, NEW)
+
+    assert [type(each) for each in written] == [Settle, Adjust]
+    assert written[1].amounts == {"x1.1": Decimal("-0.5")}
+    (adjusted,) = adjusted_entries(store, ALL)
+    assert (adjusted.priced, adjusted.total) == (
+        written[0].total,
+        written[0].total + Decimal("0.25"),
+    )
+    assert applied(store, NEW) == []
+
+
 def test_two_who_correct_at_once_cannot_both_write():
     store = stored(*booked(1, OLD))
     first, second = Corrections(store), Corrections(store)
     (adjusted,) = adjusted_entries(store, ALL)
-    first.add(correction(reprice(adjusted, NEW.price), NOW, "book"))
-    second.add(correction(reprice(adjusted, NEW.price), NOW + 1, "book"))
+    first.add(*corrections(reprice(adjusted, NEW.price), NOW, "book"))
+    second.add(*corrections(reprice(adjusted, NEW.price), NOW + 1, "book"))
     first.flush()
     with pytest.raises(StoreError, match="somebody else has corrected entries"):
         second.flush()

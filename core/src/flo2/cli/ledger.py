@@ -36,8 +36,10 @@ def ledger() -> None:
     """Verify the chain of ledger records."""
 
 
-for each in (reprice_command, pending_command, prune_command, rebuild_command):
-    ledger.add_command(each)
+ledger.add_command(reprice_command)
+ledger.add_command(pending_command)
+ledger.add_command(prune_command)
+ledger.add_command(rebuild_command)
 
 
 @ledger.command("verify")

@@ -19,7 +19,7 @@ from flo2.cli.period import Period, period_options
 from flo2.cli.price_files import CONFIGURED, book_of, pricer
 from flo2.cli.state import Command, State
 from flo2.ledger import Adjusted, Corrections
-from flo2.repricing import Compared, Pricer, correction, differences, overall, reprice
+from flo2.repricing import Compared, Pricer, corrections, differences, overall, reprice
 
 __all__ = ["reprice_command"]
 
@@ -48,20 +48,20 @@ def reprice_command(state: State, /, *, book: str, apply: bool, **given: Any) ->
     with Bench(state) as bench:
         period = Period.read(bench.now_us(), **given)
         # Before the first entry is read: whoever corrects one meanwhile is noticed.
-        corrections = Corrections(bench.store) if apply else None
+        written = Corrections(bench.store) if apply else None
         priced_by = book_of(bench, book)
         laid_over = "" if book == CONFIGURED else f" with {Path(book).name}"
         run = _Run(
             pricer(bench, priced_by, period.where.account),
             bench.now_us(),
             f"price book {priced_by.version}{laid_over}",
-            corrections,
+            written,
         )
         remarks = Remarks()
         compared = remarks.watch(run.go(period.entries(bench.store)))
         rows = differences(compared, period.by)
-        if corrections is not None:
-            corrections.flush()
+        if written is not None:
+            written.flush()
     totals = overall(rows)
     if state.as_json:
         say_json(
@@ -100,8 +100,7 @@ class _Run:
         """Price each entry anew; write what has to be written, where that is wanted."""
         for adjusted in entries:
             repriced = reprice(adjusted, self.price)
-            record = correction(repriced, self.now_us, self.source)
-            if record is not None:
+            for record in corrections(repriced, self.now_us, self.source):
                 self.records += 1
                 if self.corrections is not None:
                     self.corrections.add(record)

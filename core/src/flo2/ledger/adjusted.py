@@ -12,7 +12,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from flo2.money import ZERO, total
+from flo2.money import ZERO, add, total
 from flo2.records import Adjust, Entry, Settle
 from flo2.stores import EntryFilter, Store
 
@@ -41,23 +41,26 @@ class Adjusted:
     @property
     def total(self) -> Decimal | None:
         """What the entry costs as corrected; None when that is not known."""
-        return self._with(self.adjustments)
+        booked = self.entry.total
+        return None if booked is None else add(booked, self._parts(self.adjustments))
 
     @property
     def priced(self) -> Decimal | None:
         """What it costs by price books alone: without corrections of what was used."""
-        return self._with(each for each in self.adjustments if each.cause in PRICE_CAUSES)
-
-    def _with(self, adjustments: Iterable[Adjust]) -> Decimal | None:
         booked = self.entry.total
-        if booked is None:
-            return None
+        return None if booked is None else add(booked, self.price_corrections)
+
+    @property
+    def price_corrections(self) -> Decimal:
+        """What is added because the price was wrong."""
+        return self._parts(each for each in self.adjustments if each.cause in PRICE_CAUSES)
+
+    def _parts(self, adjustments: Iterable[Adjust]) -> Decimal:
         entry_id, end = self.entry.intent.entry_id, self.entry.end
         currency = end.currency if isinstance(end, Settle) else "USD"
-        parts = (
+        return total(
             each.amounts.get(entry_id, ZERO) for each in adjustments if each.currency == currency
         )
-        return total([booked, *parts])
 
 
 def adjusted_entries(store: Store, where: EntryFilter) -> Iterator[Adjusted]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from flo2.repricing.alternatives import Alternative, alternatives
 from flo2.repricing.compare import Compared, Difference, differences, overall
 from flo2.repricing.replay import Pricer, context_of, usage_of
-from flo2.repricing.reprice import Repriced, compare_books, correction, price_anew, reprice
+from flo2.repricing.reprice import Repriced, compare_books, corrections, price_anew, reprice
 from flo2.repricing.scenario import Model, Scenario
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
     "alternatives",
     "compare_books",
     "context_of",
-    "correction",
+    "corrections",
     "differences",
     "overall",
     "price_anew",

@@ -8,27 +8,34 @@ Pure. Imports: canonical, ledger, money, prices, records.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from hashlib import sha256
 
 from attrs import frozen
 from msgspec.structs import replace
 
 from flo2.ledger import REPRICE, Adjusted
-from flo2.money import subtract, total
+from flo2.money import ZERO, subtract, text, total
 from flo2.prices import Cost
 from flo2.records import Adjust, Entry, Settle
 from flo2.repricing.compare import Compared
 from flo2.repricing.replay import NO_CALLS, Pricer, as_charged, context_of, usage_of
 
-__all__ = ["Repriced", "compare_books", "correction", "price_anew", "reprice"]
+__all__ = ["Repriced", "compare_books", "corrections", "price_anew", "reprice"]
 
 
 @frozen
 class Repriced:
-    """An entry, what price books have made of it until now, and what this one makes of it."""
+    """An entry, what price books have made of it until now, and what this one makes of it.
+
+    Attributes:
+        corrected: What corrections of its price add to an entry that was booked without one: they
+            stood for the price that it now gets.
+    """
 
     compared: Compared
     cost: Cost | None = None
+    corrected: Decimal = ZERO
 
 
 def price_anew(entry: Entry, price: Pricer) -> Cost | None:
@@ -69,7 +76,8 @@ def reprice(adjusted: Adjusted, price: Pricer) -> Repriced:
     if cost is None:
         return Repriced(Compared(entry, booked, booked, currency))
     if booked is None:
-        return Repriced(Compared(entry, None, cost.total, cost.currency, cost.reason), cost)
+        compared = Compared(entry, None, cost.total, cost.currency, cost.reason)
+        return Repriced(compared, cost, adjusted.price_corrections)
     if cost.total is None:
         return Repriced(Compared(entry, booked, booked, currency, cost.reason))
     if cost.currency != currency:
@@ -78,8 +86,8 @@ def reprice(adjusted: Adjusted, price: Pricer) -> Repriced:
     return Repriced(Compared(entry, booked, cost.total, currency), cost)
 
 
-def correction(repriced: Repriced, at_us: int, source: str) -> Adjust | Settle | None:
-    """Make the record that lets the ledger follow; None where it says so already.
+def corrections(repriced: Repriced, at_us: int, source: str) -> tuple[Adjust | Settle, ...]:
+    """Make the records that let the ledger follow; none where it says so already.
 
     Args:
         repriced: As `reprice` gives it.
@@ -89,37 +97,39 @@ def correction(repriced: Repriced, at_us: int, source: str) -> Adjust | Settle |
     compared, cost = repriced.compared, repriced.cost
     entry, end = compared.entry, compared.entry.end
     if cost is None or cost.total is None or not isinstance(end, Settle):
-        return None
-    if compared.before is None:
-        return replace(
-            end,
-            status="settled",
-            lines=cost.lines,
-            total=cost.total,
-            list_total=total(line.list_amount for line in cost.lines),
-            currency=cost.currency,
-            book=cost.book,
-            reason=f"unpriced when it ended ({end.reason}); priced later by {source}",
-        )
-    difference = subtract(cost.total, compared.before)
-    if not difference:
-        return None
+        return ()
+    if compared.before is not None:
+        difference = subtract(cost.total, compared.before)
+        return (_adjust(entry, difference, at_us, source, cost),) if difference else ()
+    settled = replace(
+        end,
+        status="settled",
+        lines=cost.lines,
+        total=cost.total,
+        list_total=total(line.list_amount for line in cost.lines),
+        currency=cost.currency,
+        book=cost.book,
+        reason=f"unpriced when it ended ({end.reason}); priced later by {source}",
+    )
+    if not repriced.corrected:
+        return (settled,)
+    return settled, _adjust(entry, subtract(ZERO, repriced.corrected), at_us, source, cost)
+
+
+def _adjust(entry: Entry, amount: Decimal, at_us: int, source: str, cost: Cost) -> Adjust:
     entry_id = entry.intent.entry_id
+    told = f"{entry_id} {at_us} {cost.book} {text(amount)}"
     return Adjust(
-        _adjust_id(entry_id, at_us),
+        f"adj-{sha256(told.encode()).hexdigest()[:32]}",
         entry.intent.account,
         at_us,
         REPRICE,
         source,
-        {entry_id: difference},
-        compared.currency,
+        {entry_id: amount},
+        cost.currency,
         cost.book,
         cost.lines,
     )
-
-
-def _adjust_id(entry_id: str, at_us: int) -> str:
-    return f"adj-{sha256(f'{entry_id} {at_us}'.encode()).hexdigest()[:32]}"
 
 
 def _currency(entry: Entry) -> str:

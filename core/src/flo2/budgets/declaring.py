@@ -32,7 +32,7 @@ def put_budget(
         NotFound: there is no such account.
     """
     if account not in {each.id for each in store.accounts()}:
-        raise NotFound(f"there is no account {account!r}; a key makes one: flo2 keys create")
+        raise NotFound(f"there is no account {account!r}; flo2 accounts create makes it")
     told = Declaration(account, KIND, name, document, now_us)
     try:
         budget = read_budget(told, store.keys(account))

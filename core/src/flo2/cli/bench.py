@@ -232,7 +232,11 @@ class Bench:
         if name == DEFAULT_ACCOUNT:
             self.prepare(secrets=False)
             return name
-        raise NotFound(f"there is no account {name!r}; known: {_names(accounts)}", param="account")
+        raise NotFound(
+            f"there is no account {name!r}; known: {_names(accounts)}; to make it: "
+            f"flo2 accounts create {name}",
+            param="account",
+        )
 
 
 def _near(name: str, providers: Mapping[str, Bound]) -> str | None:

@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "usage": ("usage", "Add up what was used and what it cost, corrections included."),
     "calls": ("calls", "List calls and show receipts."),
     "models": ("models", "List the models that can be called, with their prices."),
+    "accounts": ("accounts", "Create and list accounts: tenants that see nothing of each other."),
     "providers": ("providers", "Add, list, test and remove provider keys."),
     "keys": ("keys", "Issue, list, rotate and revoke the keys that clients use."),
     "routes": ("routes", "Name a target with several candidates and a strategy."),

@@ -74,7 +74,9 @@ def issue(
         StoreError: It cannot be written.
     """
     if account not in {each.id for each in store.accounts()}:
-        raise NotFound(f"there is no account {account!r}; create it first", param="account")
+        raise NotFound(
+            f"there is no account {account!r}; flo2 accounts create makes it", param="account"
+        )
     if not name.strip():
         raise InvalidRequest("a key needs a name; give one", param="name")
     if any(not pattern for pattern in models):

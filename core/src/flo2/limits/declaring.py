@@ -59,7 +59,9 @@ def put_limit(
         ConfigError: every problem of the document at once.
     """
     if account not in {each.id for each in store.accounts()}:
-        raise NotFound(f"there is no account {account!r}; create it first", param="account")
+        raise NotFound(
+            f"there is no account {account!r}; flo2 accounts create makes it", param="account"
+        )
     given = Declaration(account, KIND, name, document, now_us)
     limit = read_limit(given, store.keys(account))
     kept = Declaration(account, KIND, name, limit_json(limit), now_us)

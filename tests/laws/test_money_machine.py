@@ -7,6 +7,7 @@ as a table; it shares no code with what it checks. A batch's items are calls of 
 
 from __future__ import annotations
 
+import faulthandler
 import shutil
 import tempfile
 from bisect import bisect_left
@@ -560,5 +561,6 @@ def test_every_sum_agrees_with_the_oracle_whatever_happens(empty):
 
 @pytest.mark.deep
 def test_every_sum_agrees_with_the_oracle_for_long(empty):
+    faulthandler.cancel_dump_traceback_later()  # it takes longer than a test that hangs may
     long = settings(max_examples=600, stateful_step_count=80)
     run_state_machine_as_test(lambda: Money(empty), settings=long)

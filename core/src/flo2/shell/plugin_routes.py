@@ -25,8 +25,9 @@ __all__ = ["plugin_routes"]
 
 _PREFIX: Final = re.compile(r"(?:/[a-z0-9][a-z0-9._~-]*)+")
 _OURS: Final = (
-    "/v1", "/livez", "/readyz", "/healthz",
-    "/api/calls", "/api/entries", "/api/plugins", "/api/usage",
+    "/v1", "/v1beta", "/openai", "/livez", "/readyz", "/healthz",
+    "/api/budgets", "/api/calls", "/api/contracts", "/api/entries", "/api/keys", "/api/limits",
+    "/api/plugins", "/api/statements", "/api/usage",
 )  # fmt: skip
 
 

@@ -40,6 +40,7 @@ FORMAT_FILES = (
     "shell/client.py",
     "shell/gemini.py",
     "shell/models.py",
+    "shell/plugin_routes.py",
     "shell/surface.py",
 )
 """Where a format's own names, headers and error words belong."""

@@ -109,7 +109,9 @@ def spend(folder, database, *, limit, rounds, kill, callers=50):
     if not kill:
         assert pending == []
         assert len(entries) == sum(each["answered"] for each in answers) + more
-    assert all(each["answered"] and each["refused"] for each in answers)
+    # Of all together: which worker comes first is the machine's affair, and one may get nothing.
+    assert sum(each["answered"] for each in answers)
+    assert sum(each["refused"] for each in answers)
 
 
 @pytest.fixture

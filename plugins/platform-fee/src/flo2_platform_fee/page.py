@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
-__all__ = ["as_csv", "as_html", "title"]
+__all__ = ["as_csv", "as_html", "share", "title"]
 
 _STYLE: Final = """
 @page{size:A4;margin:18mm}
@@ -45,6 +45,12 @@ def title(found: Mapping[str, Any]) -> str:
         return f"Preview of {found['month']}"
     kind = "Invoice" if found["kind"] == "invoice" else "Credit note"
     return f"{kind} {found['number']}"
+
+
+def share(line: Mapping[str, Any]) -> str:
+    """Say which part of a month a line is for; nothing where it is all of it."""
+    days, whole = line["days"], line["of_days"]
+    return "" if days == whole else f"{days} of {whole}"
 
 
 def as_csv(documents: Iterable[Mapping[str, Any]]) -> str:
@@ -88,7 +94,7 @@ def _invoice(found: Mapping[str, Any]) -> list[str]:
             line["plan"],
             _CHARGES[line["charge"]],
             str(line["quantity"]),
-            _share(line),
+            share(line),
             line["amount"],
         )
         for line in found["lines"]
@@ -130,11 +136,6 @@ def _facts(found: Mapping[str, Any], more: Mapping[str, str]) -> str:
         facts |= {"Status": f"preview of {found['issued_at']}; nothing is issued"}
     told = "".join(f"<dt>{escape(key)}</dt><dd>{escape(text)}</dd>" for key, text in facts.items())
     return f"<dl>{told}</dl>"
-
-
-def _share(line: Mapping[str, Any]) -> str:
-    days, whole = line["days"], line["of_days"]
-    return "" if days == whole else f"{days} of {whole}"
 
 
 def _waiting(row: Mapping[str, Any]) -> str:

@@ -37,7 +37,8 @@ def test_help_lists_every_command_and_needs_no_module_of_them(capsys):
     shown = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")]
     assert [name for name in shown if name in COMMANDS] == list(COMMANDS)
     # Whether an installed plugin may add commands stands in the configuration, which needs cattrs.
-    heavy = {"flo2.gateway", "flo2.wire", "sqlalchemy", "starlette", "uvicorn", "rich"}
+    heavy = {"flo2.gateway", "flo2.wire", "flo2.records", "flo2.prices", "flo2.contracts"}
+    heavy |= {"msgspec", "sqlalchemy", "starlette", "uvicorn", "rich"}
     assert not heavy & set(done.stdout.split())
 
 

@@ -71,6 +71,18 @@ def test_what_a_plugin_registers_is_found_with_its_origin():
     assert plugins.kinds("provider") == ("acme",)
 
 
+def test_without_slots_nothing_is_registered_and_the_other_hooks_answer():
+    class Named(Registers):
+        @hookimpl
+        def flo2_register_commands(self, cli):
+            return cli
+
+    plugins = Plugins.load(found=(), extra={"first": Named(provider("acme"))}, slots=False)
+    assert plugins.kinds("provider") == ()
+    assert plugins.results("flo2_register_commands", cli="root") == [("first", "root")]
+    assert errors(plugins) == {"first": None}
+
+
 def test_entry_points_load_in_the_order_of_their_names(installed):
     order = []
 

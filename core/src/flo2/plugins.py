@@ -76,12 +76,13 @@ class Registered:
 class Plugins:
     """The plugins of one gateway. Two of these share nothing."""
 
-    def __init__(self) -> None:
-        """Begin with no plugin."""
+    def __init__(self, *, slots: bool = True) -> None:
+        """Begin with no plugin; `slots` as in `load`."""
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         self._loaded: dict[str, Loaded] = {}
         self._slots: dict[Slot, dict[str, Registered]] = {slot: {} for slot in _SLOTS}
+        self._open = slots
 
     @classmethod
     def load(
@@ -91,6 +92,7 @@ class Plugins:
         only: Iterable[str] | None = None,
         extra: Mapping[str, object] | None = None,
         found: Iterable[EntryPoint] | None = None,
+        slots: bool = True,
         strict: bool = False,
     ) -> Plugins:
         """Load plugins and let each register what it has.
@@ -101,12 +103,13 @@ class Plugins:
                 installed is in `loaded`, with that error.
             extra: Plugins handed over in Python, by name: modules or objects with hooks.
             found: Entry points to look at instead of the installed ones.
+            slots: Let them register; without, only their other hooks can be called.
             strict: Raise at the first plugin that fails, instead of keeping the error.
 
         Raises:
             PluginError: in strict mode.
         """
-        plugins = cls()
+        plugins = cls(slots=slots)
         blocked = frozenset(disable)
         wanted = None if only is None else frozenset(only)
         points = entry_points(group=GROUP) if found is None else found
@@ -263,7 +266,7 @@ class Plugins:
             return
         hooks = tuple(sorted(caller.name for caller in callers))
         self._loaded[base.name] = evolve(base, hooks=hooks)
-        for slot, (hook, needs) in _SLOTS.items():
+        for slot, (hook, needs) in _SLOTS.items() if self._open else ():
             self._run_register(base.name, plugin, slot, hook, needs)
 
     def _run_register(

@@ -42,7 +42,8 @@ def add_plugin_commands(cli: click.Group, state: State, *, only_if_hooked: bool)
         chosen = state.config().plugins
     except ConfigError:
         return  # the command itself will say what is wrong with the configuration
-    plugins = Plugins.load(disable=chosen.disable, only=chosen.only, found=points)
+    # What they register is for calls, and brings along what calls need.
+    plugins = Plugins.load(disable=chosen.disable, only=chosen.only, found=points, slots=False)
     plugins.results(_HOOK, cli=cli)
     for plugin in plugins.loaded:
         if plugin.error and _HOOK in plugin.hooks:

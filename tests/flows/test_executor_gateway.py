@@ -126,7 +126,7 @@ async def test_the_loser_of_a_race_is_read_to_its_end_and_billed_exactly():
 
 
 async def test_what_is_still_drained_at_shutdown_is_pending(monkeypatch):
-    monkeypatch.setattr("flo2.gateway.gateway._GRACE_S", 0.05)
+    monkeypatch.setattr("flo2.gateway.starting._GRACE_S", 0.05)
     upstream = Upstream()
     async with house(upstream) as h:
         async with h.driver.stream(

@@ -55,7 +55,7 @@ FORBIDDEN_MODULES = {
 # The server's own workers, started by the operator, never by a request.
 MAY_SPAWN = {"core/src/flo2/shell/supervisor.py", "core/src/flo2/shell/worker.py"}
 # The generator that strategies are lent, seeded from `secrets`; it makes no secret.
-MAY_DRAW = {"core/src/flo2/gateway/gateway.py", "core/src/flo2/executor/executor.py"}
+MAY_DRAW = {"core/src/flo2/gateway/starting.py", "core/src/flo2/executor/executor.py"}
 # Where a secret becomes text: to seal it, to send it, to hash it, to show it once.
 MAY_REVEAL = {
     "core/src/flo2/budgets/webhook.py",

@@ -10,36 +10,29 @@ No global state: two gateways live in one process. Imports: everything below.
 
 from __future__ import annotations
 
-import logging
 import os
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from random import Random
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from anyio import CapacityLimiter, create_task_group, to_thread
+from anyio import CapacityLimiter, to_thread
 from msgspec.structs import replace
 
 from flo2 import builtins
-from flo2.canonical import LossPolicy, Request
+from flo2.canonical import Request
 from flo2.config import Config, load, structure
 from flo2.dialects.base import Dialect
 from flo2.errors import NotFound, StoreError, Unavailable
-from flo2.executor import DrainGroup, DrainLimits, Executor, HealthModel
 from flo2.gateway.caller import ClientHeaders, caller_of, without_keys
 from flo2.gateway.catalogue import Catalogue
 from flo2.gateway.chat import Chat
 from flo2.gateway.directory import Snapshot, keep_fresh, read_snapshot
 from flo2.gateway.exchange import OpenExchange
-from flo2.gateway.first_run import default_data_dir, open_keks
-from flo2.gateway.gates import Gates
+from flo2.gateway.first_run import default_data_dir
 from flo2.gateway.lifespans import lifespans, only_error
-from flo2.gateway.observers import Observers
 from flo2.gateway.owning import issue_key, keep_credential
 from flo2.gateway.receipts import key_of
 from flo2.gateway.resolve import Bound
@@ -51,10 +44,10 @@ from flo2.gateway.runtime import (
     make_store,
     make_strategies,
 )
+from flo2.gateway.starting import start
 from flo2.keys import Authenticator
-from flo2.ledger import Journal, Ledger, Receipt, new_writer_id
+from flo2.ledger import Receipt
 from flo2.memory_store import MemoryStore
-from flo2.meter import Meter
 from flo2.plugins import Plugins
 from flo2.prices import PriceBook
 from flo2.protocols import Inbound, ModelInfo, Strategy
@@ -62,13 +55,11 @@ from flo2.secrets import Secret
 from flo2.services import Services
 from flo2.stored import IssuedKey, SealedCredential
 from flo2.stores import Store
-from flo2.vault import Vault
 from flo2.wire import Wire
 
 __all__ = ["Gateway", "default_data_dir"]
 
 T = TypeVar("T")
-_GRACE_S = 30.0
 
 
 class Gateway:
@@ -107,7 +98,6 @@ class Gateway:
             self.providers, self.book, self.services.now_us, self.services.clock
         )
         self._observers = make_observers(config, plugins, self.services)
-        self._log = logging.getLogger("flo2.gateway")
         self._runtime: Runtime | None = None
         self._authenticator: Authenticator | None = None
         self._stack: AsyncExitStack | None = None
@@ -192,68 +182,12 @@ class Gateway:
         return self
 
     async def _open(self, stack: AsyncExitStack) -> None:
-        folder = self.data_dir or Path(stack.enter_context(TemporaryDirectory(prefix="flo2-")))
-        await self.blocking_call(lambda: folder.mkdir(mode=0o700, parents=True, exist_ok=True))
-        await self.blocking_call(self.store.open)
-        stack.callback(self.store.close)
-        resolver = self.plugins.resolver()
-        opening = partial(open_keks, self.config, folder, self.environ, resolver)
-        keks = await self.blocking_call(opening)
-        vault = Vault(self.store, keks, self.environ, resolver=resolver)
-        for problem in await self.blocking_call(vault.open):
-            self._log.warning("%s", problem)
-        pepper = await self.blocking_call(vault.pepper)
-        await stack.enter_async_context(self.wire)
-        group = await stack.enter_async_context(create_task_group())
-        stack.callback(group.cancel_scope.cancel)
-        limits = self.config.drain
-        drains = DrainGroup(group, DrainLimits(limits.number, limits.seconds, limits.bytes))
-        journal = Journal(folder / "journal", new_writer_id())
-        ledger = Ledger(journal, self.store, self.services.now_us)
-        stack.push_async_callback(ledger.close)
-        for adopted in await ledger.adopt():
-            self._log.warning("took over the journal of a worker that died: %s", adopted)
-        group.start_soon(ledger.run)
-        observers = Observers(self._observers, ledger, group)
-        stack.push_async_callback(observers.close)
-        stack.push_async_callback(drains.close, _GRACE_S)
-        health = HealthModel(self.services.clock)
-        self._runtime = Runtime(
-            config=self.config,
-            services=self.services,
-            plugins=self.plugins,
-            providers=self.providers,
-            strategies=self.strategies,
-            meter=Meter(partial(getattr, self, "book")),  # a lambda would be a frame a call
-            health=health,
-            ledger=ledger,
-            vault=vault,
-            executor=Executor(group, drains),
-            drains=drains,
-            loss_policy=LossPolicy(frozenset(self.config.refuse_losses)),  # type: ignore[arg-type]  # severities, checked below
-            rng=Random(secrets.randbits(64)),  # noqa: S311  # for routing, no secret
-            observe=observers.tell,
-        )
-        self._runtime.gates = gates = Gates(
-            store=self.store,
-            ledger=ledger,
-            services=self.services,
-            booking=self._runtime.tools.booking,
-            providers=self.providers,
-            group=group,
-            blocking=self.blocking_call,
-            pepper=pepper,
-            resolver=resolver,
-        )
-        group.start_soon(gates.limiter.run)
-        group.start_soon(gates.keeper.run)
-        snapshot = await self.blocking_call(lambda: read_snapshot(self.store))
-        self._authenticator = Authenticator(pepper, snapshot.keys)
-        self._runtime.take(snapshot)
+        started = await start(self, self._observers, stack)
+        self._runtime, self._authenticator = started.runtime, started.authenticator
         # What stands above takes no more calls from here on, and what plugins hold open is left
         # before: they may use the gateway until they are closed.
         stack.callback(self._stop)
-        group.start_soon(keep_fresh, self)
+        started.group.start_soon(keep_fresh, self)
         await stack.enter_async_context(lifespans(self))
 
     async def __aexit__(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +19,7 @@ from flo2.errors import (
     WireTimeout,
 )
 from flo2.executor import Booking, Tools
-from flo2.executor.bounding import input_bound, instant, output_bound
+from flo2.executor.bounding import input_bound, output_bound
 from flo2.ledger import Journal, Ledger
 from flo2.memory_store import MemoryStore
 from flo2.meter import Meter
@@ -239,10 +239,6 @@ def test_the_prompts_bound_is_its_bytes_where_bytes_bound_it(body, bound):
 )
 def test_the_answers_bound_is_over_all_choices(given, n, bound):
     assert output_bound(inbound(bound=given, n=n)) == bound
-
-
-def test_an_instant_is_exact():
-    assert instant(1_795_608_338_000_001) == datetime(2026, 11, 25, 12, 5, 38, 1, UTC)
 
 
 def test_a_call_is_bounded_before_it_runs():

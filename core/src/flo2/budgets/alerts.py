@@ -18,8 +18,8 @@ from attrs import frozen
 
 from flo2.budgets.model import Budget
 from flo2.budgets.periods import Period
-from flo2.budgets.rules import instant_text
 from flo2.budgets.webhook import deliver
+from flo2.instants import timestamp
 from flo2.money import add, multiply, text
 from flo2.secrets import Secret
 from flo2.spending import BudgetStore, Standing
@@ -62,9 +62,9 @@ class Alert:
             "pending_usd": text(standing.pending),
             "hard": budget.hard,
             "period": period.key,
-            "resets_at": None if period.end_us is None else instant_text(period.end_us),
+            "resets_at": None if period.end_us is None else timestamp(period.end_us),
         }
-        message = {"type": "budget.threshold", "timestamp": instant_text(now_us), "data": data}
+        message = {"type": "budget.threshold", "timestamp": timestamp(now_us), "data": data}
         return json.dumps(message).encode()
 
 

@@ -15,8 +15,9 @@ from flo2.admission import Asked, Terms
 from flo2.budgets.bounding import capped, refers_elsewhere, uses_server_tools
 from flo2.budgets.model import Budget
 from flo2.budgets.purse import Denied, Missing, Pot, Purse
-from flo2.budgets.rules import Rule, instant_text
+from flo2.budgets.rules import Rule
 from flo2.errors import BudgetExceeded, InvalidRequest, RefusedCall, Unavailable
+from flo2.instants import timestamp
 from flo2.money import ZERO, add, multiply, text
 from flo2.plan import Candidate
 from flo2.protocols import Inbound
@@ -293,7 +294,7 @@ def _refusal(rule: Rule, denied: Denied, total: Decimal) -> RefusedCall:
     headers = {_HEADER: budget.name, f"{_HEADER}-left-usd": left}
     anew = "it never begins anew"
     if rule.period.end_us is not None:
-        at = headers[f"{_HEADER}-resets-at"] = instant_text(rule.period.end_us)
+        at = headers[f"{_HEADER}-resets-at"] = timestamp(rule.period.end_us)
         anew = f"it begins anew at {at}"
     msg = (
         f"budget {budget.name!r} ({budget.sentence()}): this call may cost up to {text(total)} USD "

@@ -1,4 +1,4 @@
-"""Days, weeks, months by the clock on the wall of a zone; DST-safe. Pure. Imports: nothing of flo2.
+"""Days, weeks, months by the clock on the wall of a zone; DST-safe. Pure. Imports: instants.
 
 A period begins at the first instant of its first day: at midnight, or, where a change of the clock
 leaves midnight out, at the change; where the clock shows midnight twice, at the first.
@@ -13,13 +13,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from attrs import frozen
 
+from flo2.instants import instant, microseconds
+
 __all__ = ["PERIODS", "Per", "Period", "period_at", "zone"]
 
 Per = Literal["day", "week", "month", "total"]
 PERIODS: Final[tuple[Per, ...]] = get_args(Per)
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_US: Final = timedelta(microseconds=1)
 
 
 @frozen
@@ -74,7 +73,7 @@ def period_at(per: Per, where: tzinfo, now_us: int) -> Period:
     """
     if per == "total":
         return _EVER
-    today = (_EPOCH + now_us * _US).astimezone(where).date()
+    today = instant(now_us).astimezone(where).date()
     if per == "day":
         first, following, key = today, today + timedelta(1), today.isoformat()
     elif per == "week":
@@ -95,4 +94,4 @@ def _begin(day: date, where: tzinfo) -> int:
     Midnight that the clock leaves out is read by the offset before the change (PEP 495, fold=0),
     which makes it the very instant of the change; of two midnights it is the first.
     """
-    return (datetime.combine(day, time(), where).astimezone(UTC) - _EPOCH) // _US
+    return microseconds(datetime.combine(day, time(), where).astimezone(UTC))

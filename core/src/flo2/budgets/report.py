@@ -10,7 +10,8 @@ from attrs import frozen
 
 from flo2.budgets.model import Budget, budget_json
 from flo2.budgets.periods import Period, period_at, zone
-from flo2.budgets.rules import counter_name, instant_text
+from flo2.budgets.rules import counter_name
+from flo2.instants import timestamp
 from flo2.money import ZERO, add, text
 from flo2.spending import Standing
 
@@ -65,7 +66,7 @@ def report_json(report: BudgetReport) -> dict[str, Any]:
         "name": budget.name,
         **budget_json(budget),
         "period": period.key,
-        "resets_at": None if period.end_us is None else instant_text(period.end_us),
+        "resets_at": None if period.end_us is None else timestamp(period.end_us),
         "counters": [
             {
                 "counter": standing.counter,

@@ -6,7 +6,6 @@ Imports: model, periods, purse, errors.
 from __future__ import annotations
 
 import hmac
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from flo2.budgets.model import Budget, storable, value_of
@@ -16,15 +15,9 @@ from flo2.errors import InvalidRequest
 from flo2.records import Attribution
 from flo2.stored import IssuedKey
 
-__all__ = ["Rule", "counter_name", "instant_text"]
+__all__ = ["Rule", "counter_name"]
 
 _KEPT: Final = 4096
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def instant_text(us: int) -> str:
-    """Write an instant as RFC 3339, UTC."""
-    return (_EPOCH + timedelta(microseconds=us)).isoformat().replace("+00:00", "Z")
 
 
 def counter_name(budget: str, period: Period, digest: str | None = None) -> str:

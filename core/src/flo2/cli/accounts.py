@@ -11,7 +11,7 @@ from flo2.cli.bench import Bench
 from flo2.cli.output import say, say_json, table
 from flo2.cli.state import State, group
 from flo2.errors import InvalidRequest
-from flo2.gateway import timestamp
+from flo2.instants import timestamp
 from flo2.stored import Account
 
 __all__ = ["accounts"]

@@ -13,12 +13,12 @@ from flo2.budgets import BudgetReport, budget_json, report_json
 from flo2.budgets.declaring import budget_reports, declared_budget, put_budget, remove_budget
 from flo2.budgets.model import Unbounded
 from flo2.budgets.periods import PERIODS
-from flo2.budgets.rules import instant_text
 from flo2.cli.bench import Bench
 from flo2.cli.output import say, say_json, table
 from flo2.cli.parse import duration_s, pairs
 from flo2.cli.state import State, group
 from flo2.errors import NotFound
+from flo2.instants import timestamp
 from flo2.money import text
 from flo2.spending import Standing
 
@@ -207,7 +207,7 @@ def _table(state: State, found: list[BudgetReport]) -> None:
 
 def _row(report: BudgetReport, standing: Standing | None) -> list[str]:
     budget, period = report.budget, report.period
-    until = "" if period.end_us is None else f" until {instant_text(period.end_us)}"
+    until = "" if period.end_us is None else f" until {timestamp(period.end_us)}"
     amounts = ["", "", "", ""]
     whom = f"each {budget.each}" if budget.each else ""
     if standing is not None:

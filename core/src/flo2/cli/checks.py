@@ -27,8 +27,8 @@ from flo2.cli.house_checks import (
 )
 from flo2.cli.probe import probe
 from flo2.errors import Flo2Error
-from flo2.gateway import timestamp
 from flo2.gateway.agreeing import read_contracts
+from flo2.instants import timestamp
 from flo2.secrets import redact, resolve
 from flo2.stores import EntryFilter
 

@@ -17,9 +17,9 @@ from flo2.cli.output import say, say_json, secret_line, table
 from flo2.cli.parse import duration_s, pair
 from flo2.cli.state import State, group
 from flo2.errors import ConfigError, InvalidRequest, NotFound
-from flo2.gateway import timestamp
 from flo2.gateway.first_run import has_admin
 from flo2.gateway.key_json import key_json
+from flo2.instants import timestamp
 from flo2.keys import issue, issue_admin, revoke, rotate
 from flo2.secrets import Secret
 from flo2.stored import IssuedKey

@@ -1,6 +1,6 @@
 """Read what people type: durations, instants, `name=value`.
 
-Pure. Imports: click.
+Pure. Imports: instants, click.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from flo2.instants import instant, microseconds
+
 __all__ = ["duration_s", "instant_us", "pair", "pairs", "toml_value"]
 
 _DURATION = re.compile(r"(\d{1,9})\s*(s|m|h|d|w)", re.IGNORECASE)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_S = 100 * 366 * 86_400
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -44,7 +45,7 @@ def instant_us(text: str, now_us: int) -> int:
     """
     try:
         if _DURATION.fullmatch(text.strip()):
-            when = _EPOCH + timedelta(microseconds=now_us) - timedelta(seconds=duration_s(text))
+            when = instant(now_us) - timedelta(seconds=duration_s(text))
         else:
             when = datetime.fromisoformat(text.strip())
             when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
@@ -52,8 +53,7 @@ def instant_us(text: str, now_us: int) -> int:
         raise click.BadParameter(
             f"{text!r} is no time; write 7d (ago), 2026-11-01 or 2026-11-01T12:00:00Z"
         ) from None
-    whole = when - _EPOCH
-    return (whole.days * 86_400 + whole.seconds) * 1_000_000 + whole.microseconds
+    return microseconds(when)
 
 
 def pair(text: str) -> tuple[str, str]:

@@ -16,8 +16,8 @@ from flo2.cli.output import say, say_json, table
 from flo2.cli.probe import Probe, probe
 from flo2.cli.state import State, group
 from flo2.errors import InvalidRequest, NotFound, SecretError
-from flo2.gateway import timestamp
 from flo2.gateway.first_run import credential_name
+from flo2.instants import timestamp
 from flo2.protocols import ListsModels
 from flo2.secrets import is_reference, redact, resolve
 from flo2.stored import SealedCredential

@@ -12,7 +12,8 @@ from typing import Final
 from flo2.canonical import Usage
 from flo2.dialects.base import Dialect, Observed
 from flo2.errors import ProviderError, RefusedCall, WireError
-from flo2.executor.bounding import input_bound, instant, output_bound
+from flo2.executor.bounding import input_bound, output_bound
+from flo2.instants import instant
 from flo2.meter import Meter, Status, is_final
 from flo2.meter import outcome as told
 from flo2.money import ZERO, total

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flo2.gateway.answer import Answer
 from flo2.gateway.exchange import OpenExchange
 from flo2.gateway.gateway import Gateway, default_data_dir
-from flo2.gateway.receipts import entry_json, receipt_json, timestamp
+from flo2.gateway.receipts import entry_json, receipt_json
 
 __all__ = [
     "Answer",
@@ -14,5 +14,4 @@ __all__ = [
     "default_data_dir",
     "entry_json",
     "receipt_json",
-    "timestamp",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from attrs import frozen
@@ -16,6 +16,7 @@ from attrs import frozen
 from flo2.contracts import AccountContracts, Contract, as_json, read_contract
 from flo2.contracts.scope import Scope
 from flo2.errors import ContractError, NotFound
+from flo2.instants import instant
 from flo2.prices import PriceBook
 from flo2.stored import Declaration
 from flo2.stores import Store
@@ -32,7 +33,6 @@ __all__ = [
 ]
 
 KIND: Final = "contract"
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _WILD: Final = re.compile(r"[*?\[]")
 _LEAD: Final = timedelta(seconds=2)
 """By then every worker knows what was declared."""
@@ -144,7 +144,7 @@ def remove_contract(store: Store, account: str, name: str, now_us: int) -> Contr
             versions.append(_contract(each))
         except ContractError:  # nothing was priced by it
             store.delete_declaration(account, KIND, each.name)
-    end = (_instant(now_us) + _LEAD).replace(microsecond=0)
+    end = (instant(now_us) + _LEAD).replace(microsecond=0)
     begun = [each for each in versions if each.validity.since < end]
     for version in versions:
         if version not in begun:
@@ -159,7 +159,7 @@ def remove_contract(store: Store, account: str, name: str, now_us: int) -> Contr
 
 def _gives_way(old: Contract, new: Contract, now_us: int) -> bool:
     same = old.name == new.name and old.validity.since == new.validity.since
-    return same and old.validity.since > _instant(now_us)
+    return same and old.validity.since > instant(now_us)
 
 
 def _read(found: Iterable[Declaration]) -> AccountContracts:
@@ -226,7 +226,3 @@ def _named_providers(contract: Contract) -> set[str]:
 
 def _covers(patterns: Iterable[str], name: str) -> bool:
     return Scope(models=tuple(patterns)).covers_model("", name)
-
-
-def _instant(us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=us)

@@ -1,13 +1,13 @@
 """An issued key as JSON, for whoever lists keys: never the key itself, of which nothing is kept.
 
-Pure. Imports: stored, keys, gateway.receipts.
+Pure. Imports: stored, keys, instants.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from flo2.gateway.receipts import timestamp
+from flo2.instants import timestamp
 from flo2.keys.rules import rules_json
 from flo2.stored import IssuedKey
 

@@ -1,15 +1,15 @@
 """A receipt as JSON: what happened to one call, why, and what it cost, line by line.
 
-Pure. Imports: ledger, records, repricing, money.
+Pure. Imports: ledger, records, repricing, instants, money.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
+from flo2.instants import timestamp
 from flo2.ledger import Adjusted, Receipt
 from flo2.money import add, subtract, text, total
 from flo2.prices import CostLine
@@ -17,9 +17,7 @@ from flo2.prices.cost import DIFFERENCE
 from flo2.records import Attribution, Entry, Pend, Settle, Void
 from flo2.repricing import Alternative
 
-__all__ = ["entry_json", "key_of", "receipt_json", "timestamp"]
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+__all__ = ["entry_json", "key_of", "receipt_json"]
 
 
 def key_of(receipt: Receipt) -> str | None:
@@ -27,11 +25,6 @@ def key_of(receipt: Receipt) -> str | None:
     if receipt.exchange is not None:
         return receipt.exchange.key_id
     return receipt.entries[0].intent.key_id if receipt.entries else None
-
-
-def timestamp(us: int) -> str:
-    """Write an instant as RFC 3339, UTC, with microseconds."""
-    return (_EPOCH + timedelta(microseconds=us)).isoformat().replace("+00:00", "Z")
 
 
 def receipt_json(

@@ -6,10 +6,9 @@ Blocking. Imports: contracts, ledger, stores, errors.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 from itertools import groupby
-from typing import Final
 
 from attrs import frozen
 
@@ -20,14 +19,13 @@ from flo2.contracts.scope import Validity
 from flo2.contracts.statement import Change, Statement, currency_of, make_statement
 from flo2.errors import ContractError
 from flo2.gateway.agreeing import account_contracts
+from flo2.instants import instant, microseconds
 from flo2.ledger.adjusted import Adjusted, adjusted_entries
 from flo2.ledger.corrections import Corrections
 from flo2.money import ZERO
 from flo2.stores import EntryFilter, Store
 
 __all__ = ["Closed", "close_month", "month_name", "statement_of"]
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @frozen
@@ -72,7 +70,7 @@ def close_month(store: Store, account: str, month: date, now_us: int) -> Closed:
     zones = {each.zone for each in versions if not each.is_empty} or {"UTC"}
     for zone in sorted(zones):
         end = month_span(month, zone).until
-        if end is not None and _instant(now_us) < end:
+        if end is not None and instant(now_us) < end:
             said = f"{closing.month} is not over before {end.isoformat()}; see it to date with: "
             raise ContractError([said + f"flo2 contracts statement --month {closing.month}"])
     statement = _fold(store, account, month, now_us, note)
@@ -98,13 +96,15 @@ def _fold(
 
     def read(span: Validity) -> Iterator[Booked]:
         until = span.until or span.since  # a month has an end
-        where = EntryFilter(account, since_us=_us(span.since), until_us=_us(until))
+        where = EntryFilter(
+            account, since_us=microseconds(span.since), until_us=microseconds(until)
+        )
         found = adjusted_entries(store, where)
         for _, together in groupby(found, key=lambda each: each.entry.intent.started_us):
             for each in sorted(together, key=_entry_id):
                 yield each.entry, each.adjustments
 
-    return make_statement(account, contracts.versions, month, _instant(now_us), read, note)
+    return make_statement(account, contracts.versions, month, instant(now_us), read, note)
 
 
 def _fees(store: Store, account: str, month: str) -> Mapping[str, Decimal]:
@@ -115,12 +115,3 @@ def _fees(store: Store, account: str, month: str) -> Mapping[str, Decimal]:
 
 def _entry_id(each: Adjusted) -> str:
     return each.entry.intent.entry_id
-
-
-def _instant(us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=us)
-
-
-def _us(at: datetime) -> int:
-    lasted = at - _EPOCH
-    return (lasted.days * 86_400 + lasted.seconds) * 1_000_000 + lasted.microseconds

@@ -22,9 +22,10 @@ from flo2.errors import (
     StoreError,
     Unavailable,
 )
-from flo2.gateway import entry_json, receipt_json, timestamp
+from flo2.gateway import entry_json, receipt_json
 from flo2.gateway.elsewhere import elsewhere
 from flo2.gateway.usage import usage_json
+from flo2.instants import timestamp
 from flo2.keys import ADMIN_PREFIX, check_admin, checksum_ok, presented
 from flo2.keys.issuing import ADMIN_SETTING
 from flo2.shell.budgets import budget_routes

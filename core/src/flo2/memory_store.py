@@ -99,9 +99,10 @@ class MemoryStore:
                     )
             for link in links:
                 if (link.writer, link.seq) not in self._hashes:
-                    moves = Moves(self._held(link.record))
-                    moves.note(link.writer, link.record)
-                    self._budgets.count(moves)
+                    if not self._is_repeated(link.record):
+                        moves = Moves(self._held(link.record))
+                        moves.note(link.writer, link.record)
+                        self._budgets.count(moves)
                     self._add(link)
 
     def _add(self, link: ChainLink) -> None:
@@ -131,11 +132,11 @@ class MemoryStore:
         """Give the adjustments of the entries that `where` finds, in the order stored."""
         with self._lock:
             found = {entry.intent.entry_id for entry in self.entries(where)}
-            every = [self._record(place) for places in self._entries.values() for place in places]
+            every = [self._adjustment(entry_id) for entry_id in self._entries]
         return [
             replace(each, amounts=amounts)
             for each in every
-            if isinstance(each, Adjust) and each.account == where.account
+            if each is not None and each.account == where.account
             for amounts in [
                 {entry: each.amounts[entry] for entry in each.amounts if entry in found}
             ]
@@ -214,6 +215,14 @@ class MemoryStore:
     def _record(self, place: tuple[str, int]) -> Record:
         writer, position = place
         return self._chains[writer][position].record
+
+    def _adjustment(self, entry_id: str) -> Adjust | None:
+        """Find an adjustment: of several records with one id the first counts."""
+        told = map(self._record, self._entries.get(entry_id, ()))
+        return next((record for record in told if isinstance(record, Adjust)), None)
+
+    def _is_repeated(self, record: Record) -> bool:
+        return isinstance(record, Adjust) and self._adjustment(record.entry_id) is not None
 
     def _held(self, record: Record) -> dict[str, Held]:
         """Find the attempts a record speaks of that are held under budgets."""

@@ -193,7 +193,7 @@ class Adjust(Struct, frozen=True, gc=False, omit_defaults=True):
     they are attributed to: every entry has its own part, so that no sum has to guess.
 
     Attributes:
-        entry_id: The adjustment's own id.
+        entry_id: The adjustment's own id; of several records with one id the first counts.
         account: Whose entries they are.
         cause: What was wrong, a word or a few (`reprice`, `tier_served`, `late_data`, …).
         source: Who says so: a bill and its line, a price book, a person.

@@ -7,7 +7,7 @@ SQLite has one writer at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +19,7 @@ from flo2.money import text as plain
 from flo2.records import Adjust, Intent, Pend, Settle, Void
 from flo2.spending import Held, Lease, LeaseAsk, Moves, Place, Standing, granted
 from flo2_store_sql.rows import storable
-from flo2_store_sql.statements import insert_new
+from flo2_store_sql.statements import insert_new, slices
 from flo2_store_sql.tables import budget_counters, budget_leases, budget_pending, ledger_entries
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BudgetTables"]
 
-_AT_ONCE: Final = 500
 _COUNTERS: Final = budget_counters.c
 _LEASES: Final = budget_leases.c
 _PENDING: Final = budget_pending.c
@@ -72,7 +71,7 @@ class BudgetTables:
     def _move(self, connection: Connection, account: str, counter: str, move: Move) -> None:
         spent, pending, _ = self._lock(connection, account, counter)
         here = (_PENDING.account == account, _PENDING.counter == counter)
-        for some in _slices(move.closed):
+        for some in slices(move.closed):
             these = (*here, _PENDING.entry_id.in_(some))
             closed = connection.execute(select(_PENDING.counted).where(*these)).scalars()
             pending = add(pending, -total(map(Decimal, closed)))
@@ -234,7 +233,7 @@ def _held(connection: Connection, entry_ids: Iterable[str]) -> Mapping[str, Held
     held: dict[str, Held] = {}
     columns = ("entry_id", "account", "writer", "budgets", "hold", "status")
     query = select(*(_ENTRIES[name] for name in columns))
-    for some in _slices(sorted(entry_ids)):
+    for some in slices(sorted(entry_ids)):
         these = query.where(_ENTRIES.entry_id.in_(some), _ENTRIES.budgets.is_not(None))
         for row in connection.execute(these):
             hold = None if row.hold is None else Decimal(row.hold)
@@ -249,7 +248,7 @@ def _leases(
     """Give the leases of counters: by counter, by worker."""
     found: dict[str, dict[str, Decimal]] = {}
     query = select(_LEASES.counter, _LEASES.writer, _LEASES.amount)
-    for some in _slices(counters):
+    for some in slices(counters):
         these = query.where(_LEASES.account == account, _LEASES.counter.in_(some))
         for row in connection.execute(these):
             found.setdefault(row.counter, {})[row.writer] = Decimal(row.amount)
@@ -271,8 +270,3 @@ def _change_lease(
     else:
         connection.execute(update(budget_leases).where(*same).values(amount=plain(now)))
     return now
-
-
-def _slices(items: Sequence[str]) -> Iterator[Sequence[str]]:
-    for begin in range(0, len(items), _AT_ONCE):
-        yield items[begin : begin + _AT_ONCE]

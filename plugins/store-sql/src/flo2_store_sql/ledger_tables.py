@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
@@ -35,6 +34,7 @@ from flo2.errors import StoreError
 from flo2.records import Adjust, Entry, Exchange, Intent, Pend, Settle, Void, fold_entry
 from flo2.stores import ChainLink, EntryFilter, WriterHead
 from flo2_store_sql import tables
+from flo2_store_sql.adjustments import ADJUSTS, amounts_of, first_told, repeated
 from flo2_store_sql.budget_tables import BudgetTables
 from flo2_store_sql.filters import AWAITED, found, found_in
 from flo2_store_sql.postgres import APPEND_LOCK_ID
@@ -56,7 +56,7 @@ from flo2_store_sql.rows import (
     record_row,
     storable,
 )
-from flo2_store_sql.statements import Many, insert_new, insert_or_update
+from flo2_store_sql.statements import Many, insert_new, insert_or_update, slices
 from flo2_store_sql.usage_tables import UsageTables
 
 if TYPE_CHECKING:
@@ -142,10 +142,14 @@ class LedgerTables:
             if not self._database.sqlite:
                 _take_turns(connection, links)
             new = _missing(connection, links)
+            rows = list(map(record_row, new))
+            again = repeated(connection, new)
+            self._insert_records(connection, rows)
+            if again:  # kept in the chain, but they count no second time
+                new = [link for at, link in enumerate(new) if at not in again]
+                rows = [row for at, row in enumerate(rows) if at not in again]
             self._budgets.count(connection, new)
             changes = self._usage.changes(connection, new)
-            rows = list(map(record_row, new))
-            self._insert_records(connection, rows)
             # Most attempts begin and end within one batch: those take one write instead of two.
             begun: dict[str, Sequence[Any]] = {}
             whole: dict[str, Sequence[Any]] = {}
@@ -200,24 +204,16 @@ class LedgerTables:
 
     def adjustments(self, where: EntryFilter) -> Iterator[Adjust]:
         """Give the adjustments of the entries that `where` finds, in the order stored."""
-        parts = tables.ledger_adjustments.c
         these = found(where).subquery()
-        query = (
-            select(_RECORDS.c.id, parts.entry_id)
-            .join(_RECORDS, _RECORDS.c.subject == parts.adjust_id)
-            .join(these, these.c.id == parts.entry_id)
-            .where(_RECORDS.c.kind == "adjust")
-            .order_by(_RECORDS.c.id, parts.entry_id)
-        )
+        which = tables.ledger_adjustments.c.entry_id.in_(select(these.c.id))
         with self._database.reading() as connection:
-            pairs = [(row.id, row.entry_id) for row in connection.execute(query)]
-        for number, group in groupby(pairs, key=itemgetter(0)):
+            told = first_told(connection, which)
+        for some in slices(told, ADJUSTS):
             with self._database.reading() as connection:
-                row = connection.execute(select(_RECORDS).where(_RECORDS.c.id == number)).one()
-            record = record_of(row)
-            if isinstance(record, Adjust) and record.account == where.account:
-                amounts = {entry: record.amounts[entry] for _, entry in group}
-                yield replace(record, amounts=amounts)
+                page = list(amounts_of(connection, some))
+            for record, amounts in page:
+                if amounts and record.account == where.account:
+                    yield replace(record, amounts=amounts)
 
     def open_entries(self, writer: str) -> Sequence[Entry]:
         """Give the entries whose intent this writer wrote and nobody has ended."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.base import ReadOnlyColumnCollection
     from sqlalchemy.sql.dml import Insert, UpdateBase
 
-__all__ = ["Many", "insert_new", "insert_or_add", "insert_or_update"]
+__all__ = ["Many", "insert_new", "insert_or_add", "insert_or_update", "slices"]
+
+_Value = TypeVar("_Value")
+
+_AT_ONCE: Final = 500
+
+
+def slices(values: Sequence[_Value], size: int = _AT_ONCE) -> Iterator[Sequence[_Value]]:
+    """Give values slice by slice, for statements that name each; they can name only so many."""
+    return (values[begin : begin + size] for begin in range(0, len(values), size))
 
 
 def insert_new(table: Table, dialect: Dialect) -> Insert:

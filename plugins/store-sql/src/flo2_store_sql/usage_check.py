@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import groupby
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, func, select, tuple_
 
 from flo2.money import text
-from flo2.records import Adjust, Intent, Pend, Settle, Void
+from flo2.records import Intent, Pend, Settle, Void
 from flo2_store_sql import tables
 from flo2_store_sql import usage_schema as schema
+from flo2_store_sql.adjustments import ADJUSTS, amounts_of, first_told
 from flo2_store_sql.cubes import (
     CUBES,
     DAY,
@@ -34,6 +34,7 @@ from flo2_store_sql.postgres import APPEND_LOCK_ID
 from flo2_store_sql.retention import pruned_before
 from flo2_store_sql.rows import record_of, storable
 from flo2_store_sql.standing import Amounts, Standing
+from flo2_store_sql.statements import slices
 from flo2_store_sql.usage_tables import Tally, UsageTables, places_of, read_sums
 
 if TYPE_CHECKING:
@@ -299,20 +300,10 @@ def _standings(connection: Connection, ids: Sequence[str]) -> Iterator[tuple[Sta
 def _parts(
     connection: Connection, account: str, ids: Sequence[str]
 ) -> dict[str, list[tuple[str, Decimal]]]:
-    query = (
-        select(_PARTS.c.entry_id, _RECORDS.c.id)
-        .join(_RECORDS, _RECORDS.c.subject == _PARTS.c.adjust_id)
-        .where(_PARTS.c.entry_id.in_(ids), _RECORDS.c.kind == "adjust")
-        .order_by(_RECORDS.c.id)
-    )
     found: dict[str, list[tuple[str, Decimal]]] = {}
-    pairs = [(row.id, row.entry_id) for row in connection.execute(query)]
-    for number, group in groupby(pairs, key=itemgetter(0)):
-        row: Any = connection.execute(select(_RECORDS).where(_RECORDS.c.id == number)).one()
-        record = record_of(row)
-        if not isinstance(record, Adjust) or storable(record.account) != account:
-            continue
-        amounts = {storable(entry_id): amount for entry_id, amount in record.amounts.items()}
-        for _, entry_id in group:
-            found.setdefault(entry_id, []).append((storable(record.currency), amounts[entry_id]))
+    for some in slices(first_told(connection, _PARTS.c.entry_id.in_(ids)), ADJUSTS):
+        for record, amounts in amounts_of(connection, some):
+            if storable(record.account) == account:
+                for entry_id, amount in amounts.items():
+                    found.setdefault(entry_id, []).append((storable(record.currency), amount))
     return found

@@ -36,7 +36,7 @@ from flo2_store_sql.standing import (
     standing_of,
     to_limbs,
 )
-from flo2_store_sql.statements import Many, insert_new, insert_or_add
+from flo2_store_sql.statements import Many, insert_new, insert_or_add, slices
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Dialect
@@ -48,8 +48,6 @@ _PARTS: Final = tables.ledger_adjustments
 _GROUPS: Final = schema.usage_groups
 _ENDS: Final = (Settle, Pend, Void)
 _PAGE: Final = 1000
-_MANY: Final = 500
-"""How many values one statement names at most."""
 
 STANDING: Final = tuple(_ENTRIES.c[name] for name in STANDING_COLUMNS)
 """What to select of entries for `standing_of`."""
@@ -192,7 +190,7 @@ class UsageTables:
                 named.update(map(storable, record.amounts))
             elif isinstance(record, (Intent, *_ENDS)):
                 named.add(record.entry_id)
-        for some in _pages(sorted(named)):
+        for some in slices(sorted(named)):
             for row in connection.execute(select(*STANDING).where(_ENTRIES.c.entry_id.in_(some))):
                 changes.stored(row)
             for row in connection.execute(select(_PARTS).where(_PARTS.c.entry_id.in_(some))):
@@ -258,7 +256,7 @@ class UsageTables:
             for standing in found.values():
                 tally.entry(standing, -1)
                 tally.entry(standing.nameless())
-            for some in _pages(list(found)):
+            for some in slices(list(found)):
                 parts = _PARTS.c
                 query = select(_PARTS).where(parts.entry_id.in_(some), parts.account == account)
                 for row in connection.execute(query):
@@ -347,14 +345,10 @@ def _any_of(table: Table, names: Mapping[str, str]) -> ColumnElement[bool]:
 
 def _find(connection: Connection, identities: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
-    for some in _pages(identities):
+    for some in slices(identities):
         query = select(_GROUPS.c.identity, _GROUPS.c.id).where(_GROUPS.c.identity.in_(some))
         found.update((row.identity, row.id) for row in connection.execute(query))
     return found
-
-
-def _pages(values: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (values[begin : begin + _MANY] for begin in range(0, len(values), _MANY))
 
 
 def _group(

@@ -10,6 +10,7 @@ from decimal import Decimal
 from threading import Barrier, Thread
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from msgspec.structs import replace
 
 from flo2.errors import StoreError
@@ -139,6 +140,18 @@ class BudgetsSuite:
         store.append(linked(adjust, strange, writer="w2"))
         assert self._stands(store) == ("20.500123", "0", "0")
         assert [each.granted for each in store.lease("w1", [_ask("1")])] == [0]
+
+    @pytest.mark.parametrize("apart", [False, True])
+    def test_a_repeated_adjustment_counts_once(self, store: Store, *, apart: bool) -> None:
+        """As in the sums: two who find the same correction due have both written it down."""
+        one, two = _held(1), _held(2)
+        first = Adjust("a1", "default", 99, "late_data", "bill 7", {"x1.1": Decimal(3)})
+        other = replace(first, at_us=100, amounts={"x1.1": Decimal(3), "x2.1": Decimal(1)})
+        begun = linked(one, two, settle_of(one), settle_of(two))
+        told = linked(first, writer="w2"), linked(other, first, writer="w3")
+        for links in [begun, *told] if apart else [[*begun, *told[0], *told[1]]]:
+            store.append(links)
+        assert self._stands(store) == ("3.000246", "0", "0")
 
     def test_a_call_that_cost_more_than_was_held_frees_nothing(self, store: Store) -> None:
         """What a worker owes is in what is spent; its next lease pays it back first."""

@@ -51,3 +51,24 @@ class UsageSuite:
         assert list(store.check_usage()) == []
         store.rebuild_usage()
         assert store.usage(EntryFilter("default"), [])[0].adjusted == Decimal("0.0999995")
+
+    @pytest.mark.parametrize("apart", [False, True])
+    def test_of_adjustments_with_one_id_the_first_counts(
+        self, store: Store, *, apart: bool
+    ) -> None:
+        """Whole, and alone: two who find the same correction due have both written it down."""
+        one, two = an_intent(1), an_intent(2)
+        parts = {"x1.1": Decimal("0.5")}
+        first = Adjust("a1", "default", 99, "late_data", "bill 7", parts)
+        other = Adjust("a1", "default", 100, "late_data", "bill 7", {**parts, "x2.1": Decimal(2)})
+        begun = linked(one, two, settle_of(one), settle_of(two))
+        told = linked(first, writer="w2"), linked(other, first, writer="w3")
+        for links in [begun, *told] if apart else [[*begun, *told[0], *told[1]]]:
+            store.append(links)
+        everything = EntryFilter("default")
+        assert list(store.adjustments(everything)) == [first]
+        assert store.usage(everything, [])[0].adjusted == Decimal("0.5")
+        assert list(store.check_usage()) == []
+        store.rebuild_usage()
+        assert store.usage(everything, [])[0].adjusted == Decimal("0.5")
+        assert [link.record for link in store.chain("w3")] == [other, first]

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from flo2 import Adjust, PriceRow
 from flo2.cli.root import run
 from flo2.cli.state import State
+from flo2.ledger import Adjusted
 from flo2.prices import Layer, build
 from flo2.records import fold_entry
 from flo2.testing.records import an_intent, settle_of
@@ -182,11 +183,11 @@ def test_the_audit_shows_what_a_reseller_takes(state: State, capsys: Any):
     other = fold_entry([an_intent(2, provider="maker")])
     refund = Adjust("adj-1", "default", 0, "refund", "a mail", {"x1.1": Decimal("-0.0001")})
 
-    (spread,) = audited([entry, other], {"router"}, book, {"x1.1": [refund]})
+    (spread,) = audited([Adjusted(entry, (refund,)), Adjusted(other)], {"router"}, book)
     assert (spread.model, spread.maker, spread.calls) == ("maker/big", "maker", 1)
     assert (spread.paid, spread.at_list) == (Decimal("0.0078"), Decimal("0.0075"))
     assert (spread.spread, spread.percent) == (Decimal("0.0003"), Decimal("4.00"))
-    (unknown,) = audited([entry], {"router"}, build([]))
+    (unknown,) = audited([Adjusted(entry)], {"router"}, build([]))
     assert (unknown.maker, unknown.percent, unknown.paid_unpriced) == ("", None, Decimal("0.0079"))
 
     assert run(["audit", "--since", "2026-11-01"], state) == 0

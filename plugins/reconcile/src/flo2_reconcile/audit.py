@@ -1,24 +1,24 @@
 """What a reseller's traffic would have cost at the list price of the model's own provider.
 
-Imports: books.
+Imports: times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import Final
 
 from attrs import define, frozen
 
-from flo2 import Adjust, Entry, PriceBook, Settle, Usage
-from flo2.money import ZERO, add, divide, multiply
+from flo2 import Entry, PriceBook, Settle, Usage
+from flo2.ledger import Adjusted
+from flo2.money import ZERO, add, divide, multiply, subtract
 from flo2.prices import PricingContext
+from flo2_reconcile.times import instant
 
 __all__ = ["Spread", "audited"]
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HUNDRED: Final = Decimal(100)
 
 
@@ -46,7 +46,7 @@ class Spread:
     @property
     def spread(self) -> Decimal:
         """What the reseller took above the list price; negative: below it."""
-        return add(self.paid, self.at_list.copy_negate())
+        return subtract(self.paid, self.at_list)
 
     @property
     def percent(self) -> Decimal | None:
@@ -67,10 +67,7 @@ class _Sum:
 
 
 def audited(
-    entries: Iterable[Entry],
-    resellers: Collection[str],
-    book: PriceBook,
-    adjusted: Mapping[str, Sequence[Adjust]] | None = None,
+    entries: Iterable[Adjusted], resellers: Collection[str], book: PriceBook
 ) -> list[Spread]:
     """Hold a reseller's charges against list prices, model by model.
 
@@ -78,21 +75,15 @@ def audited(
         entries: Any; those of other providers and those whose cost is not known are passed over.
         resellers: Names of the providers that are resellers.
         book: List prices.
-        adjusted: Entry → its adjustments.
 
     Returns:
         The dearest first.
     """
     sums: dict[tuple[str, str, str], _Sum] = {}
-    for entry in entries:
-        end = entry.end
-        if entry.intent.provider not in resellers or not isinstance(end, Settle):
+    for adjusted in entries:
+        entry, end, paid = adjusted.entry, adjusted.entry.end, adjusted.total
+        if entry.intent.provider not in resellers or not isinstance(end, Settle) or paid is None:
             continue
-        if end.total is None:
-            continue
-        paid = end.total
-        for each in (adjusted or {}).get(entry.intent.entry_id, ()):
-            paid = add(paid, each.amounts.get(entry.intent.entry_id, ZERO))
         model = end.model_billed or entry.intent.model
         maker, listed = _at_list(entry, end, model, book)
         into = sums.setdefault((entry.intent.provider, model, maker), _Sum())
@@ -117,16 +108,9 @@ def _at_list(entry: Entry, end: Settle, model: str, book: PriceBook) -> tuple[st
     maker, slash, name = model.partition("/")
     if not slash or maker not in book.providers():
         return "", None
-    asked = PricingContext(
-        maker,
-        entry.intent.api,
-        name,
-        name,
-        _EPOCH + timedelta(microseconds=entry.intent.started_us),
-        {},
-    )
+    at = instant(entry.intent.started_us)
     for spelt in dict.fromkeys((name, name.partition(":")[0], name.replace(".", "-"))):
-        context = PricingContext(maker, asked.api, spelt, spelt, asked.at, {})
+        context = PricingContext(maker, entry.intent.api, spelt, spelt, at, {})
         cost = book.price(Usage(end.meters), context)
         if cost.total is not None and cost.status == "settled":
             return maker, cost.total

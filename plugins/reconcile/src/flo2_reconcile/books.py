@@ -1,12 +1,11 @@
 """What explainers may know of the ledger: the entries behind gaps, and what they would cost.
 
-Imports: booked.
+Imports: booked, times, words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -15,13 +14,13 @@ from flo2.billing import EntryColumns, ReadsColumns
 from flo2.money import total
 from flo2.prices import PricingContext
 from flo2_reconcile.booked import OURS, Names, booked_of
+from flo2_reconcile.times import instant
 from flo2_reconcile.words import tier_and_processing
 
 __all__ = ["Books", "Pricer", "repriced_by_others"]
 
 Pricer = Callable[[Usage, PricingContext], Cost]
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _APART_US: Final = 3_600_000_000
 """Windows that lie closer are read in one go."""
 
@@ -123,7 +122,7 @@ class Books:
         _follow(context, keys)
         model = keys.get("model") or like.keys["model"]
         usage = Usage(meters, context=context)
-        at = _EPOCH + timedelta(microseconds=intent.started_us)
+        at = instant(intent.started_us)
         asked = PricingContext(intent.provider_kind, intent.api, intent.model, model, at, context)
         cost = self._price(usage, asked)
         pend = end if isinstance(end, Pend) else None

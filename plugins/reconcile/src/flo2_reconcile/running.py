@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,6 @@ import attrs
 import click
 
 from flo2 import (
-    Adjust,
     BillingError,
     BillWindow,
     EntryFilter,
@@ -35,7 +34,8 @@ from flo2.cli.output import harmless, say, say_json, table
 from flo2.cli.parse import instant_us, pair
 from flo2.cli.price_files import pricer
 from flo2.cli.state import State
-from flo2.ledger import Corrections
+from flo2.contracts.calendar import month_of, next_month, read_month
+from flo2.ledger import Corrections, adjusted_entries
 from flo2.money import exact, text
 from flo2_reconcile.applying import Planned, apply, plan
 from flo2_reconcile.audit import audited
@@ -48,7 +48,7 @@ from flo2_reconcile.reading import read_bills
 from flo2_reconcile.reconciler import Outcome, Reconciler
 from flo2_reconcile.report import outcome_json, short_keys, summary, write_csv
 from flo2_reconcile.statement import Statement, make_statement
-from flo2_reconcile.times import WIDTHS, microseconds, stamp
+from flo2_reconcile.times import WIDTHS, instant, microseconds, stamp
 
 __all__ = [
     "audit_command",
@@ -67,7 +67,10 @@ def reconcile_command(state: State, /, **given: Any) -> int:
     with Bench(state) as bench, Progress(bench.environ, quiet=state.as_json) as progress:
         account, provider = bench.account(given["account"]), given["provider"]
         now = bench.now_us()
-        span = _span(given["since"], given["until"], now)
+        since, until = given["since"], given["until"]
+        if since is None and until is not None:
+            raise click.UsageError("--until needs --since")
+        span = None if since is None else _span(since, until, now)
         # Before the first entry is read: whoever corrects one meanwhile is noticed.
         corrections = Corrections(bench.store) if given["apply"] else None
         bill = Bill(dict(_rates(given["rates"])), span)
@@ -110,9 +113,7 @@ def fetch_command(state: State, /, **given: Any) -> None:
     """Fetch, as `flo2 reconcile fetch` says."""
     with Bench(state) as bench, Progress(bench.environ, quiet=state.as_json) as progress:
         account = bench.account(given["account"])
-        span = _span(given["since"], given["until"] or "0s", bench.now_us())
-        if span is None:
-            raise click.UsageError("--since is missing")
+        span = _span(given["since"], given["until"], bench.now_us())
         pages = _fetch(bench, progress, account, given["provider"], span, given)
     if state.as_json:
         say_json({"pages": [str(page) for page in pages]})
@@ -157,7 +158,7 @@ def statement_command(state: State, /, **given: Any) -> None:
         account = bench.account(given["account"])
         month, since, until = _month(given["month"], bench.now_us())
         where = EntryFilter(account, since_us=since, until_us=until)
-        made = make_statement(account, month, bench.store.scan(where), _adjusted(bench, where))
+        made = make_statement(account, month, adjusted_entries(bench.store, where))
     if state.as_json:
         say_json(made.as_json())
     elif given["as_csv"]:
@@ -174,12 +175,11 @@ def audit_command(state: State, /, **given: Any) -> None:
     """Show the spread of resellers, as `flo2 audit` says."""
     with Bench(state) as bench:
         account, now = bench.account(given["account"]), bench.now_us()
-        span = _span(given["since"] or "30d", given["until"], now)
-        where = EntryFilter(account, since_us=span and span[0], until_us=span and span[1])
+        since, until = _span(given["since"] or "30d", given["until"], now)
+        where = EntryFilter(account, since_us=since, until_us=until)
         known = bench.bare_providers
         resellers = {name for name, bound in known.items() if bound.provider.facts.reseller}
-        adjusted = _adjusted(bench, where)
-        spreads = audited(bench.store.scan(where), resellers, bench.book, adjusted)
+        spreads = audited(adjusted_entries(bench.store, where), resellers, bench.book)
     heads = ["reseller", "model", "calls", "paid", "at list", "spread", "%", "paid without list"]
     rows = [
         [
@@ -295,11 +295,7 @@ def _fetch(
     return anyio.run(run)
 
 
-def _span(since: str | None, until: str | None, now: int) -> tuple[int, int] | None:
-    if since is None:
-        if until is not None:
-            raise click.UsageError("--until needs --since")
-        return None
+def _span(since: str, until: str | None, now: int) -> tuple[int, int]:
     start = instant_us(since, now)
     end = now if until is None else instant_us(until, now)
     minute = WIDTHS["1m"]
@@ -322,29 +318,16 @@ def _rates(given: Sequence[str]) -> Iterator[tuple[str, Decimal]]:
 
 
 def _month(month: str | None, now: int) -> tuple[str, int, int]:
-    today = datetime.fromtimestamp(now / 1_000_000, tz=UTC)
-    if month is None:
-        year, number = today.year, today.month - 1
-        month = f"{year - 1}-12" if number == 0 else f"{year}-{number:02}"
     try:
-        first = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
-    except ValueError:
-        raise click.BadParameter(
-            f"{month!r} is no month; write 2026-11", param_hint="--month"
-        ) from (None)
-    after = first.replace(
-        year=first.year + first.month // 12,
-        month=first.month % 12 + 1,
-    )
-    return month, microseconds(first), microseconds(after)
+        first = _last_month(now) if month is None else read_month(month)
+    except ValueError as exc:
+        raise click.BadParameter(str(exc), param_hint="--month") from exc
+    since, until = (datetime.combine(day, time(), UTC) for day in (first, next_month(first)))
+    return f"{first:%Y-%m}", microseconds(since), microseconds(until)
 
 
-def _adjusted(bench: Bench, where: EntryFilter) -> Mapping[str, Sequence[Adjust]]:
-    found: dict[str, list[Adjust]] = {}
-    for each in bench.store.adjustments(where):
-        for entry_id in each.amounts:
-            found.setdefault(entry_id, []).append(each)
-    return found
+def _last_month(now: int) -> date:
+    return (month_of(instant(now), "UTC") - timedelta(days=1)).replace(day=1)
 
 
 def _tell(state: State, outcome: Outcome, planned: Planned, *, applied: bool, written: int) -> None:

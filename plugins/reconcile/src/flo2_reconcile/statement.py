@@ -5,14 +5,15 @@ Imports: nothing of flo2_reconcile.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Final
 
 from attrs import define, field
 
-from flo2 import Adjust, Entry, Pend, Settle
-from flo2.money import ZERO, add, divide, multiply, text
+from flo2 import Entry, Pend, Settle
+from flo2.ledger import Adjusted
+from flo2.money import ZERO, add, divide, multiply, subtract, text
 
 __all__ = ["ProviderMonth", "Statement", "make_statement"]
 
@@ -57,7 +58,7 @@ class ProviderMonth:
     @property
     def discounts(self) -> Decimal:
         """What contracts took off the list price; all of it is the account's."""
-        return add(add(self.listed, self.corrections), self.paid.copy_negate())
+        return subtract(add(self.listed, self.corrections), self.paid)
 
     def count(self, entry: Entry) -> None:
         """Add an entry."""
@@ -118,23 +119,18 @@ class Statement:
         }
 
 
-def make_statement(
-    account: str,
-    month: str,
-    entries: Iterable[Entry],
-    adjusted: Mapping[str, Sequence[Adjust]],
-) -> Statement:
+def make_statement(account: str, month: str, entries: Iterable[Adjusted]) -> Statement:
     """Add a month up, in bounded memory.
 
     Args:
         account: Whose.
         month: `2026-11`, UTC.
-        entries: The entries begun in it.
-        adjusted: Entry → its adjustments.
+        entries: The entries begun in it, with their adjustments.
     """
     found: dict[tuple[str, str], ProviderMonth] = {}
     hits = 0
-    for entry in entries:
+    for adjusted in entries:
+        entry = adjusted.entry
         if entry.intent.role == "cache_hit":
             hits += 1
             continue
@@ -143,7 +139,7 @@ def make_statement(
         into = found.setdefault(place, ProviderMonth(*place))
         into.count(entry)
         entry_id = entry.intent.entry_id
-        for each in adjusted.get(entry_id, ()):
+        for each in adjusted.adjustments:
             other = (entry.intent.provider, each.currency)
             amount = each.amounts.get(entry_id, ZERO)
             found.setdefault(other, ProviderMonth(*other)).correct(amount)
@@ -160,7 +156,7 @@ def _saved(end: Settle) -> Decimal:
         if ours is not None and other is not None:
             whole = divide(multiply(ours.quantity, other.unit_price), other.per)[0]
             paid = divide(multiply(ours.quantity, ours.unit_price), ours.per)[0]
-            saved = add(saved, add(whole, paid.copy_negate()))
+            saved = add(saved, subtract(whole, paid))
     return saved
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "LATE_US",
     "MINUTE_US",
     "WIDTHS",
+    "instant",
     "instant_us",
     "microseconds",
     "stamp",
@@ -33,9 +34,14 @@ WIDTHS: Final = {"1m": MINUTE_US, "1h": HOUR_US, "1d": DAY_US}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def instant(us: int) -> datetime:
+    """Give microseconds as an aware instant."""
+    return _EPOCH + timedelta(microseconds=us)
+
+
 def stamp(us: int) -> str:
     """Write an instant as RFC 3339 to the second, UTC."""
-    return (_EPOCH + timedelta(microseconds=us)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return instant(us).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def instant_us(text: str, where: str, *, naive: bool = False) -> int:

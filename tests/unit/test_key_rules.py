@@ -153,6 +153,7 @@ async def test_keys_through_the_api():
             ({"name": "x", "hash": "y"}, "unknown key 'hash'; known: name, team, models, tags"),
             ({"name": "x", "models": "m"}, "'m' is no list of patterns @ models"),
             ({"name": " "}, "a key needs a name"),
+            ({"name": None}, "a key needs a name"),
             ({"name": "x", "attribution": {"feature": 1}}, "1 is no table @ attribution.feature"),
         ):
             status, refused = await ask("POST", "/api/keys", body)

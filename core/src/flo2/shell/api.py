@@ -5,7 +5,6 @@ Imports: gateway, starlette.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,7 @@ from flo2.keys import ADMIN_PREFIX, check_admin, checksum_ok, presented
 from flo2.keys.issuing import ADMIN_SETTING
 from flo2.shell.budgets import budget_routes
 from flo2.shell.contracts import contract_routes
+from flo2.shell.endpoint import Endpoint, account_of
 from flo2.shell.issued_keys import key_routes
 from flo2.shell.rate_limits import limit_routes
 from flo2.stores import EntryFilter
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["api_routes", "check_admin_token", "page_size", "refusal"]
 
 _MAX_PAGE = 1000
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def api_routes(gateway: Gateway) -> list[Route]:

@@ -5,7 +5,7 @@ Imports: budgets, gateway, starlette.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import Request
@@ -16,6 +16,7 @@ from flo2.budgets import BudgetReport, budget_json, report_json
 from flo2.budgets.declaring import budget_reports, declared_budget, put_budget, remove_budget
 from flo2.errors import ConfigError, InvalidRequest, NotFound, StoreError
 from flo2.keys import ADMIN_PREFIX, presented
+from flo2.shell.endpoint import Endpoint, account_of
 from flo2.shell.json_body import json_object
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["budget_routes"]
 
-Endpoint = Callable[[Request], Awaitable[Response]]
 _NOT_FOR_KEYS: Final = frozenset({"webhook", "alerts"})
 
 
@@ -69,7 +69,7 @@ class _Budgets:
         raise NotFound(f"this key is under no budget {name!r}", code="budget_not_found")
 
     async def _all(self, request: Request) -> Response:
-        account = request.query_params.get("account", "default")
+        account = account_of(request)
         name = request.path_params.get("name")
         names = None if name is None else [name]
         reports = await self._reports(account, names)
@@ -82,7 +82,7 @@ class _Budgets:
 
     async def put(self, request: Request) -> Response:
         """`PUT /api/budgets/{name}`: declare it; the same once more changes nothing."""
-        account = request.query_params.get("account", "default")
+        account = account_of(request)
         name, document = request.path_params["name"], await json_object(request)
         gateway = self._gateway
 
@@ -97,7 +97,7 @@ class _Budgets:
 
     async def remove(self, request: Request) -> Response:
         """`DELETE /api/budgets/{name}`."""
-        account = request.query_params.get("account", "default")
+        account = account_of(request)
         name, gateway = request.path_params["name"], self._gateway
         await gateway.blocking_call(lambda: remove_budget(gateway.store, account, name))
         await gateway.refresh(force=True)

@@ -5,8 +5,7 @@ Imports: gateway, contracts, starlette.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -27,7 +26,8 @@ from flo2.gateway.agreeing import (
 )
 from flo2.gateway.contract_json import declared_json, statement_json, terms_of
 from flo2.gateway.settling import close_month, statement_of
-from flo2.shell.body import read_body
+from flo2.shell.endpoint import Endpoint, account_of
+from flo2.shell.json_body import json_object
 
 if TYPE_CHECKING:
     from flo2.gateway import Gateway
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["contract_routes"]
 
 _LARGEST: Final = 1 << 20
-Endpoint = Callable[[Request], Awaitable[Response]]
 T = TypeVar("T")
 
 
@@ -61,7 +60,7 @@ class _Contracts:
 
     async def list(self, request: Request) -> Response:
         """`GET /api/contracts`: every version, with the time in which it is in force."""
-        account, store = _account(request), self._gateway.store
+        account, store = account_of(request), self._gateway.store
 
         def read() -> list[dict[str, Any]]:
             held = {each.id: each for each in account_contracts(store, account).versions}
@@ -79,8 +78,8 @@ class _Contracts:
         return await self._declare(request, keep=False)
 
     async def _declare(self, request: Request, *, keep: bool) -> Response:
-        gateway, account, name = self._gateway, _account(request), request.path_params["name"]
-        document = await _document(request)
+        gateway, account, name = self._gateway, account_of(request), request.path_params["name"]
+        document = await json_object(request, most_bytes=_LARGEST, parse_float=Decimal)
         now = gateway.services.now_us()
 
         def declare() -> dict[str, Any]:
@@ -99,7 +98,7 @@ class _Contracts:
 
     async def end(self, request: Request) -> Response:
         """`POST /api/contracts/{name}/end`: end a contract now."""
-        gateway, account, name = self._gateway, _account(request), request.path_params["name"]
+        gateway, account, name = self._gateway, account_of(request), request.path_params["name"]
         now = gateway.services.now_us()
         end = await self._asked(lambda: remove_contract(gateway.store, account, name, now))
         await gateway.refresh()
@@ -108,14 +107,14 @@ class _Contracts:
 
     async def statement(self, request: Request) -> Response:
         """`GET /api/statements/{month}`: what a month comes to, so far."""
-        account, month, now = _account(request), _month(request), self._gateway.services.now_us()
+        account, month, now = account_of(request), _month(request), self._gateway.services.now_us()
         store = self._gateway.store
         found = await self._asked(lambda: statement_of(store, account, month, now))
         return JSONResponse(statement_json(found))
 
     async def close(self, request: Request) -> Response:
         """`POST /api/statements/{month}/close`: book what a month's terms make of it."""
-        account, month, now = _account(request), _month(request), self._gateway.services.now_us()
+        account, month, now = account_of(request), _month(request), self._gateway.services.now_us()
         store = self._gateway.store
         done = await self._asked(lambda: close_month(store, account, month, now))
         return JSONResponse({"written": done.written, **statement_json(done.statement)})
@@ -129,23 +128,8 @@ class _Contracts:
             raise InvalidRequest(str(exc), code="contract_refused") from exc
 
 
-def _account(request: Request) -> str:
-    return request.query_params.get("account", "default")
-
-
 def _month(request: Request) -> date:
     try:
         return read_month(request.path_params["month"])
     except ValueError as exc:
         raise InvalidRequest(str(exc), param="month") from exc
-
-
-async def _document(request: Request) -> Mapping[str, Any]:
-    body = await read_body(request.scope, request.receive, _LARGEST)
-    try:
-        found = json.loads(body, parse_float=Decimal)
-    except (ValueError, RecursionError) as exc:
-        raise InvalidRequest(f"the body is no JSON: {exc}") from exc
-    if not isinstance(found, Mapping):
-        raise InvalidRequest(f"a contract is a JSON object, not {type(found).__name__}")
-    return found

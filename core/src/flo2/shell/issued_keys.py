@@ -5,7 +5,7 @@ Imports: keys, gateway, starlette.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +18,7 @@ from flo2.errors import ConfigError, NotFound
 from flo2.gateway.key_json import key_json
 from flo2.keys import issue
 from flo2.keys.rules import read_rules
+from flo2.shell.endpoint import Endpoint, account_of
 from flo2.shell.json_body import checked, json_object
 from flo2.stored import IssuedKey
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["key_routes"]
 
-Endpoint = Callable[[Request], Awaitable[Response]]
 _FIELDS: Final = ("name", "team", "models", "tags", "attribution")
 
 
@@ -49,16 +49,16 @@ class _Keys:
 
     async def listed(self, request: Request) -> Response:
         """`GET /api/keys`: the records of an account's keys; the keys themselves are not kept."""
-        account, store = _account(request), self._gateway.store
+        account, store = account_of(request), self._gateway.store
         found = await self._gateway.blocking_call(lambda: store.keys(account))
         return JSONResponse({"object": "list", "data": [key_json(key) for key in found]})
 
     async def create(self, request: Request) -> Response:
         """`POST /api/keys`: issue a key; the answer holds it, this once."""
-        account, gateway = _account(request), self._gateway
+        account, gateway = account_of(request), self._gateway
         document = await json_object(request)
         given = checked(lambda: _given(document, _FIELDS))
-        name, now_us = given.pop("name", ""), gateway.services.now_us()
+        name, now_us = given.pop("name", None) or "", gateway.services.now_us()
 
         def create() -> tuple[IssuedKey, Secret]:
             pepper = gateway.runtime.vault.pepper()
@@ -70,7 +70,7 @@ class _Keys:
 
     async def update(self, request: Request) -> Response:
         """`PATCH /api/keys/{id}`: change what its calls must and may say; null: nothing."""
-        account, gateway = _account(request), self._gateway
+        account, gateway = account_of(request), self._gateway
         wanted, document = request.path_params["id"], await json_object(request)
         given = checked(lambda: _given(document, ("attribution",)))
         record = await gateway.blocking_call(partial(_changed, gateway, account, wanted, given))
@@ -115,7 +115,3 @@ def _given(document: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, Any
     if problems:
         raise ConfigError(problems)
     return given
-
-
-def _account(request: Request) -> str:
-    return request.query_params.get("account", "default")

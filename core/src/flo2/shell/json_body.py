@@ -1,4 +1,4 @@
-"""A small JSON object that the admin sent. Imports: errors, starlette."""
+"""A JSON object that the admin sent. Imports: errors, shell.body, starlette."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
 
-from flo2.errors import ConfigError, InvalidRequest, RequestTooLarge
+from flo2.errors import ConfigError, InvalidRequest
+from flo2.shell.body import read_body
 
 __all__ = ["checked", "json_object"]
 
@@ -16,23 +17,30 @@ T = TypeVar("T")
 _MOST_BYTES: Final = 65_536
 
 
-async def json_object(request: Request) -> dict[str, Any]:
+async def json_object(
+    request: Request,
+    *,
+    most_bytes: int = _MOST_BYTES,
+    parse_float: Callable[[str], object] = float,
+) -> dict[str, Any]:
     """Read a request's body.
+
+    Args:
+        request: Its body is read here, once.
+        most_bytes: Of the body.
+        parse_float: Reads numbers with a fraction.
 
     Raises:
         InvalidRequest, RequestTooLarge: it is no JSON object, or a large one.
+        ClientDisconnected: the client left first.
     """
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > _MOST_BYTES:
-            raise RequestTooLarge(f"the body has more than {_MOST_BYTES} bytes")
+    body = await read_body(request.scope, request.receive, most_bytes)
     try:
-        document = json.loads(bytes(body))
+        document = json.loads(body, parse_float=parse_float)
     except (ValueError, RecursionError) as exc:
-        raise InvalidRequest("the body is no JSON object") from exc
+        raise InvalidRequest(f"the body is no JSON: {exc}") from exc
     if not isinstance(document, dict):
-        raise InvalidRequest("the body is no JSON object")
+        raise InvalidRequest(f"the body is no JSON object: {type(document).__name__}")
     return document
 
 

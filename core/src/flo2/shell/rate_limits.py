@@ -5,7 +5,7 @@ Imports: limits, gateway, starlette.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -14,14 +14,13 @@ from starlette.routing import Route
 
 from flo2.limits import Limit, limit_json
 from flo2.limits.declaring import declared_limits, put_limit, remove_limit
+from flo2.shell.endpoint import Endpoint, account_of
 from flo2.shell.json_body import checked, json_object
 
 if TYPE_CHECKING:
     from flo2.gateway import Gateway
 
 __all__ = ["limit_routes"]
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def limit_routes(gateway: Gateway, guarded: Callable[[Endpoint], Endpoint]) -> list[Route]:
@@ -44,7 +43,7 @@ class _Limits:
 
     async def listed(self, request: Request) -> Response:
         """`GET /api/limits`: all of an account."""
-        account, store = _account(request), self._gateway.store
+        account, store = account_of(request), self._gateway.store
         found = await self._gateway.blocking_call(
             lambda: checked(lambda: declared_limits(store, account))
         )
@@ -52,7 +51,7 @@ class _Limits:
 
     async def show(self, request: Request) -> Response:
         """`GET /api/limits/{name}`: one of them."""
-        account, name, store = _account(request), request.path_params["name"], self._gateway.store
+        account, name, store = account_of(request), request.path_params["name"], self._gateway.store
         (limit,) = await self._gateway.blocking_call(
             lambda: checked(lambda: declared_limits(store, account, name))
         )
@@ -60,7 +59,7 @@ class _Limits:
 
     async def put(self, request: Request) -> Response:
         """`PUT /api/limits/{name}`: declare it; what was counted goes on counting."""
-        account, name = _account(request), request.path_params["name"]
+        account, name = account_of(request), request.path_params["name"]
         document, gateway = await json_object(request), self._gateway
         now_us = gateway.services.now_us()
 
@@ -73,14 +72,10 @@ class _Limits:
 
     async def remove(self, request: Request) -> Response:
         """`DELETE /api/limits/{name}`."""
-        account, name, gateway = _account(request), request.path_params["name"], self._gateway
+        account, name, gateway = account_of(request), request.path_params["name"], self._gateway
         await gateway.blocking_call(lambda: remove_limit(gateway.store, account, name))
         await gateway.refresh(force=True)
         return JSONResponse({"account": account, "name": name, "removed": True})
-
-
-def _account(request: Request) -> str:
-    return request.query_params.get("account", "default")
 
 
 def _as_json(limit: Limit) -> dict[str, Any]:

@@ -110,7 +110,7 @@ class _Api:
         exchange_id = request.path_params["id"]
         if token.startswith(ADMIN_PREFIX):
             await check_admin_token(self._gateway, token)
-            account = request.query_params.get("account", "default")
+            account = account_of(request)
             receipt = await self._gateway.receipt(exchange_id, account=account, key_id=None)
         else:
             key = await self._gateway.authenticate(token)

@@ -13,7 +13,7 @@ from typing import BinaryIO, ClassVar, Final, Literal, NamedTuple, Protocol, run
 
 from attrs import define, field, frozen
 
-from flo2.money import ZERO, add, multiply, total
+from flo2.money import ZERO, add, subtract, total
 from flo2.records import Intent, Pend, Settle, Void
 
 __all__ = [
@@ -36,6 +36,8 @@ __all__ = [
     "Importer",
     "ReadsColumns",
     "Shift",
+    "is_money",
+    "meter_of",
     "money_of",
     "plus",
 ]
@@ -68,16 +70,29 @@ ChargeKind = Literal["usage", "credit", "tax", "rounding", "fee"]
 """`usage` is compared with the ledger; the others are shown beside it and belong to no call."""
 
 
+_MONEY: Final = "$ "
+
+
 def plus(a: int | Decimal, b: int | Decimal, sign: int = 1) -> int | Decimal:
     """Add figures, or take one away; whole numbers stay ints."""
     if type(a) is int and type(b) is int:
         return a + sign * b
-    return add(a, b if sign > 0 else multiply(b, -1))
+    return add(a, b) if sign > 0 else subtract(a, b)
 
 
 def money_of(meter: str) -> str:
     """Name the measure that is a meter's money; "" for money that no meter is named for."""
-    return f"$ {meter}"
+    return f"{_MONEY}{meter}"
+
+
+def is_money(measure: str) -> bool:
+    """Say whether a measure is money."""
+    return measure.startswith(_MONEY)
+
+
+def meter_of(measure: str) -> str:
+    """Name the meter whose count, or whose money, a measure is."""
+    return measure.removeprefix(_MONEY)
 
 
 @frozen

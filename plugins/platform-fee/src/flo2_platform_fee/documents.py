@@ -17,7 +17,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from flo2 import InvalidRequest, NotFound, Store, StoreError
-from flo2.money import ZERO, add, exact, text
+from flo2.money import ZERO, exact, subtract, text
 from flo2_platform_fee.assigning import claim_name
 from flo2_platform_fee.months import instant, is_over, money, month_body, month_stretches
 from flo2_platform_fee.plans import minor_digits
@@ -122,7 +122,7 @@ def credit(
                     code="reference_taken",
                 )
             return note
-        left = add(left, exact(found["amount"]).copy_negate())
+        left = subtract(left, exact(found["amount"]))
         place += 1
 
 

@@ -15,7 +15,7 @@ from attrs import frozen
 
 from flo2 import Adjust, Declaration, Finding, Settle, Store, Void
 from flo2.ledger import Corrections
-from flo2.money import ZERO, add, text, total
+from flo2.money import ZERO, add, subtract, text, total
 from flo2_reconcile.booked import OURS
 from flo2_reconcile.reconciler import Outcome
 from flo2_reconcile.times import stamp
@@ -116,7 +116,7 @@ def _due(
     parts = dict(wanted.parts)
     for adjust in kept:
         for entry_id, part in adjust.amounts.items():
-            parts[entry_id] = add(parts.get(entry_id, ZERO), part.copy_negate())
+            parts[entry_id] = subtract(parts.get(entry_id, ZERO), part)
     parts = {entry_id: part for entry_id, part in sorted(parts.items()) if part}
     # An amount that is laid on all calls of a cell would be laid otherwise once a pending one among
     # them is closed; the amount is the same, and stays where it is.

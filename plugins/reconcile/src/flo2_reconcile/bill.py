@@ -16,7 +16,7 @@ from typing import Final
 from attrs import define, field, frozen
 
 from flo2 import BILLING_KEYS, COVERED, EVERY_METER, REQUESTS, BillingError, BillingRow, money_of
-from flo2.billing import plus
+from flo2.billing import is_money, plus
 from flo2.money import ZERO, add, divide, multiply
 from flo2_reconcile.times import DAY_US, HOUR_US, MINUTE_US, stamp
 
@@ -227,7 +227,7 @@ class Bill:
         found.sort(
             key=lambda each: (
                 not each.counts_requests,
-                any(name.startswith("$") for name in each.measures),
+                any(map(is_money, each.measures)),
                 -len(each.dims),
                 each.report,
             )

@@ -11,7 +11,7 @@ from decimal import Decimal
 from attrs import frozen
 
 from flo2 import BILLING_KEYS, REQUESTS, Gap, money_of
-from flo2.billing import plus
+from flo2.billing import is_money, plus
 from flo2_reconcile.bill import Key, Measures, Sheet
 from flo2_reconcile.booked import ALL_INPUT, ALL_OUTPUT, Tally
 from flo2_reconcile.times import DAY_US
@@ -108,13 +108,13 @@ def _settle_noise(gap: Gap) -> None:
 
 def _others(sheet: Sheet, booked: Mapping[tuple[int, Key], Measures]) -> frozenset[str]:
     """Give the meters that the bill would have told, had they been on it."""
-    money = any(name.startswith("$") and name != money_of("") for name in sheet.measures)
-    counted = any(not name.startswith("$") and name != REQUESTS for name in sheet.measures)
+    money = any(is_money(name) and name != money_of("") for name in sheet.measures)
+    counted = any(not is_money(name) and name != REQUESTS for name in sheet.measures)
     names = {name for figures in booked.values() for name in figures}
     return frozenset(
         name
         for name in names - {REQUESTS, ALL_INPUT, ALL_OUTPUT, money_of("")}
-        if (money if name.startswith("$") else counted)
+        if (money if is_money(name) else counted)
     )
 
 

@@ -10,7 +10,8 @@ from decimal import Decimal
 from html import escape
 from typing import Final
 
-from flo2 import Finding, Gap
+from flo2 import REQUESTS, Finding, Gap, money_of
+from flo2.billing import meter_of
 from flo2.money import text
 from flo2_reconcile.match import Compared
 from flo2_reconcile.reconciler import Outcome
@@ -96,7 +97,7 @@ def _table(
 def _plots(one: Compared) -> str:
     """Draw the measure that says most: calls, else money, else the first."""
     names = sorted({name for sides in one.days.values() for side in sides for name in side})
-    chosen = [name for name in names if name in {"requests", "$ "}] or names[:1]
+    chosen = [name for name in names if name in {REQUESTS, money_of("")}] or names[:1]
     return "".join(_plot(one, name) for name in chosen)
 
 
@@ -115,7 +116,7 @@ def _plot(one: Compared, name: str) -> str:
                 f'<rect x="{x:.1f}" y="{_HEIGHT - height:.1f}" width="{step * _BAR:.1f}" '
                 f'height="{height:.1f}" fill="{colour}"><title>{escape(label)}</title></rect>'
             )
-    caption = f"{one.sheet.report}, {name.removeprefix('$ ') or 'USD'} a day: billed (blue), booked"
+    caption = f"{one.sheet.report}, {meter_of(name) or 'USD'} a day: billed (blue), booked"
     return (
         f'<figure><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
         f'aria-label="{escape(caption)}">{"".join(bars)}</svg>'

@@ -22,6 +22,7 @@ from flo2 import (
     PluginError,
     Store,
 )
+from flo2.billing import is_money
 from flo2_reconcile.bill import Bill, Charges, Sheet
 from flo2_reconcile.booked import OURS, Names, Tally
 from flo2_reconcile.books import Books, Pricer, repriced_by_others
@@ -29,7 +30,7 @@ from flo2_reconcile.match import Compared, compare
 from flo2_reconcile.quickly import count_rows
 from flo2_reconcile.times import stamp
 
-__all__ = ["Books", "Outcome", "Reconciler"]
+__all__ = ["Outcome", "Reconciler"]
 
 _EVERY: Final = 1000
 """Progress is told after so many entries."""
@@ -185,8 +186,8 @@ class Reconciler:
 
     def _count(self, tally: Tally, books: Books, sheets: Sequence[Sheet]) -> int:
         # Money by meter is in the cost lines, the longest part of a row.
-        money = {name for sheet in sheets for name in sheet.measures if name.startswith("$")}
-        rows = books.rows(lines=bool(money))
+        money = any(map(is_money, (name for sheet in sheets for name in sheet.measures)))
+        rows = books.rows(lines=money)
         if rows is not None:
             return count_rows(
                 tally,

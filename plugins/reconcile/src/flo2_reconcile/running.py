@@ -27,7 +27,7 @@ from flo2 import (
     NotFound,
     SealedCredential,
 )
-from flo2.billing import ADMIN_ROLE
+from flo2.billing import ADMIN_ROLE, is_money, meter_of
 from flo2.cli.bench import Bench
 from flo2.cli.key_input import ON_ARGV, may_be_key, read_key
 from flo2.cli.output import harmless, say, say_json, table
@@ -370,7 +370,7 @@ def _tell(state: State, outcome: Outcome, planned: Planned, *, applied: bool, wr
 
 
 def _measure(name: str) -> str:
-    return name.replace("$ ", "USD ").strip()
+    return f"USD {meter_of(name)}".strip() if is_money(name) else name
 
 
 def _shown(figures: Mapping[str, int | Decimal], name: str) -> str:

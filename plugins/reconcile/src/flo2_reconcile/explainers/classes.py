@@ -9,14 +9,14 @@ from typing import ClassVar, Final
 from msgspec.structs import replace
 
 from flo2 import REQUESTS, Booked, BooksView, Finding, Gap, Settle, Shift, money_of
+from flo2.billing import is_money, meter_of
 from flo2.canonical.usage import INPUT_METERS, OUTPUT_METERS
-from flo2.money import ZERO, add, divide, multiply, text
+from flo2.money import ZERO, divide, multiply, subtract, text
 from flo2_reconcile.booked import ALL_INPUT, ALL_OUTPUT
 from flo2_reconcile.explainers.common import (
     Plain,
     all_keys,
     finding,
-    is_money,
     lines_money,
     meters_of,
     minus,
@@ -54,7 +54,7 @@ class CacheClassMoved(Plain):
             parts: dict[str, Decimal] = {}
             if was is not None and now is not None and was.total is not None is not now.total:
                 money = {**minus(lines_money(was.lines)), **lines_money(now.lines)}
-                amount = add(now.total or ZERO, was.total.copy_negate())
+                amount = subtract(now.total or ZERO, was.total)
                 money[money_of("")] = amount
                 weights = {
                     each.entry_id: sum(int(each.measures.get(name, 0)) for name in gone)
@@ -84,7 +84,7 @@ class ToolFees(Plain):
         """Take uses of tools that the ledger does not have, and their money where it is told."""
         for gap in gaps:
             within = [each for each in books.within(gap) if each.measures]
-            named = {name.removeprefix("$ ") for name in gap.left} - _TOKENS - {REQUESTS, ""}
+            named = {meter_of(name) for name in gap.left} - _TOKENS - {REQUESTS, ""}
             for name in sorted(named) if within else ():
                 if not name.startswith("item: ") and (found := self._fee(gap, name, within, books)):
                     yield found
@@ -135,7 +135,7 @@ class PriceDiffers(Plain):
                     yield found
 
     def _dispute(self, gap: Gap, measure: str, books: BooksView) -> Finding | None:
-        meter = measure.removeprefix("$ ")
+        meter = meter_of(measure)
         used = [each for each in books.within(gap) if each.measures.get(meter or REQUESTS)]
         billed = Decimal(gap.billed.get(measure, 0))
         quantity = gap.billed.get(meter, gap.booked.get(meter)) if meter else None

@@ -13,9 +13,9 @@ from typing import Any, Final
 from attrs import frozen
 
 from flo2 import BILLING_KEYS, REQUESTS, Booked, CostLine, Finding, Gap, Services, money_of
-from flo2.billing import plus
+from flo2.billing import is_money, plus
 from flo2.canonical.usage import INPUT_METERS, OUTPUT_METERS
-from flo2.money import QUANTUM, ZERO, add, divide, multiply, total
+from flo2.money import QUANTUM, ZERO, add, divide, multiply, subtract, total
 from flo2_reconcile.booked import ALL_INPUT, ALL_OUTPUT
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "brief",
     "choose",
     "finding",
-    "is_money",
     "lines_money",
     "meters_of",
     "minus",
@@ -51,11 +50,6 @@ class Plain:
 
     def __init__(self, config: Config, services: Services) -> None:
         """Keep nothing."""
-
-
-def is_money(measure: str) -> bool:
-    """Whether a measure is money."""
-    return measure.startswith("$")
 
 
 def meters_of(measures: Mapping[str, int | Decimal]) -> dict[str, int | Decimal]:
@@ -117,7 +111,7 @@ def spread(amount: Decimal, weights: Mapping[str, int | Decimal]) -> dict[str, D
             )
         parts[name] = share
     if names:
-        parts[names[-1]] = add(amount, total(parts.values()).copy_negate())
+        parts[names[-1]] = subtract(amount, total(parts.values()))
     return {name: part for name, part in parts.items() if part}
 
 

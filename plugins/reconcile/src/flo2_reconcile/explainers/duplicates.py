@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from flo2 import REQUESTS, Booked, BooksView, Finding, Gap, Shift, money_of
+from flo2.billing import is_money
 from flo2_reconcile.explainers.common import Plain, choose, finding
 
 __all__ = ["CountedTwice"]
@@ -71,7 +72,7 @@ def _retried_first(fitting: Sequence[Booked], within: Sequence[Booked]) -> list[
 
 
 def _size(entry: Booked) -> int:
-    return int(sum(n for name, n in entry.measures.items() if not name.startswith("$")))
+    return int(sum(n for name, n in entry.measures.items() if not is_money(name)))
 
 
 def _certain(

@@ -9,14 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import ClassVar
 
-from flo2 import REQUESTS, Booked, BooksView, Finding, Gap, Shift
-from flo2.billing import plus
+from flo2 import REQUESTS, Booked, BooksView, Finding, Gap, Shift, money_of
+from flo2.billing import is_money, plus
 from flo2_reconcile.explainers.common import (
     Plain,
     brief,
     choose,
     finding,
-    is_money,
     lines_money,
     meters_of,
     minus,
@@ -84,7 +83,7 @@ class _Moved(Plain):
             shifts.append(Shift(each.at_us, each.keys, minus(each.measures)))
             shifts.append(Shift(each.at_us, keys, {**_counted(each), **money}))
             if settled is not None and settled.total is not None:
-                difference = plus(settled.total, each.measures.get("$ ", Decimal(0)), -1)
+                difference = plus(settled.total, each.measures.get(money_of(""), 0), -1)
                 if difference:
                     parts[each.entry_id] = Decimal(difference)
         if over.left.keys() & {name for name in before if is_money(name)}:

@@ -21,13 +21,13 @@ from flo2 import (
     Void,
     money_of,
 )
-from flo2.money import ZERO, add, divide, multiply, total
+from flo2.billing import is_money
+from flo2.money import ZERO, add, divide, multiply, subtract, total
 from flo2_reconcile.explainers.common import (
     Plain,
     all_keys,
     brief,
     finding,
-    is_money,
     lines_money,
     meters_of,
     spread,
@@ -182,7 +182,7 @@ def _stated(left: Mapping[str, int | Decimal]) -> Decimal | None:
 
 
 def _agrees(amount: Decimal | None, stated: Decimal) -> bool:
-    return amount is not None and abs(add(amount, stated.copy_negate())) <= multiply(
+    return amount is not None and subtract(amount, stated).copy_abs() <= multiply(
         stated.copy_abs(), _NOISE
     )
 

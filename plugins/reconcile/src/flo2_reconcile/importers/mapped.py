@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from attrs import field, fields, frozen
 
 from flo2 import BILLING_KEYS, EVERY_METER, REQUESTS, BillingError, BillingRow, Services
-from flo2.money import ZERO, add, multiply
+from flo2.money import ZERO, multiply, subtract
 from flo2_reconcile.importers.reading import Plain, columns_of, lines_of, number
 from flo2_reconcile.times import WIDTHS, instant_us, microseconds
 from flo2_reconcile.words import geo, tier_and_processing
@@ -192,9 +192,7 @@ def mapped_rows(mapping: Columns, name: str, file: BinaryIO) -> Iterator[Billing
         }
         if mapping.input_total and "input_tokens" in counts:
             for part in ("cache_read_tokens", "cache_write_tokens"):
-                counts["input_tokens"] = add(
-                    counts["input_tokens"], counts.get(part, ZERO).copy_negate()
-                )
+                counts["input_tokens"] = subtract(counts["input_tokens"], counts.get(part, ZERO))
         for meter, count in counts.items():
             if count < 0:
                 raise BillingError(f"{where}: {meter} is {count}, below zero")

@@ -269,6 +269,28 @@ def test_a_price_takes_the_place_of_what_was_corrected_while_there_was_none():
     assert applied(store, NEW) == []
 
 
+def test_what_was_corrected_is_taken_back_in_its_own_currency():
+    intent, settle = booked(1, OLD, model="odd")
+    early = Adjust("a1", "default", 1, "price_differs", "bill", {"x1.1": Decimal("0.5")})
+    euros = build(
+        [
+            Layer(
+                "t", [row("odd", m, "1", currency="EUR") for m in ("input_tokens", "output_tokens")]
+            )
+        ]
+    )
+    store = stored(intent, settle, early)
+
+    closing, back = applied(store, euros)
+
+    assert (closing.total, closing.currency) == (Decimal("0.0011"), "EUR")
+    assert (back.amounts, back.currency) == ({"x1.1": Decimal("-0.5")}, "USD")
+    assert [(each.currency, each.total) for each in store.usage(ALL, [])] == [
+        ("EUR", Decimal("0.0011"))
+    ]
+    assert applied(store, euros) == []
+
+
 def test_two_who_correct_at_once_cannot_both_write():
     store = stored(*booked(1, OLD))
     first, second = Corrections(store), Corrections(store)

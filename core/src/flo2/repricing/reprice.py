@@ -126,7 +126,7 @@ def _adjust(entry: Entry, amount: Decimal, at_us: int, source: str, cost: Cost) 
         REPRICE,
         source,
         {entry_id: amount},
-        cost.currency,
+        _currency(entry),  # as it was booked: what is taken back may be in another than the cost
         cost.book,
         cost.lines,
     )

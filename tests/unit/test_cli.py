@@ -13,9 +13,10 @@ import pytest
 
 from flo2.cli import extensions, root
 from flo2.cli.output import table
-from flo2.cli.parse import duration_s, instant_us, pair, pairs, toml_value
+from flo2.cli.parse import declaration, duration_s, instant_us, pair, pairs, toml_value
 from flo2.cli.root import COMMANDS, cli, excepthook, run
 from flo2.cli.state import State
+from flo2.errors import ConfigError
 from flo2.hookspecs import hookimpl
 from flo2.memory_store import MemoryStore
 
@@ -249,6 +250,31 @@ def test_what_is_not_understood_is_refused_with_the_right_form(call):
 
 def test_names_with_values_are_read_together():
     assert pairs(["team=red", "tag:a=b=c"]) == {"team": "red", "tag:a": "b=c"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("a.toml", "fee = 0.10"), ("a.conf", "fee = 0.10"), ("a.json", '{"fee": 0.10}')],
+)
+def test_a_declaration_keeps_every_digit(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    assert str(declaration(tmp_path / name)["fee"]) == "0.10"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("a.toml", "fee", "cannot be read as TOML or JSON: "),
+        ("a.json", "{", "cannot be read as TOML or JSON: "),
+        ("a.json", "[" * 100_000, "cannot be read as TOML or JSON: "),
+        ("a.json", "[1]", "holds no table"),
+    ],
+)
+def test_what_is_no_declaration_is_told_with_its_file(tmp_path, name, text, told):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        declaration(tmp_path / name)
+    assert str(caught.value).startswith(f"{str(tmp_path / name)!r} {told}")
 
 
 def test_values_are_read_as_toml_else_as_text():

@@ -5,11 +5,7 @@ Imports: gateway, contracts, cli.bench.
 
 from __future__ import annotations
 
-import json
-import tomllib
-from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,11 +13,12 @@ import click
 
 from flo2.cli.bench import Bench
 from flo2.cli.output import say, say_json, table
+from flo2.cli.parse import declaration
 from flo2.cli.state import State, group
 from flo2.contracts.calendar import read_month
 from flo2.contracts.invoice import ExchangeRate, Invoice, make_invoice
 from flo2.contracts.statement import Statement
-from flo2.errors import ContractError, NotFound
+from flo2.errors import NotFound
 from flo2.gateway.agreeing import (
     account_contracts,
     check_contract,
@@ -97,7 +94,7 @@ def set_(state: State, *, name: str, file: Path, account: str) -> None:
     It is in force from its `valid_from` on; earlier versions keep what they priced. All that is
     wrong with it is told at once, and nothing is declared then.
     """
-    document = _read(file)
+    document = declaration(file)
     with Bench(state) as bench:
         now = bench.now_us()
         bench.account(account)
@@ -123,7 +120,7 @@ def set_(state: State, *, name: str, file: Path, account: str) -> None:
 @click.pass_obj
 def check(state: State, *, name: str, file: Path, account: str) -> None:
     """Say what `set` would say, and declare nothing."""
-    document = _read(file)
+    document = declaration(file)
     with Bench(state) as bench:
         now = bench.now_us()
         contract, advice = check_contract(bench.store, bench.book, account, name, document, now)
@@ -216,20 +213,6 @@ def _versions(state: State, account: str | None) -> list[dict[str, Any]]:
         }
     rows = [declared_json(each, held[each.account, each.contract.id]) for each in found]
     return sorted(rows, key=lambda row: (row["account"], row["name"], row["in_force_from"]))
-
-
-def _read(file: Path) -> Mapping[str, Any]:
-    try:
-        written = file.read_text("utf-8")
-        if file.suffix == ".json":
-            found = json.loads(written, parse_float=Decimal)
-        else:
-            found = tomllib.loads(written, parse_float=Decimal)
-    except (OSError, ValueError, RecursionError) as exc:
-        raise ContractError([f"{str(file)!r} cannot be read as TOML or JSON: {exc}"]) from exc
-    if not isinstance(found, Mapping):
-        raise ContractError([f"{str(file)!r} holds no table"])
-    return found
 
 
 def _month(written: str | None, now_us: int) -> date:

@@ -1,20 +1,25 @@
-"""Read what people type: durations, instants, `name=value`.
+"""Read what people give: durations, instants, `name=value`, files that declare something.
 
-Pure. Imports: instants, click.
+Imports: instants, errors, click.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import click
 
+from flo2.errors import ConfigError
 from flo2.instants import instant, microseconds
 
-__all__ = ["duration_s", "instant_us", "pair", "pairs", "toml_value"]
+__all__ = ["declaration", "duration_s", "instant_us", "pair", "pairs", "toml_value"]
 
 _DURATION = re.compile(r"(\d{1,9})\s*(s|m|h|d|w)", re.IGNORECASE)
 _LONGEST_S = 100 * 366 * 86_400
@@ -88,3 +93,25 @@ def toml_value(text: str) -> object:
         return tomllib.loads(f"v = {text}")["v"]
     except tomllib.TOMLDecodeError:
         return text
+
+
+def declaration(file: Path) -> Mapping[str, Any]:
+    """Read a file that declares something, in JSON where its name says so, else in TOML.
+
+    Returns:
+        Its table; fractions as Decimals, to the last digit.
+
+    Raises:
+        ConfigError: it cannot be read, or holds no table.
+    """
+    try:
+        written = file.read_text("utf-8")
+        if file.suffix == ".json":
+            found = json.loads(written, parse_float=Decimal)
+        else:
+            found = tomllib.loads(written, parse_float=Decimal)
+    except (OSError, ValueError, RecursionError) as exc:
+        raise ConfigError([f"{str(file)!r} cannot be read as TOML or JSON: {exc}"]) from exc
+    if not isinstance(found, Mapping):
+        raise ConfigError([f"{str(file)!r} holds no table"])
+    return found

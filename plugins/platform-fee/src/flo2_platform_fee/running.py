@@ -5,11 +5,8 @@ Imports: assigning, documents, months, page, and flo2.cli.
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Callable, Mapping
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,9 +14,9 @@ import click
 
 from flo2.cli.bench import Bench
 from flo2.cli.output import say, say_json, table
+from flo2.cli.parse import declaration
 from flo2.cli.state import State
 from flo2.contracts.calendar import read_month
-from flo2.errors import ConfigError
 from flo2.money import exact
 from flo2_platform_fee.assigning import (
     assign,
@@ -52,7 +49,7 @@ T = TypeVar("T")
 
 def set_plan_command(state: State, *, name: str, file: Path) -> None:
     """Declare a plan, as `flo2 fees plans set` says."""
-    given = _read_file(file)
+    given = declaration(file)
     with Bench(state) as bench:
         changed = put_plan(bench.store, name, given)
     if state.as_json:
@@ -244,17 +241,3 @@ def _given(option: str, written: str, read: Callable[[str], T]) -> T:
         return read(written)
     except ValueError as exc:
         raise click.BadParameter(str(exc), param_hint=option) from exc
-
-
-def _read_file(file: Path) -> Mapping[str, Any]:
-    try:
-        written = file.read_text("utf-8")
-        if file.suffix == ".json":
-            found = json.loads(written, parse_float=Decimal)
-        else:
-            found = tomllib.loads(written, parse_float=Decimal)
-    except (OSError, ValueError, RecursionError) as exc:
-        raise ConfigError([f"{str(file)!r} cannot be read as TOML or JSON: {exc}"]) from exc
-    if not isinstance(found, Mapping):
-        raise ConfigError([f"{str(file)!r} holds no table"])
-    return found

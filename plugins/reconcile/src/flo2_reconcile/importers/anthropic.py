@@ -7,19 +7,20 @@ in cents. Usage does not count requests. Imports: importers.reading, words, time
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, BinaryIO, ClassVar, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from flo2 import COVERED, BillingError, BillingRow, BillQuery, BillWindow
 from flo2.money import multiply
 from flo2_reconcile.importers.reading import (
     Plain,
     json_head,
+    next_query,
     number,
     object_of,
+    page_of,
     pages,
     text_of,
     whole,
@@ -113,18 +114,7 @@ class AnthropicReports(Plain):
 
     def after(self, query: BillQuery, body: bytes) -> BillQuery | None:
         """Follow `next_page`."""
-        where = f"page {query.page} of {query.report}"
-        try:
-            page = object_of(json.loads(body), where)
-        except ValueError as exc:
-            raise BillingError(f"{where}: no JSON: {exc}") from exc
-        if not isinstance(page.get("data"), list):
-            raise BillingError(f"{where}: it holds no `data`")
-        token = page.get("next_page")
-        if not page.get("has_more") or not token:
-            return None
-        first = query.path.partition("&page=")[0]
-        return BillQuery(query.report, f"{first}&page={quote(str(token), safe='')}", query.page + 1)
+        return next_query(query, page_of(query, body, "data"))
 
 
 def _keys(one: Mapping[str, Any]) -> dict[str, str]:

@@ -48,7 +48,6 @@ _METERS: Final = {
     "output": "output_tokens",
     "tool_web_search": "web_search_requests",
 }
-_TIERED: Final = 4
 
 
 class FocusFile(Tabled):
@@ -108,10 +107,9 @@ class FocusFile(Tabled):
         if not meter:
             return f"item: {text}", {}
         model = line["SkuId"].partition("/")[2] or line["SkuId"]
-        # flo2's own files name the price row: provider/model/meter/tier, and /batch.
+        # flo2's own files name the price: provider/model/meter/tier, its row, and batch.
         named = line.get("SkuPriceId", "").removeprefix(line["SkuId"]).split("/")
-        tier = named[2] if len(named) >= _TIERED - 1 else ""
-        tier, processing = tier_and_processing(tier, batch=named[-1] == "batch")
+        tier, processing = tier_and_processing("".join(named[2:3]), batch=named[-1] == "batch")
         return meter, {
             "model": self.table.models.get(model, model),
             "service_tier": tier,

@@ -7,10 +7,9 @@ are not documented: they are looked up in a table. Imports: importers.reading, w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, ClassVar, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from flo2 import (
     COVERED,
@@ -23,8 +22,10 @@ from flo2 import (
 from flo2_reconcile.importers.reading import (
     Plain,
     json_head,
+    next_query,
     number,
     object_of,
+    page_of,
     pages,
     text_of,
     whole,
@@ -157,18 +158,13 @@ class OpenAIReports(Plain):
 
     def after(self, query: BillQuery, body: bytes) -> BillQuery | None:
         """Follow `next_page`."""
-        where = f"page {query.page} of {query.report}"
-        try:
-            page = object_of(json.loads(body), where)
-        except ValueError as exc:
-            raise BillingError(f"{where}: no JSON: {exc}") from exc
+        page = page_of(query, body, "data")
         if page.get("object") != "page":
-            raise BillingError(f"{where}: expected a page, found {page.get('object')!r}")
-        token = page.get("next_page")
-        if not page.get("has_more") or not token:
-            return None
-        first = query.path.partition("&page=")[0]
-        return BillQuery(query.report, f"{first}&page={quote(str(token), safe='')}", query.page + 1)
+            raise BillingError(
+                f"page {query.page} of {query.report}: expected a page, found "
+                f"{page.get('object')!r}"
+            )
+        return next_query(query, page)
 
 
 def _report(kind: str, where: str) -> str:

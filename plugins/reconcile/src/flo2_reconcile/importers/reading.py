@@ -12,10 +12,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, BinaryIO, Final
+from urllib.parse import quote
 
 from attrs import frozen
 
-from flo2 import BillingError, Services
+from flo2 import BillingError, BillQuery, Services
 from flo2.money import exact
 
 __all__ = [
@@ -23,9 +24,11 @@ __all__ = [
     "columns_of",
     "json_head",
     "lines_of",
+    "next_query",
     "number",
     "object_of",
     "objects",
+    "page_of",
     "pages",
     "text_of",
     "whole",
@@ -78,6 +81,28 @@ def objects(name: str, lines: Iterable[bytes]) -> Iterator[tuple[str, Mapping[st
         if line.strip():
             where = f"{name}:{number_}"
             yield where, object_of(_parsed(line, where), where)
+
+
+def page_of(query: BillQuery, body: bytes, field: str) -> Mapping[str, Any]:
+    """Read a page that was asked for; its rows are the list under `field`.
+
+    Raises:
+        BillingError: it is no such page.
+    """
+    where = f"page {query.page} of {query.report}"
+    page = object_of(_parsed(body, where), where)
+    if not isinstance(page.get(field), list):
+        raise BillingError(f"{where}: it holds no `{field}`")
+    return page
+
+
+def next_query(query: BillQuery, page: Mapping[str, Any]) -> BillQuery | None:
+    """Ask for what `next_page` says; None: it was the last page."""
+    token = page.get("next_page")
+    if not page.get("has_more") or not token:
+        return None
+    first = query.path.partition("&page=")[0]
+    return BillQuery(query.report, f"{first}&page={quote(str(token), safe='')}", query.page + 1)
 
 
 def _chained(first: bytes, file: BinaryIO) -> Iterator[bytes]:

@@ -19,6 +19,7 @@ from flo2_reconcile.importers.reading import (
     lines_of,
     number,
     object_of,
+    page_of,
     pages,
     text_of,
     whole,
@@ -84,7 +85,7 @@ class OpenRouterActivity(Plain):
 
     def after(self, query: BillQuery, body: bytes) -> BillQuery | None:
         """Check that it is activity; a day is one page."""
-        _checked(query, body, "data")
+        page_of(query, body, "data")
         return None
 
 
@@ -160,7 +161,7 @@ class XaiUsage(Plain):
 
     def after(self, query: BillQuery, body: bytes) -> BillQuery | None:
         """Check that it is usage; there is one page."""
-        _checked(query, body, "timeSeries")
+        page_of(query, body, "timeSeries")
         return None
 
 
@@ -175,13 +176,3 @@ def _activity(name: str, file: BinaryIO) -> Iterator[tuple[str, Mapping[str, Any
             raise BillingError(f"{where}: no activity of OpenRouter: no `data`")
         for place, one in enumerate(data):
             yield f"{where}#{place}", object_of(one, f"{where}#{place}")
-
-
-def _checked(query: BillQuery, body: bytes, field: str) -> None:
-    where = f"page {query.page} of {query.report}"
-    try:
-        page = object_of(json.loads(body), where)
-    except ValueError as exc:
-        raise BillingError(f"{where}: no JSON: {exc}") from exc
-    if not isinstance(page.get(field), list):
-        raise BillingError(f"{where}: it holds no `{field}`")

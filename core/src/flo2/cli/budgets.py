@@ -5,7 +5,7 @@ Imports: budgets, cli.bench.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -17,6 +17,7 @@ from flo2.cli.bench import Bench
 from flo2.cli.output import say, say_json, table
 from flo2.cli.parse import duration_s, pairs
 from flo2.cli.state import State, group
+from flo2.cli.whose import any_account, one_account
 from flo2.errors import NotFound
 from flo2.instants import timestamp
 from flo2.money import text
@@ -25,10 +26,8 @@ from flo2.spending import Standing
 __all__ = ["budgets"]
 
 _DAY_S = 86_400
-_UNBOUNDED = Unbounded.__args__  # type: ignore[attr-defined]  # the words of a Literal
-_ACCOUNT = click.option(
-    "--account", default="default", show_default=True, help="Account the budget belongs to."
-)
+_UNBOUNDED = get_args(Unbounded)
+_ACCOUNT = one_account("Account the budget belongs to.")
 
 
 @group("budgets", default="list")
@@ -37,7 +36,7 @@ def budgets() -> None:
 
 
 @budgets.command("list")
-@click.option("--account", help="Only this account's.")
+@any_account()
 @click.pass_obj
 def list_(state: State, *, account: str | None) -> None:
     """List budgets and where they stand."""

@@ -15,6 +15,7 @@ from flo2.cli.output import harmless, say_json, table
 from flo2.cli.parse import instant_us
 from flo2.cli.price_files import pricer
 from flo2.cli.state import State, group
+from flo2.cli.whose import one_account
 from flo2.errors import NotFound
 from flo2.gateway import receipt_json
 from flo2.gateway.elsewhere import price_names
@@ -25,7 +26,7 @@ from flo2.stores import EntryFilter, Store
 
 __all__ = ["calls"]
 
-_ACCOUNT = click.option("--account", default="default", show_default=True, help="Whose calls.")
+_ACCOUNT = one_account("Whose calls.")
 
 
 @group("calls", default="list")

@@ -16,6 +16,7 @@ from flo2.cli.bench import Bench
 from flo2.cli.output import say, say_json, secret_line, table
 from flo2.cli.parse import duration_s, pair
 from flo2.cli.state import State, group
+from flo2.cli.whose import any_account, one_account
 from flo2.errors import ConfigError, InvalidRequest, NotFound
 from flo2.gateway.first_run import has_admin
 from flo2.gateway.key_json import key_json
@@ -27,9 +28,7 @@ from flo2.vault import append_kek
 
 __all__ = ["keys"]
 
-_ACCOUNT = click.option(
-    "--account", default="default", show_default=True, help="Account the key belongs to."
-)
+_ACCOUNT = one_account("Account the key belongs to.")
 
 
 @group("keys", default="list")
@@ -101,7 +100,7 @@ def update(state: State, /, *, key: str, account: str, **rules: Any) -> None:
 
 
 @keys.command("list")
-@click.option("--account", help="Only this account's.")
+@any_account()
 @click.option("--all", "ended", is_flag=True, help="Also revoked and expired ones.")
 @click.pass_obj
 def list_(state: State, *, account: str | None, ended: bool) -> None:

@@ -13,15 +13,14 @@ from flo2.cli.bench import Bench
 from flo2.cli.output import say, say_json, table
 from flo2.cli.parse import pairs
 from flo2.cli.state import State, group
+from flo2.cli.whose import any_account, one_account
 from flo2.limits import Limit, limit_json
 from flo2.limits.declaring import declared_limits, put_limit, remove_limit
 from flo2.limits.spec import PERIODS_S, UNITS
 
 __all__ = ["limits"]
 
-_ACCOUNT = click.option(
-    "--account", default="default", show_default=True, help="Account the limit belongs to."
-)
+_ACCOUNT = one_account("Account the limit belongs to.")
 
 
 @group("limits", default="list")
@@ -30,7 +29,7 @@ def limits() -> None:
 
 
 @limits.command("list")
-@click.option("--account", help="Only this account's.")
+@any_account()
 @click.pass_obj
 def list_(state: State, *, account: str | None) -> None:
     """List limits."""

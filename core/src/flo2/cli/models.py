@@ -15,6 +15,7 @@ import click
 from flo2.cli.bench import Bench
 from flo2.cli.output import say, say_json, table
 from flo2.cli.state import State, command
+from flo2.cli.whose import one_account
 from flo2.gateway.catalogue import Catalogue
 from flo2.gateway.directory import Tenant, read_snapshot
 from flo2.model_facts import ModelFacts
@@ -41,7 +42,7 @@ _LETTERS = (
 
 @command()
 @click.argument("contains", required=False)
-@click.option("--account", default="default", show_default=True, help="Whose models.")
+@one_account("Whose models.")
 @click.option("--offline", is_flag=True, help="Ask no provider; list what the price book names.")
 @click.pass_obj
 def models(state: State, *, contains: str | None, account: str, offline: bool) -> None:

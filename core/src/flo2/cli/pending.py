@@ -16,6 +16,7 @@ from attrs import define
 from flo2.cli.bench import Bench
 from flo2.cli.output import say_json, table
 from flo2.cli.state import State, command
+from flo2.cli.whose import one_account
 from flo2.money import ZERO, add, text
 from flo2.records import Entry, Pend
 from flo2.stores import EntryFilter
@@ -39,7 +40,7 @@ class _Sum:
 
 
 @command("pending")
-@click.option("--account", default="default", show_default=True, help="Whose entries.")
+@one_account("Whose entries.")
 @click.option("--provider", metavar="NAME", help="Only this provider's.")
 @click.option("--limit", default=100, show_default=True, metavar="N", help="List N, the oldest.")
 @click.pass_obj

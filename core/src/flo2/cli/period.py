@@ -13,6 +13,7 @@ import click
 from attrs import frozen
 
 from flo2.cli.parse import instant_us
+from flo2.cli.whose import one_account
 from flo2.ledger import Adjusted, adjusted_entries, check_dimensions
 from flo2.stores import EntryFilter, Store
 
@@ -33,7 +34,7 @@ _OPTIONS: Final = (
         metavar="DIMENSIONS",
         help="Sums by these, as `flo2 usage` has them.",
     ),
-    click.option("--account", default="default", show_default=True, help="Whose calls."),
+    one_account("Whose calls."),
 )
 
 

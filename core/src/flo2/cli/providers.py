@@ -15,6 +15,7 @@ from flo2.cli.key_input import ON_ARGV, may_be_key, read_key
 from flo2.cli.output import say, say_json, table
 from flo2.cli.probe import Probe, probe
 from flo2.cli.state import State, group
+from flo2.cli.whose import one_account
 from flo2.errors import InvalidRequest, NotFound, SecretError
 from flo2.gateway.first_run import credential_name
 from flo2.instants import timestamp
@@ -24,9 +25,7 @@ from flo2.stored import SealedCredential
 
 __all__ = ["providers"]
 
-_ACCOUNT = click.option(
-    "--account", default="default", show_default=True, help="Account the key belongs to."
-)
+_ACCOUNT = one_account("Account the key belongs to.")
 
 
 @group("providers", default="list")
@@ -35,7 +34,7 @@ def providers() -> None:
 
 
 @providers.command("list")
-@click.option("--account", default="default", show_default=True, help="Whose keys to show.")
+@one_account("Whose keys to show.")
 @click.pass_obj
 def list_(state: State, *, account: str) -> None:
     """List the configured providers and the account's keys for them."""

@@ -15,6 +15,7 @@ from flo2.cli.bench import Bench
 from flo2.cli.output import say, say_json, table
 from flo2.cli.parse import pair, toml_value
 from flo2.cli.state import State, group
+from flo2.cli.whose import any_account, one_account
 from flo2.errors import InvalidRequest, NotFound
 from flo2.gateway.runtime import make_strategies
 from flo2.money import exact, text
@@ -23,9 +24,7 @@ from flo2.stored import RouteSpec, TargetSpec
 __all__ = ["routes"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
-_ACCOUNT = click.option(
-    "--account", default="default", show_default=True, help="Account the route belongs to."
-)
+_ACCOUNT = one_account("Account the route belongs to.")
 
 
 @group("routes", default="list")
@@ -34,7 +33,7 @@ def routes() -> None:
 
 
 @routes.command("list")
-@click.option("--account", help="Only this account's.")
+@any_account()
 @click.pass_obj
 def list_(state: State, *, account: str | None) -> None:
     """List routes."""

@@ -17,6 +17,7 @@ from flo2.cli.bench import Bench
 from flo2.cli.output import say_json, table
 from flo2.cli.parse import duration_s, instant_us
 from flo2.cli.state import State, command
+from flo2.cli.whose import one_account
 from flo2.gateway.usage import usage_json
 from flo2.ledger import UsageRow, check_dimensions, overall
 from flo2.money import text
@@ -38,7 +39,7 @@ _STATUSES = ("settled", "reported", "pending", "unpriced", "void", "open")
 @click.option("--since", metavar="TIME", help="Begun since: 7d (ago), 2026-11-01 or RFC 3339.")
 @click.option("--last", metavar="DURATION", help="Begun in the last 24h, 7d …; short for --since.")
 @click.option("--until", metavar="TIME", help="Begun before.")
-@click.option("--account", default="default", show_default=True, help="Whose usage.")
+@one_account("Whose usage.")
 @click.option("--csv", "as_csv", is_flag=True, help="Answer in CSV.")
 @click.pass_obj
 def usage(

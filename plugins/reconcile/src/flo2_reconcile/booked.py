@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from attrs import define, field, frozen
 
@@ -18,7 +18,6 @@ from flo2 import (
     Booked,
     CostLine,
     Entry,
-    Intent,
     SealedCredential,
     Settle,
     Shift,
@@ -30,7 +29,7 @@ from flo2.canonical.usage import INPUT_METERS, OUTPUT_METERS
 from flo2.money import add
 from flo2_reconcile.words import context_window, geo, tier_and_processing
 
-__all__ = ["ALL_INPUT", "ALL_OUTPUT", "OURS", "Names", "Tally", "booked_of"]
+__all__ = ["ALL_INPUT", "ALL_OUTPUT", "OURS", "Called", "Names", "Tally", "booked_of", "key_of"]
 
 OURS: Final = "rec-"
 """What the ids of reconciliation's own adjustments begin with: they are no part of what a bill is
@@ -69,13 +68,42 @@ class Names:
             {name: key for name, key in keys.items() if key},
         )
 
-    def project(self, intent: Intent) -> str:
-        """Give the provider's project of an attempt."""
-        return intent.project or self.projects.get(intent.credential_id or "", "")
 
-    def api_key(self, intent: Intent) -> str:
-        """Give the provider's id of the key of an attempt."""
-        return self.api_keys.get(intent.credential_id or "", "")
+class Called(NamedTuple):
+    """What was called, as far as bills are split by it."""
+
+    project: str | None
+    credential_id: str | None
+    role: str
+    model: str
+    model_billed: str | None
+
+
+def key_of(
+    called: Called, context: Mapping[str, str], prompt: int, names: Names, provider: str
+) -> Key:
+    """Give what bills split by, in the order of `BILLING_KEYS`.
+
+    Args:
+        called: The attempt.
+        context: The circumstances that its answer told.
+        prompt: How many tokens of input it had.
+        names: The provider's names.
+        provider: What its bills call the provider.
+    """
+    credential = called.credential_id or ""
+    batch = called.role == "batch_item" or context.get("processing") == "batch"
+    tier, processing = tier_and_processing(context.get("service_tier"), batch=batch)
+    return (
+        provider,
+        called.project or names.projects.get(credential, ""),
+        names.api_keys.get(credential, ""),
+        called.model_billed or called.model,
+        tier,
+        processing,
+        geo(context.get("inference_geo")),
+        context_window(prompt),
+    )
 
 
 def booked_of(
@@ -93,21 +121,11 @@ def booked_of(
     if intent.role == "cache_hit":
         return None
     context = end.context if isinstance(end, Settle) else {}
-    batch = intent.role == "batch_item" or context.get("processing") == "batch"
-    tier, processing = tier_and_processing(context.get("service_tier"), batch=batch)
     meters = end.meters if isinstance(end, Settle) else {}
-    whole = sum(int(meters.get(meter, 0)) for meter in INPUT_METERS)
+    prompt = sum(int(meters.get(meter, 0)) for meter in INPUT_METERS)
     billed = None if end is None or isinstance(end, Void) else end.model_billed
-    values = (
-        provider,
-        names.project(intent),
-        names.api_key(intent),
-        billed or intent.model,
-        tier,
-        processing,
-        geo(context.get("inference_geo")),
-        context_window(whole),
-    )
+    called = Called(intent.project, intent.credential_id, intent.role, intent.model, billed)
+    values = key_of(called, context, prompt, names, provider)
     keys = dict(zip(BILLING_KEYS, values, strict=True))
     return Booked(
         intent.entry_id,

@@ -13,12 +13,21 @@ from typing import Final
 
 import msgspec
 
-from flo2 import BILLING_KEYS, REQUESTS, money_of
+from flo2 import REQUESTS, money_of
 from flo2.billing import EntryColumns
 from flo2.canonical.usage import INPUT_METERS, OUTPUT_METERS
 from flo2.money import add
-from flo2_reconcile.booked import ALL_INPUT, ALL_OUTPUT, Key, Measures, Names, Tally
-from flo2_reconcile.words import SHORT_PROMPT, geo, tier_and_processing
+from flo2_reconcile.booked import (
+    ALL_INPUT,
+    ALL_OUTPUT,
+    Called,
+    Key,
+    Measures,
+    Names,
+    Tally,
+    key_of,
+)
+from flo2_reconcile.words import SHORT_PROMPT
 
 __all__ = ["count_rows"]
 
@@ -134,22 +143,10 @@ def _add_money(cell: Measures, names: dict[str, str], total: str, lines: str) ->
 def _keys(place: _Place, names: Names, provider: str) -> tuple[Key, Key]:
     """Give the keys of an entry, with a short prompt and with a long one."""
     project, credential, role, model, billed, context = place
+    called = Called(project, credential, role, model, billed)
     said = _context(context) if context else {}
-    batch = role == "batch_item" or said.get("processing") == "batch"
-    tier, processing = tier_and_processing(said.get("service_tier"), batch=batch)
-    known = credential or ""
-    values = {
-        "provider": provider,
-        "project": project or names.projects.get(known, ""),
-        "api_key": names.api_keys.get(known, ""),
-        "model": billed or model,
-        "service_tier": tier,
-        "processing": processing,
-        "inference_geo": geo(said.get("inference_geo")),
-    }
     short, long = (
-        tuple({**values, "context_window": window}[name] for name in BILLING_KEYS)
-        for window in ("0-200k", "200k-1M")
+        key_of(called, said, prompt, names, provider) for prompt in (0, SHORT_PROMPT + 1)
     )
     return short, long
 

@@ -13,6 +13,7 @@ import anyio.lowlevel
 import pytest
 from attrs import evolve
 
+from flo2.admission import value_of
 from flo2.budgets import (
     Alerts,
     Budget,
@@ -22,10 +23,9 @@ from flo2.budgets import (
     budget_json,
     period_at,
     read_budget,
-    required_labels,
 )
 from flo2.budgets.bounding import refers_elsewhere, uses_server_tools
-from flo2.budgets.model import Webhook, value_of
+from flo2.budgets.model import Webhook
 from flo2.budgets.periods import zone
 from flo2.budgets.webhook import PAUSES_S, deliver, sign
 from flo2.cli.root import run
@@ -174,17 +174,13 @@ def test_a_key_of_which_there_are_two_must_be_named_by_its_id():
         read_budget(declared(**FULL), [KEY, evolve(KEY, id="key_2")])
 
 
-def test_hard_budgets_say_what_the_calls_of_a_key_must_name():
+def test_a_budget_says_what_its_calls_must_name_and_which_keys_it_covers():
     one = read_budget(declared(limit_usd="1", each="customer", **{"for": {"tag:env": "x"}}))
     team = read_budget(declared(limit_usd="1", each="tag:job", **{"for": {"team": "blue"}}))
-    soft = read_budget(declared(limit_usd="1", each="tag:soft", hard=False))
-    assert required_labels([one, team, soft], KEY) == {"customer", "tag:env"}
-    assert required_labels([one, team], evolve(KEY, team="blue")) == {
-        "customer",
-        "tag:env",
-        "tag:job",
-    }
-    assert required_labels([one], evolve(KEY, account="other")) == frozenset()
+    assert (one.labels, team.labels) == ({"customer", "tag:env"}, {"tag:job"})
+    blue, other = evolve(KEY, team="blue"), evolve(KEY, account="other")
+    assert [one.covers(key) for key in (KEY, blue, other)] == [True, True, False]
+    assert [team.covers(key) for key in (KEY, blue, other)] == [False, True, False]
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,32 @@ from flo2.protocols import Inbound
 from flo2.records import Attribution, Intent, Pend, Settle, Void
 from flo2.stored import IssuedKey
 
-__all__ = ["Admission", "Asked", "Gate", "Grant", "Grants", "Prepare", "Terms"]
+__all__ = ["Admission", "Asked", "Gate", "Grant", "Grants", "Prepare", "Terms", "value_of"]
 
 
 Prepare = Callable[[IssuedKey, Attribution, Inbound], Inbound]
 """Gives a request as it may be planned."""
+
+
+def value_of(dimension: str, key: IssuedKey, whom: Attribution) -> str | None:
+    """Say whom a call is for, in one dimension; None where nobody said.
+
+    A tag that the key itself carries goes before what the client says.
+    """
+    match dimension:
+        case "team":
+            return key.team
+        case "key":
+            return key.first_id
+        case "customer":
+            return whom.customer
+        case "feature":
+            return whom.feature
+        case "end_user":
+            return whom.end_user
+        case _:
+            name = dimension.removeprefix("tag:")
+            return key.tags.get(name) or whom.tags.get(name) or None
 
 
 @frozen

@@ -8,7 +8,7 @@ Imports: spending, admission, stores, wire, secrets.
 from flo2.budgets.alerts import Alert, Alerts
 from flo2.budgets.gate import BudgetGate, Sizes
 from flo2.budgets.keeper import Keeper
-from flo2.budgets.model import KIND, Budget, budget_json, read_budget, required_labels
+from flo2.budgets.model import KIND, Budget, budget_json, read_budget
 from flo2.budgets.periods import Period, period_at
 from flo2.budgets.purse import Purse
 from flo2.budgets.report import BudgetReport, report_json, reports
@@ -29,5 +29,4 @@ __all__ = [
     "read_budget",
     "report_json",
     "reports",
-    "required_labels",
 ]

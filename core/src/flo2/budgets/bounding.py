@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from flo2.protocols import Inbound
 
-__all__ = ["capped", "fixed_output", "refers_elsewhere", "uses_server_tools"]
+__all__ = ["capped", "refers_elsewhere", "uses_server_tools"]
 
 # Tools that run at the provider: each use has its price, and what they find is read as prompt, by
 # the model, as often as it likes. They are told by their type (`web_search`, `code_execution`, …)
@@ -34,7 +34,6 @@ _HIDDEN: Final = re.compile(rb"\\u00(?:3[0-9]|[4-7][0-9a-fA-F])").search
 _ELSEWHERE: Final = re.compile(
     rb'"(?:prompt"\s*:\s*\{|conversation"\s*:|cached_?[cC]ontent)'
 ).search
-_NO_OUTPUT: Final = frozenset({"embed", "moderate"})
 
 
 def uses_server_tools(body: bytes) -> bool:
@@ -45,14 +44,6 @@ def uses_server_tools(body: bytes) -> bool:
 def refers_elsewhere(body: bytes) -> bool:
     """Say whether a prompt goes on from something that its bytes do not hold."""
     return _ELSEWHERE(body) is not None
-
-
-def fixed_output(inbound: Inbound) -> int | None:
-    """Give the most tokens that may be answered, over all choices; None: the client did not say."""
-    if inbound.dialect.operation in _NO_OUTPUT:
-        return 0
-    peek = inbound.peek
-    return None if peek.max_output_tokens is None else peek.max_output_tokens * max(peek.n, 1)
 
 
 def capped(inbound: Inbound, most: int, budget: str) -> Inbound:

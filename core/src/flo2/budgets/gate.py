@@ -244,8 +244,6 @@ class BudgetGrant:
             return
         spent, pending = counted(intent.hold, end)
         self._give(hold, add(spent, pending))
-        for pot, _ in self._held:
-            pot.settled += 1
         self._end()
 
     def closed(self) -> None:

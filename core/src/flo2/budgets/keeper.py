@@ -17,7 +17,7 @@ from flo2.budgets.gate import BudgetGate
 from flo2.budgets.model import Budget
 from flo2.budgets.periods import period_at, zone
 from flo2.budgets.purse import Pot, Purse
-from flo2.budgets.rules import counter_name
+from flo2.budgets.rules import budget_of, counter_name
 from flo2.errors import StoreError
 from flo2.money import ZERO
 from flo2.spending import BudgetStore
@@ -92,7 +92,7 @@ class Keeper:
             gate = self.gates.get(pot.account)
             if gate is None:
                 continue
-            name = pot.counter.partition(":")[0]
+            name = budget_of(pot.counter)
             for budget in gate.budgets:
                 # What ended lately may not be stored yet; a store that was down takes it later.
                 recent = now_s - pot.used_s < _FORGET_S
@@ -115,7 +115,7 @@ class Keeper:
             if not aging:
                 continue
             for standing in await to_thread.run_sync(self._store.standings, account, None):
-                budget = aging.get(standing.counter.partition(":")[0])
+                budget = aging.get(budget_of(standing.counter))
                 if budget is None or budget.pending_days is None or budget.pending_share is None:
                     continue
                 if standing.pending > ZERO:

@@ -21,7 +21,6 @@ from flo2.budgets.periods import PERIODS, Per, zone
 from flo2.budgets.webhook import webhook_parts
 from flo2.errors import ConfigError
 from flo2.money import exact, text
-from flo2.records import Attribution
 from flo2.secrets import is_reference
 from flo2.stored import Declaration, IssuedKey
 
@@ -32,7 +31,7 @@ __all__ = [
     "Webhook",
     "budget_json",
     "read_budget",
-    "required_labels",
+    "storable",
 ]
 
 KIND: Final = "budget"
@@ -120,30 +119,6 @@ class Budget:
         if key.account != self.account or only.get("key", key.first_id) != key.first_id:
             return False
         return "team" not in only or only["team"] == key.team
-
-
-def value_of(dimension: str, key: IssuedKey, whom: Attribution) -> str | None:
-    """Say whom a call is for, in one dimension; None where nobody said.
-
-    A tag that the key itself carries goes before what the client says.
-    """
-    if dimension == "team":
-        return key.team
-    if dimension == "key":
-        return key.first_id
-    if dimension == "customer":
-        return whom.customer
-    name = dimension.removeprefix("tag:")
-    return key.tags.get(name) or whom.tags.get(name) or None
-
-
-def required_labels(budgets: Iterable[Budget], key: IssuedKey) -> frozenset[str]:
-    """Say what the calls of a key must name: `customer`, `tag:<name>`.
-
-    Without it a call could not be placed under a hard budget, and would be under none.
-    """
-    hard = (budget for budget in budgets if budget.hard and budget.covers(key))
-    return frozenset().union(*(budget.labels for budget in hard))
 
 
 def storable(label: str) -> str:

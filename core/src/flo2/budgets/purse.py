@@ -45,12 +45,11 @@ class Pot:
         running: How many calls hold some of it.
         standing: What the store said last, or None.
         used_s: When it was last used, by the clock.
-        settled: How many calls have ended under it.
     """
 
     __slots__ = (
         "account", "counter", "denied", "denied_s", "free", "label", "limit", "lock", "running",
-        "settled", "standing", "used_s",
+        "standing", "used_s",
     )  # fmt: skip
 
     def __init__(self, account: str, counter: str, label: str | None) -> None:
@@ -61,7 +60,6 @@ class Pot:
         self.limit: Decimal = ZERO
         self.free: Decimal = ZERO
         self.running: int = 0
-        self.settled: int = 0
         self.used_s: float = 0.0
         self.standing: Standing | None = None
         self.denied: Decimal = ZERO

@@ -1,6 +1,6 @@
 """One budget, made ready: whether it covers a call, and which counter the call falls under.
 
-Imports: model, periods, purse, errors.
+Imports: admission, model, periods, purse, errors.
 """
 
 from __future__ import annotations
@@ -8,14 +8,15 @@ from __future__ import annotations
 import hmac
 from typing import Final
 
-from flo2.budgets.model import Budget, storable, value_of
+from flo2.admission import value_of
+from flo2.budgets.model import Budget, storable
 from flo2.budgets.periods import Period, period_at, zone
 from flo2.budgets.purse import Claim, Purse
 from flo2.errors import InvalidRequest
 from flo2.records import Attribution
 from flo2.stored import IssuedKey
 
-__all__ = ["Rule", "counter_name"]
+__all__ = ["Rule", "budget_of", "counter_name"]
 
 _KEPT: Final = 4096
 
@@ -27,6 +28,11 @@ def counter_name(budget: str, period: Period, digest: str | None = None) -> str:
     """
     name = f"{budget}:{period.key}"
     return name if digest is None else f"{name}:{digest}"
+
+
+def budget_of(counter: str) -> str:
+    """Say of which budget a counter is: no name of a budget has a colon."""
+    return counter.partition(":")[0]
 
 
 class Rule:

@@ -1,7 +1,7 @@
 """What the store says of accounts, kept in memory so that a request never asks the store.
 
 A snapshot is replaced whole when the store's revision changes.
-Imports: contracts, stored, stores, errors.
+Imports: budgets, contracts, limits, stored, stores, errors.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Final
 import anyio
 from attrs import field, frozen
 
+from flo2.budgets import KIND as BUDGET
 from flo2.contracts import AccountContracts
 from flo2.errors import StoreError
 from flo2.gateway.agreeing import read_contracts
+from flo2.limits import KIND as LIMIT
 from flo2.stored import Declaration, IssuedKey, RouteSpec, SealedCredential
 from flo2.stores import Store
 
@@ -90,7 +92,7 @@ def read_snapshot(store: Store) -> Snapshot:
         for name in names
     }
     keys = tuple(store.keys())
-    budgets, limits = _declared(store, "budget"), _declared(store, "limit")
+    budgets, limits = _declared(store, BUDGET), _declared(store, LIMIT)
     return Snapshot(revision, tenants, keys, read_contracts(store), budgets, limits)
 
 

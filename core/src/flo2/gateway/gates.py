@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from flo2.admission import Admission, Gate
 from flo2.budgets import Alerts, Budget, BudgetGate, Keeper, Purse, read_budget
-from flo2.budgets.bounding import fixed_output, refers_elsewhere
+from flo2.budgets.bounding import refers_elsewhere
 from flo2.budgets.gate import Worst
 from flo2.dialects.base import Profile
 from flo2.errors import ConfigError, RefusedCall
-from flo2.executor.bounding import input_bound
+from flo2.executor.bounding import input_bound, output_bound
 from flo2.limits import Limiter
 from flo2.limits.shelf import Blocking, Shelf
 from flo2.memory_store import MemoryStore
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Gates"]
 
-_BY_TOKENS: Final = frozenset({"chat", "embed", "moderate"})
+_NO_ANSWER: Final = frozenset({"embed", "moderate"})
+_BY_TOKENS: Final = _NO_ANSWER | {"chat"}
 
 
 class Gates:
@@ -137,9 +138,10 @@ class _Sizes:
         facts = None
         if by_model and isinstance(provider, DescribesModels):
             facts = provider.describe(model)
-        if inbound.dialect.operation not in _BY_TOKENS:
+        operation = inbound.dialect.operation
+        if operation not in _BY_TOKENS:
             return Worst(None, "unit")
-        answer = fixed_output(inbound)
+        answer = 0 if operation in _NO_ANSWER else output_bound(inbound)
         if answer is None and facts is not None and facts.max_output_tokens is not None:
             answer = facts.max_output_tokens * max(inbound.peek.n, 1)
         if answer is None:

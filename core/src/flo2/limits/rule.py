@@ -8,12 +8,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-from flo2.admission import Asked
-from flo2.limits.spec import Limit
+from flo2.admission import Asked, value_of
+from flo2.limits.spec import OF_ATTEMPTS, Limit
 
 __all__ = ["Rule"]
-
-_OF_ATTEMPTS = frozenset({"provider", "model"})
 
 
 class Rule:
@@ -37,7 +35,7 @@ class Rule:
         self.amount: str = limit.told(limit.amount)
         parallel = limit.unit == "parallel"
         self.unit: str = "parallel-requests" if parallel else limit.unit.replace("_", "-")
-        self._only = tuple(pair for pair in limit.only.items() if pair[0] not in _OF_ATTEMPTS)
+        self._only = tuple(pair for pair in limit.only.items() if pair[0] not in OF_ATTEMPTS)
         self._name = f"limit:{limit.name}:{limit.unit}:{limit.per or ''}"
         self._pepper = pepper
 
@@ -59,20 +57,6 @@ class Rule:
 
 def _value(dimension: str, asked: Asked) -> str | None:
     """Say what a call is for; None: it does not say."""
-    key, whom = asked.key, asked.attribution
-    match dimension:
-        case "key":
-            return key.first_id
-        case "team":
-            return key.team
-        case "route":
-            return asked.route
-        case "customer":
-            return whom.customer
-        case "feature":
-            return whom.feature
-        case "end_user":
-            return whom.end_user
-        case _:
-            name = dimension.removeprefix("tag:")  # a key's own goes before what a call says
-            return key.tags.get(name) or whom.tags.get(name)
+    if dimension == "route":
+        return asked.route
+    return value_of(dimension, asked.key, asked.attribution)

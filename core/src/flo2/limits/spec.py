@@ -24,6 +24,7 @@ from flo2.stored import Declaration, IssuedKey
 __all__ = [
     "DIMENSIONS",
     "KIND",
+    "OF_ATTEMPTS",
     "PERIODS_S",
     "UNITS",
     "Limit",
@@ -54,9 +55,10 @@ DIMENSIONS: Final = (
     "model",
 )
 """What a limit can be for, or each of; besides these, `tag:<name>`."""
+OF_ATTEMPTS: Final = frozenset({"provider", "model"})
+"""Those of them that tell by what serves a call, not by who calls."""
 
 _FIELDS: Final = ("unit", "amount", "per", "for", "each", "unbounded")
-_OF_ATTEMPTS: Final = frozenset({"provider", "model"})
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 _LABEL: Final = 256
 _MOST: Final = Decimal(10) ** 15
@@ -98,7 +100,7 @@ class Limit:
     @property
     def of_attempts(self) -> bool:
         """Whether it tells apart by what serves the call, not by who calls."""
-        return not _OF_ATTEMPTS.isdisjoint(self.only)
+        return not OF_ATTEMPTS.isdisjoint(self.only)
 
     def serves(self, provider: str, model: str) -> bool:
         """Say whether an attempt there counts."""
@@ -171,7 +173,7 @@ def read_limit(declaration: Declaration, keys: Iterable[IssuedKey] = ()) -> Limi
     only = _only(document.get("for"), f"{where}.for", problems)
     each = document.get("each")
     if each is not None:
-        _dimension(each, f"{where}.each", problems, without=_OF_ATTEMPTS)
+        _dimension(each, f"{where}.each", problems, without=OF_ATTEMPTS)
     unbounded = document.get("unbounded", "estimate")
     if unbounded not in get_args(Unbounded):
         problems.append(f"{unbounded!r} is neither 'estimate' nor 'refuse' @ {where}.unbounded")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from flo2.cli.bench import Bench
 from flo2.cli.checks import checks
@@ -243,6 +244,23 @@ def test_a_month_is_folded_in_order_and_closed_once(flo2, contract, store):
     assert verify(store.chain(CORRECTIONS)) == []
     again = asked(flo2, "close", "--month", "2025-11")
     assert (again["written"], again["cost"]) == (0, "460")
+
+
+def test_a_month_is_booked_in_the_currency_it_was_agreed_in(flo2, store, tmp_path):
+    for name, head in (
+        ("before", "valid_from = 2024-01-01\nvalid_until = 2025-01-01"),
+        ("now", 'valid_from = 2025-01-01\ncurrency = "EUR"'),
+    ):
+        allowance = '[[allowances]]\nname = "f"\nmeters = ["output_tokens"]\nquantity = 100_000'
+        (tmp_path / "c.toml").write_text(f'{head}\nsource = "order form"\n{allowance}\n')
+        asked(flo2, "set", name, str(tmp_path / "c.toml"))
+    intent, settle = call("a", 1, 300_000)
+    book(store, "w1", [intent, replace(settle, currency="EUR")])
+    closed = asked(flo2, "close", "--month", "2025-11")
+    assert (closed["currency"], closed["cost"], closed["written"]) == ("EUR", "2", 1)
+    (adjust,) = store.adjustments(EntryFilter("default"))
+    assert (adjust.amounts, adjust.currency) == ({"a.1": Decimal(-1)}, "EUR")
+    assert asked(flo2, "close", "--month", "2025-11")["written"] == 0
 
 
 def test_what_came_late_is_booked_when_a_month_is_closed_again(flo2, contract, store):

@@ -214,6 +214,21 @@ def test_corrections_count_and_those_of_closed_months_do_not():
     assert (change.amount, change.booked, change.terms) == (-10, -4, ("deal/f",))
 
 
+def test_a_correction_in_another_currency_is_in_no_sum():
+    entry = call("a", at("2025-11-02"), 10)
+    line = CostLine("units", 10, Decimal(2), 1, Decimal(20), Decimal(20), "EUR", "row", "new")
+    corrections = [
+        Adjust("1", "a", 1, "reprice", "book new", {"a": Decimal(10)}, "EUR", lines=(line,)),
+        Adjust("2", "a", 2, "late_data", "bill 7", {"a": Decimal(3)}, "EUR"),
+        Adjust("3", "a", 3, "allowance", "contract deal/f, 2025-11", {"a": Decimal(-4)}, "EUR"),
+    ]
+    free = {"name": "f", "meters": ["units"], "quantity": 5}
+    changes = []
+    got = statement({"allowances": [free]}, [entry], corrections=corrections, note=changes.append)
+    assert (got.called, got.changes, got.cost) == (10, -5, 5)
+    assert [(change.amount, change.booked) for change in changes] == [(-5, 0)]
+
+
 def test_calls_in_another_currency_are_counted_apart():
     entries = [call("a", at("2025-11-02"), 10), call("b", at("2025-11-02"), 10, currency="EUR")]
     got = statement({"credits": [{"name": "x", "amount": 1}]}, entries)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from attrs import evolve, frozen
 from msgspec import Struct, field
@@ -21,6 +21,7 @@ from flo2.money import total
 from flo2.prices.cost import CostLine
 
 __all__ = [
+    "REPRICE",
     "Adjust",
     "Attribution",
     "Entry",
@@ -184,6 +185,10 @@ class Void(Struct, frozen=True, gc=False):
     source: str
     http_status: int | None = None
     first_byte_us: int | None = None
+
+
+REPRICE: Final = "reprice"
+"""The cause of an adjustment that follows a price book."""
 
 
 class Adjust(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -1,14 +1,14 @@
 """Turn a month's statement into ledger records: adjustments of calls, and fees as entries.
 
 What is booked already is left out, so that a month may be closed again when something came late:
-the second time only what differs is written. Pure. Imports: contracts.*, records, money.
+the second time only what differs is written. Pure. Imports: contracts.*, records, instants, money.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -16,13 +16,13 @@ from attrs import define, field
 
 from flo2.contracts.fees import FEE_API, Fee
 from flo2.contracts.statement import Change, Statement
+from flo2.instants import microseconds
 from flo2.money import ZERO, subtract
 from flo2.prices.cost import CostLine
 from flo2.records import Adjust, Intent, Settle
 
 __all__ = ["Closing", "fee_records", "fees_id"]
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK: Final = timedelta(microseconds=1)
 _PER_ADJUST: Final = 500
 """Entries of one adjustment, so that no record grows without bound."""
@@ -138,12 +138,12 @@ def _entry(statement: Statement, fee: Fee, entry_id: str) -> Sequence[Intent | S
         FEE_API,
         fee.name,
         fee.name,
-        _us(since),
+        microseconds(since),
         why=f"{fee.kind} of contract {fee.contract}",
     )
     settle = Settle(
         entry_id,
-        _us(until),
+        microseconds(until),
         "settled",
         "answered",
         {meter: fee.quantity},
@@ -173,8 +173,3 @@ def _correct(
 
 def _digest(*said: str) -> str:
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:32]
-
-
-def _us(at: datetime) -> int:
-    lasted = at - _EPOCH
-    return (lasted.days * 86_400 + lasted.seconds) * 1_000_000 + lasted.microseconds

@@ -135,8 +135,8 @@ def make_statement(
     """
     zone = _zone(contracts, month)
     span = month_span(month, zone)
-    here = [each for each in contracts if each.validity.meets(span) and not each.is_empty]
-    currency = currency_of(here)
+    here = _in(contracts, span)
+    currency = _currency_of(here)
     reached: dict[tuple[date, str], Decimal] = {}
     fold = Fold(contracts, zone, reached)
     first = min([month, *_beginnings(here, span, zone)])
@@ -172,9 +172,17 @@ def make_statement(
     )
 
 
-def currency_of(contracts: Sequence[Contract]) -> str:
-    """Give the currency of contracts; those in force at a time share it."""
-    return next((each.currency for each in contracts if not each.is_empty), "USD")
+def currency_of(contracts: Sequence[Contract], month: date) -> str:
+    """Give the currency of a month: that of the contracts in force in it, which share it."""
+    return _currency_of(_in(contracts, month_span(month, _zone(contracts, month))))
+
+
+def _in(contracts: Sequence[Contract], span: Validity) -> list[Contract]:
+    return [each for each in contracts if each.validity.meets(span) and not each.is_empty]
+
+
+def _currency_of(here: Sequence[Contract]) -> str:
+    return next((each.currency for each in here), "USD")
 
 
 def _take(
@@ -203,7 +211,8 @@ def _take(
     for key, amount in outcome.changes.items():
         sums.changes[key] = add(sums.changes.get(key, ZERO), amount)
     if note is not None:
-        for change in _changes(call.entry_id, outcome.changes, adjustments):
+        here = [each for each in adjustments if each.currency == currency]
+        for change in _changes(call.entry_id, outcome.changes, here):
             note(change)
 
 
@@ -313,8 +322,4 @@ def _upfront(contracts: Sequence[Contract], span: Validity, now: datetime) -> It
 
 def _zone(contracts: Sequence[Contract], month: date) -> str:
     """Give the zone of the contracts in force; they share it."""
-    utc = month_span(month, "UTC")
-    for each in contracts:
-        if each.validity.meets(utc) and not each.is_empty:
-            return each.zone
-    return "UTC"
+    return next((each.zone for each in _in(contracts, month_span(month, "UTC"))), "UTC")

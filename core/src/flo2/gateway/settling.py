@@ -59,7 +59,7 @@ def close_month(store: Store, account: str, month: date, now_us: int) -> Closed:
     """
     corrections = Corrections(store)  # before the first entry is read: its place is the lock
     versions = account_contracts(store, account).versions
-    closing = Closing(account, month_name(month), now_us, currency_of(versions))
+    closing = Closing(account, month_name(month), now_us, currency_of(versions, month))
 
     def note(change: Change) -> None:
         closing.note(change)

@@ -5,7 +5,7 @@ Imports: records, stores, prices, money, errors.
 
 from __future__ import annotations
 
-from flo2.ledger.adjusted import PRICE_CAUSES, REPRICE, Adjusted, adjusted_entries
+from flo2.ledger.adjusted import PRICE_CAUSES, Adjusted, adjusted_entries
 from flo2.ledger.adoption import Adopted
 from flo2.ledger.chain import chain_links, verify
 from flo2.ledger.corrections import CORRECTIONS, Corrections
@@ -26,7 +26,6 @@ __all__ = [
     "CORRECTIONS",
     "DIMENSIONS",
     "PRICE_CAUSES",
-    "REPRICE",
     "Adjusted",
     "Adopted",
     "Corrections",

@@ -13,13 +13,10 @@ from typing import Final
 from attrs import evolve, frozen
 
 from flo2.money import ZERO, add, total
-from flo2.records import Adjust, Entry, Settle
+from flo2.records import REPRICE, Adjust, Entry, Settle
 from flo2.stores import EntryFilter, Store
 
-__all__ = ["PRICE_CAUSES", "REPRICE", "Adjusted", "adjusted_entries"]
-
-REPRICE: Final = "reprice"
-"""The cause of an adjustment that follows a price book."""
+__all__ = ["PRICE_CAUSES", "Adjusted", "adjusted_entries"]
 
 PRICE_CAUSES: Final = frozenset({REPRICE, "price_differs"})
 """Causes that say that the price was wrong. A repricing takes the place of such a correction; any

@@ -1,16 +1,16 @@
 """Price what an entry used once more: the same meters, in the same circumstances.
 
-Pure. Imports: canonical, prices, records.
+Pure. Imports: canonical, prices, records, instants.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from flo2.canonical import SubUsage, Usage
 from flo2.canonical.charge import Charge
+from flo2.instants import instant
 from flo2.prices import Cost, PricingContext
 from flo2.prices.charged import charged
 from flo2.records import Intent, Settle
@@ -22,8 +22,6 @@ NO_CALLS: Final = frozenset({"cache_hit", "fee"})
 
 Pricer = Callable[[Usage, PricingContext], Cost]
 """Prices a usage; handed the entries of one account in the order they began."""
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def usage_of(settle: Settle) -> Usage:
@@ -42,7 +40,7 @@ def context_of(intent: Intent, settle: Settle) -> PricingContext:
         intent.api,
         intent.model,
         settle.model_billed or intent.model,
-        _EPOCH + timedelta(microseconds=intent.started_us),
+        instant(intent.started_us),
         settle.context,
     )
 

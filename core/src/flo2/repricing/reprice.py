@@ -14,10 +14,10 @@ from hashlib import sha256
 from attrs import frozen
 from msgspec.structs import replace
 
-from flo2.ledger import REPRICE, Adjusted
+from flo2.ledger import Adjusted
 from flo2.money import ZERO, subtract, text, total
 from flo2.prices import Cost
-from flo2.records import Adjust, Entry, Settle
+from flo2.records import REPRICE, Adjust, Entry, Settle
 from flo2.repricing.compare import Compared
 from flo2.repricing.replay import NO_CALLS, Pricer, as_charged, context_of, usage_of
 

@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from flo2 import Account, MemoryStore, Record, Store
+from flo2.instants import microseconds
 from flo2.testing.records import an_exchange, an_intent, linked, settle_of
 from flo2_platform_fee.assigning import assign, put_plan
 from flo2_platform_fee.fees import Assignment
-from flo2_platform_fee.metering import microseconds
 
 NOVEMBER = date(2026, 11, 1)
 DECEMBER_2 = microseconds(datetime(2026, 12, 2, tzinfo=UTC))

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from flo2 import ConfigError, InvalidRequest, IssuedKey, NotFound, StoreError
+from flo2.instants import microseconds
 from flo2_platform_fee.assigning import assign, assignments, put_plan
 from flo2_platform_fee.documents import credit, document, documents, issue, verify
 from flo2_platform_fee.fees import Assignment
-from flo2_platform_fee.metering import microseconds
 from flo2_platform_fee.months import month_body
 from flo2_platform_fee.page import as_csv, as_html
 from flo2_platform_fee.plans import read_plan

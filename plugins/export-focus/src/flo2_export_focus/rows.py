@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
 from flo2 import Account, Adjust, CostLine, Entry, Settle
+from flo2.instants import instant
 from flo2.ledger import Adjusted
 from flo2.money import ZERO, divide, multiply, subtract, total
 from flo2.prices.cost import DIFFERENCE
@@ -23,7 +24,6 @@ Value = str | Decimal | datetime | None
 Row = dict[str, Value]
 """Column → value; what is not in it is null."""
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR: Final = timedelta(hours=1)
 _STANDARD: Final = "standard"
 _CREDITS: Final = frozenset({"credit", "credits"})
@@ -180,7 +180,7 @@ def _base(adjusted: Adjusted, account: Account) -> Row:
         "x_ReconciliationStatus": reconciliation_status(adjusted),
         "x_Role": intent.role,
         "x_Route": intent.route,
-        "x_StartedAt": (_EPOCH + timedelta(microseconds=intent.started_us)).isoformat(),
+        "x_StartedAt": instant(intent.started_us).isoformat(),
         "x_Status": entry.status,
     }
 
@@ -237,7 +237,7 @@ def _json(words: Mapping[str, str]) -> str | None:
 
 
 def _hour(us: int) -> datetime:
-    return _EPOCH + timedelta(hours=us // 3_600_000_000)
+    return instant(us).replace(minute=0, second=0, microsecond=0)
 
 
 def _month(us: int) -> datetime:

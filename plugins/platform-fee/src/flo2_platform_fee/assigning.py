@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -17,6 +17,7 @@ from attrs import evolve
 
 from flo2 import InvalidRequest, NotFound, Store
 from flo2.contracts.calendar import next_month
+from flo2.instants import instant
 from flo2_platform_fee.fees import Assignment
 from flo2_platform_fee.plans import FeePlan, read_plan
 from flo2_platform_fee.slots import Slots, canonical
@@ -175,7 +176,7 @@ def _check_others(store: Store, plan: FeePlan, held: list[Assignment]) -> None:
 def _check_invoiced(store: Store, account: str, new: Assignment, now_us: int) -> None:
     """Refuse what would change an invoiced month; no later one than this can be."""
     month = new.since.replace(day=1)
-    this = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=now_us)).date()
+    this = instant(now_us).date()
     while month <= this and (new.until is None or month < new.until):
         if store.setting(claim_name(account, month)) is not None:
             raise InvalidRequest(

@@ -17,9 +17,10 @@ from typing import Any, Final
 from attrs import frozen
 
 from flo2 import InvalidRequest, NotFound, Store, StoreError
+from flo2.instants import instant, timestamp
 from flo2.money import ZERO, exact, subtract, text
 from flo2_platform_fee.assigning import claim_name
-from flo2_platform_fee.months import instant, is_over, money, month_body, month_stretches
+from flo2_platform_fee.months import is_over, money, month_body, month_stretches
 from flo2_platform_fee.plans import minor_digits
 from flo2_platform_fee.slots import Slots, canonical
 
@@ -106,7 +107,7 @@ def credit(
                 "account": invoice.body["account"],
                 "account_name": invoice.body["account_name"],
                 "month": invoice.body["month"],
-                "issued_at": instant(now_us).isoformat().replace("+00:00", "Z"),
+                "issued_at": timestamp(now_us),
                 "currency": currency,
                 "invoice": number,
                 "part": place,

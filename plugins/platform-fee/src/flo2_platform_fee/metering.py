@@ -6,25 +6,18 @@ Nothing here reads a token count or the cost of a call. Imports: fees.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from flo2 import EntryFilter, Exchange, Store
 from flo2.contracts.calendar import day_of
 from flo2.contracts.scope import Validity
+from flo2.instants import instant, microseconds
 from flo2_platform_fee.fees import Stretch
 
-__all__ = ["count", "exchanges_of", "is_counted", "microseconds"]
+__all__ = ["count", "exchanges_of", "is_counted"]
 
 _PAGE: Final = 2_000
 _FIRST_ERROR: Final = 400
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-
-
-def microseconds(at: datetime) -> int:
-    """Give an instant as the ledger writes it."""
-    return (at - _EPOCH) // _MICROSECOND
 
 
 def is_counted(exchange: Exchange) -> bool:
@@ -85,8 +78,7 @@ def count(
     keys: dict[str, set[str]] = {}
     ends = microseconds(span.since), microseconds(span.until)
     for exchange in filter(is_counted, exchanges_of(store, account, *ends)):
-        at = _EPOCH + exchange.started_us * _MICROSECOND
-        day = day_of(at, charged[0].plan.zone)
+        day = day_of(instant(exchange.started_us), charged[0].plan.zone)
         for part in charged:
             if part.since <= day < part.until:
                 name = part.plan.name

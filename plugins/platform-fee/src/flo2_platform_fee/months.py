@@ -6,27 +6,21 @@ Imports: assigning, fees, metering, plans.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from flo2 import EntryFilter, InvalidRequest, NotFound, Store
 from flo2.contracts.calendar import month_span
 from flo2.contracts.scope import Validity
+from flo2.instants import instant, microseconds, timestamp
 from flo2.money import text, total
 from flo2_platform_fee.assigning import assignments, plans
 from flo2_platform_fee.fees import ROUNDING, FeeLine, Stretch, fee_lines, stretches
-from flo2_platform_fee.metering import count, microseconds
+from flo2_platform_fee.metering import count
 from flo2_platform_fee.plans import FeePlan, minor_digits
 
-__all__ = ["instant", "is_over", "money", "month_body", "month_stretches"]
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def instant(us: int) -> datetime:
-    """Give the ledger's microseconds as an instant."""
-    return _EPOCH + timedelta(microseconds=us)
+__all__ = ["is_over", "money", "month_body", "month_stretches"]
 
 
 def money(amount: Decimal, currency: str) -> str:
@@ -79,7 +73,7 @@ def month_body(store: Store, account: str, month: date, now_us: int) -> dict[str
         "account_name": names[account],
         "month": f"{month:%Y-%m}",
         "zone": parts[0].plan.zone,
-        "issued_at": instant(now_us).isoformat().replace("+00:00", "Z"),
+        "issued_at": timestamp(now_us),
         "currency": currency,
         "rounding": ROUNDING,
         "plans": {name: dict(plan.document) for name, plan in sorted(used.items())},

@@ -1,6 +1,6 @@
 """What a reseller's traffic would have cost at the list price of the model's own provider.
 
-Imports: times.
+Imports: nothing of flo2_reconcile.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Final
 from attrs import define, frozen
 
 from flo2 import Entry, PriceBook, Settle, Usage
+from flo2.instants import instant
 from flo2.ledger import Adjusted
 from flo2.money import ZERO, add, divide, multiply, subtract
 from flo2.prices import PricingContext
-from flo2_reconcile.times import instant
 
 __all__ = ["Spread", "audited"]
 

@@ -1,6 +1,6 @@
 """What explainers may know of the ledger: the entries behind gaps, and what they would cost.
 
-Imports: booked, times, words.
+Imports: booked, words.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Final
 
 from flo2 import Adjust, Booked, Cost, EntryFilter, Finding, Gap, Pend, Settle, Store, Usage
 from flo2.billing import EntryColumns, ReadsColumns
+from flo2.instants import instant
 from flo2.money import total
 from flo2.prices import PricingContext
 from flo2_reconcile.booked import OURS, Names, booked_of
-from flo2_reconcile.times import instant
 from flo2_reconcile.words import tier_and_processing
 
 __all__ = ["Books", "Pricer", "repriced_by_others"]

@@ -35,6 +35,7 @@ from flo2.cli.parse import instant_us, pair
 from flo2.cli.price_files import pricer
 from flo2.cli.state import State
 from flo2.contracts.calendar import month_of, next_month, read_month
+from flo2.instants import instant, microseconds
 from flo2.ledger import Corrections, adjusted_entries
 from flo2.money import exact, text
 from flo2_reconcile.applying import Planned, apply, plan
@@ -48,7 +49,7 @@ from flo2_reconcile.reading import read_bills
 from flo2_reconcile.reconciler import Outcome, Reconciler
 from flo2_reconcile.report import outcome_json, short_keys, summary, write_csv
 from flo2_reconcile.statement import Statement, make_statement
-from flo2_reconcile.times import WIDTHS, instant, microseconds, stamp
+from flo2_reconcile.times import WIDTHS, stamp
 
 __all__ = [
     "audit_command",

@@ -1,14 +1,15 @@
-"""Instants in microseconds since the Unix epoch, and their text.
+"""Instants as bills write them, and the widths of their buckets.
 
 Imports: nothing of flo2_reconcile.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from flo2 import BillingError
+from flo2.instants import instant, microseconds
 
 __all__ = [
     "DAY_US",
@@ -16,9 +17,7 @@ __all__ = [
     "LATE_US",
     "MINUTE_US",
     "WIDTHS",
-    "instant",
     "instant_us",
-    "microseconds",
     "stamp",
 ]
 
@@ -30,13 +29,6 @@ LATE_US: Final = 3 * DAY_US
 2026-11); until then a bill may have less than the ledger."""
 
 WIDTHS: Final = {"1m": MINUTE_US, "1h": HOUR_US, "1d": DAY_US}
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def instant(us: int) -> datetime:
-    """Give microseconds as an aware instant."""
-    return _EPOCH + timedelta(microseconds=us)
 
 
 def stamp(us: int) -> str:
@@ -67,8 +59,3 @@ def instant_us(text: str, where: str, *, naive: bool = False) -> int:
             )
         when = when.replace(tzinfo=UTC)
     return microseconds(when)
-
-
-def microseconds(when: datetime) -> int:
-    """Give an aware instant in microseconds."""
-    return (when - _EPOCH) // timedelta(microseconds=1)

@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from attrs import field, fields, frozen
 
 from flo2 import BILLING_KEYS, EVERY_METER, REQUESTS, BillingError, BillingRow, Services
+from flo2.instants import microseconds
 from flo2.money import ZERO, multiply, subtract
 from flo2_reconcile.importers.reading import Plain, columns_of, lines_of, number
-from flo2_reconcile.times import WIDTHS, instant_us, microseconds
+from flo2_reconcile.times import WIDTHS, instant_us
 from flo2_reconcile.words import geo, tier_and_processing
 
 __all__ = ["Columns", "DashboardExport", "MappedFile", "mapped_rows", "mapping_of"]

@@ -25,6 +25,7 @@ from flo2.prices import Layer, PriceRow, build
 from flo2.prices.charged import charged
 from flo2.records import Adjust, Settle, SubMeters, fold_entry
 from flo2.repricing import (
+    Scenario,
     compare_books,
     context_of,
     corrections,
@@ -289,6 +290,14 @@ def test_what_was_corrected_is_taken_back_in_its_own_currency():
         ("EUR", Decimal("0.0011"))
     ]
     assert applied(store, euros) == []
+
+
+def test_what_no_condition_bears_on_keeps_its_currency():
+    intent = an_intent(1, role="fee")
+    settle = replace(settle_of(intent, total=Decimal(7)), currency="EUR")
+    (adjusted,) = adjusted_entries(stored(intent, settle), ALL)
+    compared = Scenario(OLD.price, batch=True).apply(adjusted)
+    assert (compared.before, compared.after, compared.currency) == (7, 7, "EUR")
 
 
 def test_two_who_correct_at_once_cannot_both_write():

@@ -280,8 +280,13 @@ class Entry:
     ends: tuple[Settle | Pend | Void, ...] = ()
 
     @property
+    def currency(self) -> str:
+        """Of its cost; USD as long as that is not known."""
+        return self.end.currency if isinstance(self.end, Settle) else "USD"
+
+    @property
     def total(self) -> Decimal | None:
-        """The booked cost in USD: exact, zero when void, None when it is not known."""
+        """The booked cost: exact, zero when void, None when it is not known."""
         match self.end:
             case Settle():
                 return self.end.total

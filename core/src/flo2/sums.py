@@ -151,8 +151,7 @@ def summarise(
     sums: dict[tuple[tuple[str | None, ...], str], _Sum] = {}
     for entry in entries:
         group = tuple(group_value(entry, dimension) for dimension in by)
-        currency = entry.end.currency if isinstance(entry.end, Settle) else "USD"
-        sums.setdefault((group, currency), _Sum()).count(entry)
+        sums.setdefault((group, entry.currency), _Sum()).count(entry)
         for currency, amount in parts.get(entry.intent.entry_id, ()):
             into = sums.setdefault((group, currency), _Sum())
             into.adjusted = add(into.adjusted, amount)

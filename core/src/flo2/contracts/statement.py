@@ -18,7 +18,7 @@ from flo2.contracts.folding import Cause, Drawn, Fold
 from flo2.contracts.scope import Validity
 from flo2.contracts.terms import Commitment, Contract
 from flo2.money import ZERO, add, subtract, total
-from flo2.records import Adjust, Settle
+from flo2.records import Adjust
 
 __all__ = ["Change", "Statement", "Used", "currency_of", "make_statement"]
 
@@ -199,7 +199,7 @@ def _take(
     if call is None:
         sums.waiting += 1
         return
-    if isinstance(entry.end, Settle) and entry.end.currency != currency:
+    if entry.currency != currency:
         sums.foreign += 1
         return
     outcome = fold.add(call)

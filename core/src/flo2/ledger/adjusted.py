@@ -13,7 +13,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from flo2.money import ZERO, add, total
-from flo2.records import REPRICE, Adjust, Entry, Settle
+from flo2.records import REPRICE, Adjust, Entry
 from flo2.stores import EntryFilter, Store
 
 __all__ = ["PRICE_CAUSES", "Adjusted", "adjusted_entries"]
@@ -53,8 +53,7 @@ class Adjusted:
         return self._parts(each for each in self.adjustments if each.cause in PRICE_CAUSES)
 
     def _parts(self, adjustments: Iterable[Adjust]) -> Decimal:
-        entry_id, end = self.entry.intent.entry_id, self.entry.end
-        currency = end.currency if isinstance(end, Settle) else "USD"
+        entry_id, currency = self.entry.intent.entry_id, self.entry.currency
         return total(
             each.amounts.get(entry_id, ZERO) for each in adjustments if each.currency == currency
         )

@@ -29,7 +29,7 @@ class Compared:
     entry: Entry
     before: Decimal | None
     after: Decimal | None
-    currency: str = "USD"
+    currency: str
     reason: str | None = None
 
 

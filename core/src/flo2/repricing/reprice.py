@@ -55,7 +55,7 @@ def compare_books(entry: Entry, old: Pricer, new: Pricer) -> Compared:
     """Price what an entry used by two books."""
     before, after = price_anew(entry, old), price_anew(entry, new)
     if before is None or after is None:
-        return Compared(entry, entry.total, entry.total, _currency(entry))
+        return Compared(entry, entry.total, entry.total, entry.currency)
     if before.total is None:
         return Compared(entry, None, after.total, after.currency, after.reason)
     if after.total is not None and after.currency != before.currency:
@@ -71,7 +71,7 @@ def reprice(adjusted: Adjusted, price: Pricer) -> Repriced:
     evidence that it was free.
     """
     entry, booked = adjusted.entry, adjusted.priced
-    currency = _currency(entry)
+    currency = entry.currency
     cost = None if entry.status == "reported" else price_anew(entry, price)
     if cost is None:
         return Repriced(Compared(entry, booked, booked, currency))
@@ -126,11 +126,7 @@ def _adjust(entry: Entry, amount: Decimal, at_us: int, source: str, cost: Cost) 
         REPRICE,
         source,
         {entry_id: amount},
-        _currency(entry),  # as it was booked: what is taken back may be in another than the cost
+        entry.currency,  # as it was booked: what is taken back may be in another than the cost
         cost.book,
         cost.lines,
     )
-
-
-def _currency(entry: Entry) -> str:
-    return entry.end.currency if isinstance(entry.end, Settle) else "USD"

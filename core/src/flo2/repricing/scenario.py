@@ -74,7 +74,7 @@ class Scenario:
         entry, booked = adjusted.entry, adjusted.total
         end = entry.end
         if not isinstance(end, Settle) or entry.intent.role in NO_CALLS:
-            return Compared(entry, booked, booked)
+            return Compared(entry, booked, booked, entry.currency)
         cost, bears, reason = self._cost(adjusted, end)
         currency = end.currency
         if not bears:

@@ -114,6 +114,14 @@ if TYPE_CHECKING:
     from flo2.memory_store import MemoryStore as MemoryStore
     from flo2.model_facts import ListedFacts as ListedFacts, ModelFacts as ModelFacts
     from flo2.openai_compatible import OpenAICompatible as OpenAICompatible
+    from flo2.operations import (
+        CountsTokens as CountsTokens,
+        Embeds as Embeds,
+        MakesImages as MakesImages,
+        Moderates as Moderates,
+        Speaks as Speaks,
+        Transcribes as Transcribes,
+    )
     from flo2.plan import (
         Candidate as Candidate,
         Health as Health,
@@ -131,26 +139,20 @@ if TYPE_CHECKING:
     )
     from flo2.protocols import (
         Call as Call,
-        CountsTokens as CountsTokens,
         Credential as Credential,
         DescribesModels as DescribesModels,
-        Embeds as Embeds,
         Facts as Facts,
         Inbound as Inbound,
         KnowsModels as KnowsModels,
         ListsModels as ListsModels,
-        MakesImages as MakesImages,
         ModelInfo as ModelInfo,
-        Moderates as Moderates,
         Observer as Observer,
         PriceSource as PriceSource,
         Profiles as Profiles,
         Provider as Provider,
         Reply as Reply,
-        Speaks as Speaks,
         SpeaksPerModel as SpeaksPerModel,
         Strategy as Strategy,
-        Transcribes as Transcribes,
     )
     from flo2.records import (
         Adjust as Adjust,
@@ -224,12 +226,12 @@ _HOME = {
     "flo2.memory_store": "MemoryStore",
     "flo2.model_facts": "ListedFacts ModelFacts",
     "flo2.openai_compatible": "OpenAICompatible",
+    "flo2.operations": "CountsTokens Embeds MakesImages Moderates Speaks Transcribes",
     "flo2.plan": "Candidate Health Latency Plan RouteView Stage",
     "flo2.prices": "Bounds Cost CostLine PriceBook PriceRow",
     "flo2.protocols": (
-        "Call CountsTokens Credential DescribesModels Embeds Facts Inbound KnowsModels "
-        "ListsModels MakesImages ModelInfo Moderates Observer PriceSource Profiles Provider "
-        "Reply Speaks SpeaksPerModel Strategy Transcribes"
+        "Call Credential DescribesModels Facts Inbound KnowsModels ListsModels ModelInfo "
+        "Observer PriceSource Profiles Provider Reply SpeaksPerModel Strategy"
     ),
     "flo2.records": "Adjust Attribution Entry Exchange Intent Pend Record Settle Void",
     "flo2.secrets": "Secret",

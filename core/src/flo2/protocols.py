@@ -1,6 +1,7 @@
 """What plugins implement and core relies on: narrow protocols and the values they exchange.
 
-Optional abilities are protocols of one method, found by `isinstance` when a gateway is composed.
+Optional abilities are protocols of one method, found by `isinstance` when a gateway is composed;
+those to answer other requests than chats are in `flo2.operations`.
 A class that is registered has besides a `Config`: the attrs class of its configuration table. It is
 made as `Class(config, services)`.
 Imports: plan, records, stored, dialects, canonical, errors.
@@ -26,27 +27,21 @@ from flo2.records import Entry, Exchange
 __all__ = [
     "Call",
     "CancelSemantics",
-    "CountsTokens",
     "Credential",
     "DescribesModels",
-    "Embeds",
     "Facts",
     "Inbound",
     "KnowsModels",
     "ListsModels",
-    "MakesImages",
     "ModelInfo",
-    "Moderates",
     "Observer",
     "PriceSource",
     "Profiles",
     "Provider",
     "Reply",
     "Revealable",
-    "Speaks",
     "SpeaksPerModel",
     "Strategy",
-    "Transcribes",
     "WholeReply",
 ]
 
@@ -284,60 +279,6 @@ class Provider(Protocol):
             ProviderError: the provider answered with an error status.
             WireError: the connection failed; `sent` says whether it may be billed.
         """
-        ...
-
-
-@runtime_checkable
-class Embeds(Protocol):
-    """A provider that makes embeddings."""
-
-    def embed(self, call: Call) -> AbstractAsyncContextManager[Reply]:
-        """Open one attempt; errors as `Provider.chat`."""
-        ...
-
-
-@runtime_checkable
-class CountsTokens(Protocol):
-    """A provider that counts a prompt's tokens, for free."""
-
-    def count_tokens(self, call: Call) -> AbstractAsyncContextManager[Reply]:
-        """Open one attempt; errors as `Provider.chat`."""
-        ...
-
-
-@runtime_checkable
-class MakesImages(Protocol):
-    """A provider that makes images out of words, or out of other images."""
-
-    def make_images(self, call: Call) -> AbstractAsyncContextManager[Reply]:
-        """Open one attempt; errors as `Provider.chat`."""
-        ...
-
-
-@runtime_checkable
-class Speaks(Protocol):
-    """A provider that reads text aloud."""
-
-    def speak(self, call: Call) -> AbstractAsyncContextManager[Reply]:
-        """Open one attempt; errors as `Provider.chat`."""
-        ...
-
-
-@runtime_checkable
-class Transcribes(Protocol):
-    """A provider that writes down what is spoken."""
-
-    def transcribe(self, call: Call) -> AbstractAsyncContextManager[Reply]:
-        """Open one attempt; errors as `Provider.chat`."""
-        ...
-
-
-@runtime_checkable
-class Moderates(Protocol):
-    """A provider that says what is harmful in a text or an image."""
-
-    def moderate(self, call: Call) -> AbstractAsyncContextManager[Reply]:
-        """Open one attempt; errors as `Provider.chat`."""
         ...
 
 

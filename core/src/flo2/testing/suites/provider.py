@@ -26,13 +26,12 @@ from flo2.dialects.openai_chat import OpenAIChat
 from flo2.errors import ReadFailed
 from flo2.http_provider import HttpProvider
 from flo2.model_facts import ModelFacts, facts_of, load_facts
+from flo2.operations import CountsTokens, Embeds
 from flo2.plugins import Plugins
 from flo2.protocols import (
     Call,
-    CountsTokens,
     Credential,
     DescribesModels,
-    Embeds,
     Facts,
     Inbound,
     KnowsModels,

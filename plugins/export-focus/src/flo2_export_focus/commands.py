@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from flo2.cli.state import Command, State, group
+from flo2.cli.whose import one_account
 
 __all__ = ["export", "focus"]
 
@@ -34,7 +35,7 @@ def export() -> None:
     show_default=True,
     help="Parquet needs --out and pyarrow.",
 )
-@click.option("--account", default="default", show_default=True, help="Whose ledger.")
+@one_account("Whose ledger.")
 @click.pass_obj
 def focus(state: State, /, **given: Any) -> None:
     """Write the ledger as FOCUS 1.2: a row for each cost line, correction and credit.

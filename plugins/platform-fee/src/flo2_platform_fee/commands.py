@@ -11,10 +11,11 @@ from typing import Any
 import click
 
 from flo2.cli.state import State, group
+from flo2.cli.whose import any_account, one_account
 
 __all__ = ["fees"]
 
-_ACCOUNT = click.option("--account", default="default", show_default=True, help="Whose fee.")
+_ACCOUNT = one_account("Whose fee.")
 _MONTH = click.option("--month", metavar="YYYY-MM", required=True, help="Which month.")
 _CSV = click.option("--csv", "csv", is_flag=True, help="Answer in CSV.")
 _HTML = click.option(
@@ -108,7 +109,7 @@ def issue(state: State, /, **given: Any) -> None:
 
 
 @fees.command("list")
-@click.option("--account", help="Only this account's.")
+@any_account()
 @_CSV
 @click.pass_obj
 def list_documents(state: State, /, **given: Any) -> None:

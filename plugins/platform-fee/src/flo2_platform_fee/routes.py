@@ -5,7 +5,7 @@ Imports: assigning, documents, months, page.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import date
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from flo2.errors import RefusedCall, StoreError
 from flo2.keys import presented
 from flo2.money import exact
 from flo2.shell.api import refusal
+from flo2.shell.endpoint import Endpoint, account_of
 from flo2.shell.json_body import checked, json_object
 from flo2_platform_fee.assigning import assign, assignment_json, plans, put_plan
 from flo2_platform_fee.documents import Document, credit, document, documents, issue
@@ -30,7 +31,6 @@ from flo2_platform_fee.page import as_html
 __all__ = ["account_app", "operator_app"]
 
 T = TypeVar("T")
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def operator_app(gateway: Gateway) -> Starlette:
@@ -78,7 +78,7 @@ class _Operator:
 
     async def assign(self, request: Request) -> Response:
         given, store = await json_object(request), self._gateway.store
-        account, new = _account(request), _assignment(given)
+        account, new = account_of(request), _assignment(given)
 
         def put() -> list[Assignment]:
             if account not in {each.id for each in store.accounts()}:
@@ -90,12 +90,12 @@ class _Operator:
         return JSONResponse({"account": account, "assignments": told})
 
     async def preview(self, request: Request) -> Response:
-        account, month, now = _account(request), _month(request), self._now()
+        account, month, now = account_of(request), _month(request), self._now()
         store = self._gateway.store
         return JSONResponse(await self._do(lambda: month_body(store, account, month, now)))
 
     async def issue(self, request: Request) -> Response:
-        account, month, now = _account(request), _month(request), self._now()
+        account, month, now = account_of(request), _month(request), self._now()
         found = await self._do(lambda: issue(self._gateway.store, account, month, now))
         return JSONResponse(found.as_json())
 
@@ -185,10 +185,6 @@ def _shown(request: Request, found: Document) -> Response:
 
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-
-
-def _account(request: Request) -> str:
-    return request.query_params.get("account", "default")
 
 
 def _month(request: Request) -> date:

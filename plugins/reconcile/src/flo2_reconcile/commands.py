@@ -11,10 +11,11 @@ from typing import Any
 import click
 
 from flo2.cli.state import State, command, group
+from flo2.cli.whose import one_account
 
 __all__ = ["audit", "reconcile", "statement"]
 
-_ACCOUNT = click.option("--account", default="default", show_default=True, help="Whose ledger.")
+_ACCOUNT = one_account("Whose ledger.")
 _WIDTH = click.option(
     "--width",
     type=click.Choice(["1m", "1h", "1d"]),

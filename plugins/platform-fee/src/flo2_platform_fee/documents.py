@@ -20,7 +20,7 @@ from flo2 import InvalidRequest, NotFound, Store, StoreError
 from flo2.instants import instant, timestamp
 from flo2.money import ZERO, exact, subtract, text
 from flo2_platform_fee.assigning import claim_name
-from flo2_platform_fee.months import is_over, money, month_body, month_stretches
+from flo2_platform_fee.months import money, month_body
 from flo2_platform_fee.plans import minor_digits
 from flo2_platform_fee.slots import Slots, canonical
 
@@ -63,13 +63,8 @@ def issue(store: Store, account: str, month: date, now_us: int) -> Document:
     name = claim_name(account, month)
     held = store.setting(name)
     if held is None:
-        if not is_over(month_stretches(store, account, month), month, now_us):
-            raise InvalidRequest(
-                f"{month:%Y-%m} is not over; see what it comes to so far: flo2 fees preview",
-                code="month_not_over",
-            )
+        body = month_body(store, account, month, now_us, over=True)
         after = _checked_head(store, now_us)
-        body = month_body(store, account, month, now_us)
         held = store.first_setting(name, canonical({"after": after, "body": body}))
     return _numbered(store, held)
 

@@ -5,7 +5,6 @@ Imports: assigning, fees, metering, plans.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -20,7 +19,7 @@ from flo2_platform_fee.fees import ROUNDING, FeeLine, Stretch, fee_lines, stretc
 from flo2_platform_fee.metering import count
 from flo2_platform_fee.plans import FeePlan, minor_digits
 
-__all__ = ["is_over", "money", "month_body", "month_stretches"]
+__all__ = ["money", "month_body"]
 
 
 def money(amount: Decimal, currency: str) -> str:
@@ -28,18 +27,25 @@ def money(amount: Decimal, currency: str) -> str:
     return f"{amount:.{minor_digits(currency)}f}"
 
 
-def is_over(parts: Sequence[Stretch], month: date, now_us: int) -> bool:
-    """Say whether a month has ended in its plans' zone."""
-    return instant(now_us) >= _end(_span(parts, month))
+def month_body(
+    store: Store, account: str, month: date, now_us: int, *, over: bool = False
+) -> dict[str, Any]:
+    """Add a month up, as JSON values; money is text.
 
-
-def month_stretches(store: Store, account: str, month: date) -> list[Stretch]:
-    """Give the days of a month under each plan.
+    Args:
+        store: Where plans, assignments and the ledger are.
+        account: Whose.
+        month: Its first day.
+        now_us: The time.
+        over: Refuse a month that has not ended in its plans' zone.
 
     Raises:
         NotFound: the account has no plan in it, or there is no such account.
+        InvalidRequest: the month has not begun, or is not over.
+        StoreError: records of it were pruned.
     """
-    if account not in {each.id for each in store.accounts()}:
+    names = {each.id: each.name for each in store.accounts()}
+    if account not in names:
         raise NotFound(f"there is no account {account!r}", param="account")
     parts = stretches(assignments(store, account), plans(store), month)
     if not parts:
@@ -48,24 +54,16 @@ def month_stretches(store: Store, account: str, month: date) -> list[Stretch]:
             "flo2 fees plans assign",
             code="no_fee_plan",
         )
-    return parts
-
-
-def month_body(store: Store, account: str, month: date, now_us: int) -> dict[str, Any]:
-    """Add a month up, as JSON values; money is text.
-
-    Raises:
-        NotFound: the account has no plan in it.
-        InvalidRequest: the month has not begun.
-        StoreError: records of it were pruned.
-    """
-    parts = month_stretches(store, account, month)
-    span = _span(parts, month)
-    if instant(now_us) < span.since:
+    span, now = month_span(month, parts[0].plan.zone), instant(now_us)
+    if over and now < _end(span):
+        raise InvalidRequest(
+            f"{month:%Y-%m} is not over; see what it comes to so far: flo2 fees preview",
+            code="month_not_over",
+        )
+    if now < span.since:
         raise InvalidRequest(f"{month:%Y-%m} has not begun", code="month_not_over")
     lines = fee_lines(parts, count(store, account, parts, span), month)
     currency = parts[0].plan.currency
-    names = {each.id: each.name for each in store.accounts()}
     used: dict[str, FeePlan] = {each.plan.name: each.plan for each in parts}
     return {
         "kind": "invoice",
@@ -82,10 +80,6 @@ def month_body(store: Store, account: str, month: date, now_us: int) -> dict[str
         "total": money(total(each.amount for each in lines), currency),
         "tokens": _tokens(store, account, span),
     }
-
-
-def _span(parts: Sequence[Stretch], month: date) -> Validity:
-    return month_span(month, parts[0].plan.zone)
 
 
 def _end(span: Validity) -> datetime:

@@ -23,8 +23,8 @@ from flo2.ledger.adoption import Adopted, DeadJournal, crashed, dead_journals
 from flo2.ledger.chain import chain_links
 from flo2.ledger.journal import Journal
 from flo2.ledger.locks import FileLock
-from flo2.ledger.receipt import Receipt, began, belongs
-from flo2.records import Adjust, Entry, Exchange, Intent, Pend, Record, Settle, Void, fold_entry
+from flo2.ledger.receipt import Receipt, assemble, belongs, is_whole
+from flo2.records import Entry, Exchange, Intent, Pend, Record, Settle, Void
 from flo2.stores import EntryFilter, Store, WriterHead
 from flo2.sums import UsageRow
 
@@ -404,32 +404,15 @@ class Ledger:
             StoreError: the store cannot be read, and the exchange is not whole in memory.
         """
         own = [record for record in self._unstored() if belongs(record, exchange_id)]
-        ended = next((each for each in own if isinstance(each, Exchange)), None)
-        intents = sum(isinstance(each, Intent) for each in own)
-        stored: Sequence[Entry] = ()
-        exchanges: Sequence[Exchange] = ()
-        adjustments: Sequence[Adjust] = ()
-        if ended is None or intents < ended.attempts:
-            where = EntryFilter(account, exchange_id=exchange_id)
-            stored = await self._read(self._store.entries, where)
-            exchanges = await self._read(self._store.exchanges, where)
-            adjustments = await self._read(lambda: tuple(self._store.adjustments(where)))
-        exchange = ended if ended is not None and ended.account == account else None
-        exchange = exchanges[0] if exchanges else exchange
-        records: dict[str, list[Record]] = {
-            each.intent.entry_id: [each.intent, *each.ends] for each in stored
-        }
-        for record in own:
-            if isinstance(record, Intent) and record.account == account:
-                records.setdefault(record.entry_id, [record])
-            elif isinstance(record, Settle | Pend | Void) and record.entry_id in records:
-                known = records[record.entry_id]
-                if record not in known:
-                    known.append(record)
-        entries = sorted(map(fold_entry, records.values()), key=began)
-        if exchange is None and not entries:
-            return None
-        return Receipt(exchange, tuple(entries), tuple(adjustments))
+        if is_whole(own):
+            return assemble(account, own)
+        where = EntryFilter(account, exchange_id=exchange_id)
+        entries = await self._read(self._store.entries, where)
+        exchanges = await self._read(self._store.exchanges, where)
+        adjustments = await self._read(lambda: tuple(self._store.adjustments(where)))
+        return assemble(
+            account, own, Receipt(next(iter(exchanges), None), tuple(entries), adjustments)
+        )
 
     async def entries(self, where: EntryFilter) -> Sequence[Entry]:
         """Give entries; what this worker has written is stored first, so it is among them."""

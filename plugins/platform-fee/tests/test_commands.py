@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flo2 import Account
+from flo2 import Account, StoreError
 from flo2.cli.root import run
 from flo2.cli.state import State
 from flo2.testing.harness import running
@@ -165,3 +165,17 @@ async def test_the_operator_charges_and_an_account_reads_only_its_own():
             "default-src 'none'; style-src 'unsafe-inline'"
         )
         assert "<h1>Invoice 2</h1>" in page.text
+
+        setting = house.gateway.store.setting
+
+        def broken(name: str) -> str | None:
+            if name.startswith("platform_fee/"):
+                raise StoreError("/srv/flo2.db does not open")
+            return setting(name)
+
+        house.gateway.store.setting = broken  # type: ignore[method-assign]
+        status, answer = await ask("GET", "/api/fees/documents")
+        assert (status, "/srv/flo2.db" in answer["error"]["message"]) == (503, True)
+        status, answer = await ask("GET", "/fees/documents", key=key)
+        assert (status, answer["error"]["code"]) == (503, "store_unavailable")
+        assert "/srv/flo2.db" not in answer["error"]["message"]

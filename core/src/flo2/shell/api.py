@@ -37,7 +37,7 @@ from flo2.stores import EntryFilter
 if TYPE_CHECKING:
     from flo2.gateway import Gateway
 
-__all__ = ["api_routes", "check_admin_token", "page_size", "refusal"]
+__all__ = ["api_routes", "check_admin_token", "page_size", "refusal", "told"]
 
 _MAX_PAGE = 1000
 
@@ -46,16 +46,16 @@ def api_routes(gateway: Gateway) -> list[Route]:
     """Make the routes of `/api`; each one says who may use it."""
     api = _Api(gateway)
     return [
-        Route("/api/calls/{id}", _told(api.call), methods=["GET"]),
-        Route("/api/calls", _told(api.admin(api.calls)), methods=["GET"]),
-        Route("/api/usage", _told(api.admin(api.usage)), methods=["GET"]),
-        Route("/api/entries", _told(api.admin(api.entries)), methods=["GET"]),
-        Route("/api/plugins", _told(api.admin(api.plugins)), methods=["GET"]),
-        *contract_routes(gateway, lambda endpoint: _told(api.admin(endpoint))),
-        *budget_routes(gateway, _told, api.admin),
-        *limit_routes(gateway, lambda endpoint: _told(api.admin(endpoint))),
-        *key_routes(gateway, lambda endpoint: _told(api.admin(endpoint))),
-        Route("/api/{rest:path}", _told(api.admin(api.nothing))),
+        Route("/api/calls/{id}", told(api.call), methods=["GET"]),
+        Route("/api/calls", told(api.admin(api.calls)), methods=["GET"]),
+        Route("/api/usage", told(api.admin(api.usage)), methods=["GET"]),
+        Route("/api/entries", told(api.admin(api.entries)), methods=["GET"]),
+        Route("/api/plugins", told(api.admin(api.plugins)), methods=["GET"]),
+        *contract_routes(gateway, lambda endpoint: told(api.admin(endpoint))),
+        *budget_routes(gateway, told, api.admin),
+        *limit_routes(gateway, lambda endpoint: told(api.admin(endpoint))),
+        *key_routes(gateway, lambda endpoint: told(api.admin(endpoint))),
+        Route("/api/{rest:path}", told(api.admin(api.nothing))),
     ]
 
 
@@ -172,8 +172,8 @@ class _Api:
         raise NotFound(msg, code="not_found")
 
 
-def _told(endpoint: Endpoint) -> Endpoint:
-    """Turn refusals into JSON."""
+def told(endpoint: Endpoint) -> Endpoint:
+    """Turn refusals, and a store that cannot be asked, into JSON."""
 
     async def answered(request: Request) -> Response:
         try:

@@ -16,11 +16,11 @@ from starlette.routing import Route
 
 from flo2 import Gateway, InvalidRequest, NotFound, Unavailable
 from flo2.contracts.calendar import read_month
-from flo2.errors import RefusedCall, StoreError
+from flo2.errors import StoreError
 from flo2.keys import presented
 from flo2.money import exact
-from flo2.shell.api import refusal
-from flo2.shell.endpoint import Endpoint, account_of
+from flo2.shell.api import told
+from flo2.shell.endpoint import account_of
 from flo2.shell.json_body import checked, json_object
 from flo2_platform_fee.assigning import assign, assignment_json, plans, put_plan
 from flo2_platform_fee.documents import Document, credit, document, documents, issue
@@ -38,14 +38,14 @@ def operator_app(gateway: Gateway) -> Starlette:
     api = _Operator(gateway)
     return Starlette(
         routes=[
-            Route("/plans", _told(api.plans), methods=["GET"]),
-            Route("/plans/{name}", _told(api.put_plan), methods=["PUT"]),
-            Route("/assignments", _told(api.assign), methods=["POST"]),
-            Route("/preview/{month}", _told(api.preview), methods=["GET"]),
-            Route("/issue/{month}", _told(api.issue), methods=["POST"]),
-            Route("/documents", _told(api.listed), methods=["GET"]),
-            Route("/documents/{number:int}", _told(api.show), methods=["GET"]),
-            Route("/documents/{number:int}/credits", _told(api.credit), methods=["POST"]),
+            Route("/plans", told(api.plans), methods=["GET"]),
+            Route("/plans/{name}", told(api.put_plan), methods=["PUT"]),
+            Route("/assignments", told(api.assign), methods=["POST"]),
+            Route("/preview/{month}", told(api.preview), methods=["GET"]),
+            Route("/issue/{month}", told(api.issue), methods=["POST"]),
+            Route("/documents", told(api.listed), methods=["GET"]),
+            Route("/documents/{number:int}", told(api.show), methods=["GET"]),
+            Route("/documents/{number:int}/credits", told(api.credit), methods=["POST"]),
         ]
     )
 
@@ -55,8 +55,8 @@ def account_app(gateway: Gateway) -> Starlette:
     api = _Account(gateway)
     return Starlette(
         routes=[
-            Route("/documents", _told(api.listed), methods=["GET"]),
-            Route("/documents/{number:int}", _told(api.show), methods=["GET"]),
+            Route("/documents", told(api.listed), methods=["GET"]),
+            Route("/documents/{number:int}", told(api.show), methods=["GET"]),
         ]
     )
 
@@ -122,7 +122,10 @@ class _Operator:
         return self._gateway.services.now_us()
 
     async def _do(self, work: Callable[[], T]) -> T:
-        return await _in_store(self._gateway, work)
+        try:
+            return await self._gateway.blocking_call(work)
+        except StoreError as exc:  # the operator may know why, such as records that were pruned
+            raise Unavailable(f"the store does not answer this: {exc}") from exc
 
 
 class _Account:
@@ -132,8 +135,8 @@ class _Account:
     async def listed(self, request: Request) -> Response:
         account, store = await self._whose(request), self._gateway.store
         return _list(
-            await _in_store(
-                self._gateway, lambda: [each.as_json() for each in documents(store, account)]
+            await self._gateway.blocking_call(
+                lambda: [each.as_json() for each in documents(store, account)]
             )
         )
 
@@ -150,28 +153,11 @@ class _Account:
                 raise missing  # the same words: that it exists is the other account's business
             return found
 
-        return _shown(request, await _in_store(self._gateway, read))
+        return _shown(request, await self._gateway.blocking_call(read))
 
     async def _whose(self, request: Request) -> str:
         key = await self._gateway.authenticate(presented(request.scope["headers"]))
         return key.account
-
-
-def _told(endpoint: Endpoint) -> Endpoint:
-    async def told(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except RefusedCall as exc:
-            return refusal(exc)
-
-    return told
-
-
-async def _in_store(gateway: Gateway, work: Callable[[], T]) -> T:
-    try:
-        return await gateway.blocking_call(work)
-    except StoreError as exc:
-        raise Unavailable(f"the store does not answer this: {exc}") from exc
 
 
 def _list(data: list[dict[str, Any]]) -> Response:

@@ -5,9 +5,7 @@ Imports: ledger.archive, stores, cli.bench.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -15,13 +13,13 @@ import click
 from flo2.cli.bench import Bench
 from flo2.cli.output import say, say_json
 from flo2.cli.state import State, command
+from flo2.contracts.calendar import month_span, read_month
 from flo2.errors import ConfigError
+from flo2.instants import microseconds
 from flo2.ledger.archive import write_archive
 from flo2.stores import ChainLink, PrunableStore, WriterHead
 
 __all__ = ["prune_command", "rebuild_command"]
-
-_MONTH = re.compile(r"([12]\d{3})-(0[1-9]|1[0-2])", re.ASCII)
 
 
 @command("rebuild-sums")
@@ -97,8 +95,8 @@ def _heads(links: Iterable[ChainLink]) -> Iterator[WriterHead]:
 
 
 def _month_us(month: str) -> int:
-    found = _MONTH.fullmatch(month)
-    if found is None:
-        raise click.BadParameter(f"{month!r} is no month; write 2026-10", param_hint="--before")
-    first = datetime(int(found[1]), int(found[2]), 1, tzinfo=UTC)
-    return int(first.timestamp()) * 1_000_000
+    try:
+        first = read_month(month)
+    except ValueError as exc:
+        raise click.BadParameter(str(exc), param_hint="--before") from exc
+    return microseconds(month_span(first, "UTC").since)

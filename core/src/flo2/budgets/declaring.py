@@ -1,6 +1,6 @@
 """Budgets as the store keeps them: declare, list, see where they stand, remove.
 
-Blocking. Imports: model, report, stores, errors.
+Blocking. Imports: declared, model, report, stores, errors.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 from flo2.budgets.model import KIND, Budget, budget_json, read_budget
 from flo2.budgets.report import BudgetReport, reports
+from flo2.declared import check_account, declare, find_declaration
 from flo2.errors import ConfigError, InvalidRequest, NotFound
 from flo2.stored import Declaration
 from flo2.stores import Store
@@ -31,19 +32,14 @@ def put_budget(
         InvalidRequest: everything that is wrong with it, each with its path.
         NotFound: there is no such account.
     """
-    if account not in {each.id for each in store.accounts()}:
-        raise NotFound(f"there is no account {account!r}; flo2 accounts create makes it")
+    check_account(store, account)
     told = Declaration(account, KIND, name, document, now_us)
     try:
         budget = read_budget(told, store.keys(account))
     except ConfigError as exc:
         raise InvalidRequest(str(exc), code="invalid_budget") from exc
-    made = budget_json(budget)
-    for each in store.declarations(KIND, account):
-        if each.name == name and each.document == made:
-            return budget, False
-    store.put_declaration(Declaration(account, KIND, name, made, now_us))
-    return budget, True
+    kept = Declaration(account, KIND, name, budget_json(budget), now_us)
+    return budget, declare(store, kept)
 
 
 def declared_budget(store: Store, account: str, name: str) -> Budget:
@@ -53,10 +49,10 @@ def declared_budget(store: Store, account: str, name: str) -> Budget:
         NotFound: the account has none of this name.
         ConfigError: it cannot be read.
     """
-    for each in store.declarations(KIND, account):
-        if each.name == name:
-            return read_budget(each)
-    raise NotFound(f"account {account!r} has no budget {name!r}; see: flo2 budgets list")
+    found = find_declaration(store, KIND, account, name)
+    if found is None:
+        raise NotFound(f"account {account!r} has no budget {name!r}; see: flo2 budgets list")
+    return read_budget(found)
 
 
 def remove_budget(store: Store, account: str, name: str) -> None:

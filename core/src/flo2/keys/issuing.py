@@ -1,6 +1,7 @@
 """Issue, rotate and revoke keys, and the admin token.
 
-Blocking: it writes to the store. Only the keyed hash is kept. Imports: keys.form, stored, errors.
+Blocking: it writes to the store. Only the keyed hash is kept. Imports: keys.form, declared, stored,
+errors.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from flo2.declared import check_account
 from flo2.errors import AuthenticationFailed, InvalidRequest, NotFound, PermissionRefused
 from flo2.keys.form import (
     ADMIN_PREFIX,
@@ -73,10 +75,7 @@ def issue(
         InvalidRequest: An empty name or pattern, or an expiry that is not in the future.
         StoreError: It cannot be written.
     """
-    if account not in {each.id for each in store.accounts()}:
-        raise NotFound(
-            f"there is no account {account!r}; flo2 accounts create makes it", param="account"
-        )
+    check_account(store, account)
     if not name.strip():
         raise InvalidRequest("a key needs a name; give one", param="name")
     if any(not pattern for pattern in models):

@@ -1,6 +1,6 @@
 """Declare limits in a store, and read what is declared; blocking.
 
-Imports: stores, stored, spec, errors.
+Imports: declared, stores, stored, spec, errors.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flo2.declared import check_account, declare
 from flo2.errors import NotFound
 from flo2.limits.spec import KIND, Limit, limit_json, read_limit
 from flo2.stored import Declaration
@@ -58,18 +59,11 @@ def put_limit(
         NotFound: there is no such account.
         ConfigError: every problem of the document at once.
     """
-    if account not in {each.id for each in store.accounts()}:
-        raise NotFound(
-            f"there is no account {account!r}; flo2 accounts create makes it", param="account"
-        )
+    check_account(store, account)
     given = Declaration(account, KIND, name, document, now_us)
     limit = read_limit(given, store.keys(account))
     kept = Declaration(account, KIND, name, limit_json(limit), now_us)
-    before = [each for each in store.declarations(KIND, account) if each.name == name]
-    changed = not before or before[0].document != kept.document
-    if changed:
-        store.put_declaration(kept)
-    return limit, changed
+    return limit, declare(store, kept)
 
 
 def remove_limit(store: Store, account: str, name: str) -> None:

@@ -103,8 +103,6 @@ class Bill:
     Attributes:
         notices: What people should know of this bill, each once.
         charges: Money that belongs to no call, and what each invoice comes to.
-        rows: How many rows were taken.
-        repeated: How many figures were told again and left out.
     """
 
     def __init__(
@@ -112,8 +110,6 @@ class Bill:
     ) -> None:
         self.notices: dict[str, int] = {}
         self.charges: dict[tuple[str, str, str, str], Charges] = {}
-        self.rows: int = 0
-        self.repeated: int = 0
         self._rates = dict(rates or {})
         self._span = span_us
         self._reports: dict[str, _Report] = {}
@@ -144,7 +140,6 @@ class Bill:
             return
         if row.identity and self._told_before(row):
             return
-        self.rows += 1
         if row.amount is not None and (row.invoice or row.charge != "usage"):
             self._charge(row)
         if row.charge != "usage":
@@ -193,7 +188,6 @@ class Bill:
                 f"differently ({known[0]} and {row.quantity}): one of them was pulled earlier; "
                 "give the newer one alone"
             )
-        self.repeated += 1
         return True
 
     def _charge(self, row: BillingRow) -> None:

@@ -200,10 +200,9 @@ class Tally:
             for keys, measures in inside(booked):
                 self.put(self._place(booked.at_us, keys), measures)
 
-    def shift(self, shift: Shift, sign: int = 1) -> None:
+    def shift(self, shift: Shift) -> None:
         """Add what an explanation changes."""
-        measures = {name: plus(0, count, sign) for name, count in shift.measures.items()}
-        self.put(self._place(shift.at_us, shift.keys), measures)
+        self.put(self._place(shift.at_us, shift.keys), shift.measures)
 
     def put(self, place: tuple[int, Key], measures: Mapping[str, int | Decimal]) -> None:
         """Add sums to a cell."""

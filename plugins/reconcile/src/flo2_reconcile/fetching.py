@@ -27,6 +27,9 @@ _PAGE_LIMIT: Final = 64 * 1024 * 1024
 _RESUMED_S: Final = 3600.0
 """A fetch that goes on within this time takes what it has."""
 
+_PAUSE_S: Final = 0.2
+"""Between two requests."""
+
 _TRIES: Final = 6
 _MAX_PAGES: Final = 10_000
 _BACKOFF_S: Final = (1.0, 60.0)
@@ -43,7 +46,6 @@ class BillFetch:
         wire: The way to the network; open.
         folder: Where pages are kept; made if it is missing.
         secret: The admin credential.
-        interval_s: The least time between two requests.
         progress: Told the report and the page that arrived.
         sleep, now_s: The clock.
     """
@@ -55,17 +57,14 @@ class BillFetch:
         folder: Path,
         secret: Secret,
         *,
-        base_url: str = "",
-        interval_s: float = 0.2,
         progress: Callable[[str, int], None] = lambda _report, _page: None,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         now_s: Callable[[], float] = time.time,
     ) -> None:
         self._importer = importer
-        self._endpoint = wire.endpoint(base_url or importer.base_url)
+        self._endpoint = wire.endpoint(importer.base_url)
         self._folder = folder
         self._secret = secret
-        self._interval_s = interval_s
         self._progress = progress
         self._sleep = sleep
         self._now_s = now_s
@@ -110,12 +109,13 @@ class BillFetch:
         aside.write_bytes(body)
         aside.replace(path)
         self._progress(query.report, query.page)
-        await self._sleep(self._interval_s)
+        await self._sleep(_PAUSE_S)
         return body
 
     async def _asked(self, query: BillQuery) -> bytes:
-        delay = _BACKOFF_S[0]
-        for number in range(_TRIES):
+        delay, tries = _BACKOFF_S[0], 0
+        while True:
+            tries += 1
             headers = [*self._importer.auth(self._secret.reveal()), ("accept", "application/json")]
             method = "POST" if query.body else "GET"
             async with await self._endpoint.send(
@@ -126,11 +126,10 @@ class BillFetch:
                 body = await response.read(_PAGE_LIMIT)
             if status == 200:
                 return body
-            if status not in _WAITS or number == _TRIES - 1:
+            if status not in _WAITS or tries == _TRIES:
                 raise BillingError(self._refused(query, status, body))
             await self._sleep(min(wait if wait is not None else delay, _BACKOFF_S[1]))
             delay = min(delay * 2, _BACKOFF_S[1])
-        raise BillingError(f"{query.report}: no answer")
 
     def _refused(self, query: BillQuery, status: int, body: bytes) -> str:
         said = _said(body)

@@ -24,10 +24,12 @@ __all__ = [
     "attempt",
     "brief",
     "choose",
+    "counted",
     "finding",
     "lines_money",
     "meters_of",
     "minus",
+    "only_money",
     "spread",
 ]
 
@@ -52,12 +54,20 @@ class Plain:
         """Keep nothing."""
 
 
+def counted(measures: Mapping[str, int | Decimal]) -> dict[str, int | Decimal]:
+    """Give what is counted: without money."""
+    return {name: count for name, count in measures.items() if not is_money(name)}
+
+
+def only_money(measures: Mapping[str, int | Decimal]) -> dict[str, int | Decimal]:
+    """Give the money alone."""
+    return {name: amount for name, amount in measures.items() if is_money(name)}
+
+
 def meters_of(measures: Mapping[str, int | Decimal]) -> dict[str, int | Decimal]:
     """Give the meters alone: without calls and money, and sums only where nothing splits them."""
     found = {
-        name: count
-        for name, count in measures.items()
-        if name not in {REQUESTS, *_SUMS} and not is_money(name)
+        name: count for name, count in counted(measures).items() if name not in {REQUESTS, *_SUMS}
     }
     for whole, (meter, classes) in _SUMS.items():
         if whole in measures and not found.keys() & set(classes):

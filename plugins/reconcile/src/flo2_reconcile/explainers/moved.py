@@ -10,15 +10,17 @@ from decimal import Decimal
 from typing import ClassVar
 
 from flo2 import REQUESTS, Booked, BooksView, Finding, Gap, Shift, money_of
-from flo2.billing import is_money, plus
+from flo2.billing import plus
 from flo2_reconcile.explainers.common import (
     Plain,
     brief,
     choose,
+    counted,
     finding,
     lines_money,
     meters_of,
     minus,
+    only_money,
 )
 
 __all__ = [
@@ -66,8 +68,8 @@ class _Moved(Plain):
         # All that is short must have moved: a part of it may be another's.
         for each in choose(short, fitting, wanted, sign=-1) or ():
             if _holds(short, each, -1) and _holds(over, each, 1):
-                short.take(_counted(each), -1)
-                over.take(_counted(each))
+                short.take(counted(each.measures), -1)
+                over.take(counted(each.measures))
                 moved.append(each)
         if not moved:
             return None
@@ -81,12 +83,12 @@ class _Moved(Plain):
             money = lines_money(settled.lines) if settled and settled.lines else {}
             unpriced = unpriced or not money
             shifts.append(Shift(each.at_us, each.keys, minus(each.measures)))
-            shifts.append(Shift(each.at_us, keys, {**_counted(each), **money}))
+            shifts.append(Shift(each.at_us, keys, {**counted(each.measures), **money}))
             if settled is not None and settled.total is not None:
                 difference = plus(settled.total, each.measures.get(money_of(""), 0), -1)
                 if difference:
                     parts[each.entry_id] = Decimal(difference)
-        if over.left.keys() & {name for name in before if is_money(name)}:
+        if over.left.keys() & only_money(before).keys():
             _take_money(short, over, moved, shifts)
         note = f"{brief(moved)}: {self.what} {value!r}, in the ledger {short.keys[self.key]!r}"
         if unpriced:
@@ -156,18 +158,14 @@ class ProjectDiffers(_Moved):
     what: ClassVar[str] = "billed to project"
 
 
-def _counted(entry: Booked) -> dict[str, int | Decimal]:
-    return {name: count for name, count in entry.measures.items() if not is_money(name)}
-
-
 def _holds(gap: Gap, entry: Booked, sign: int) -> bool:
-    return gap.holds(_counted(entry), sign)
+    return gap.holds(counted(entry.measures), sign)
 
 
 def _sum(entries: Iterable[Booked]) -> Mapping[str, int | Decimal]:
     found: dict[str, int | Decimal] = {}
     for each in entries:
-        for name, count in _counted(each).items():
+        for name, count in counted(each.measures).items():
             found[name] = plus(found.get(name, 0), count)
     return found
 
@@ -175,6 +173,6 @@ def _sum(entries: Iterable[Booked]) -> Mapping[str, int | Decimal]:
 def _take_money(short: Gap, over: Gap, moved: Sequence[Booked], shifts: Sequence[Shift]) -> None:
     """Take the money that moved with the calls, where this very report tells both."""
     for each in moved:
-        short.take({name: n for name, n in each.measures.items() if is_money(name)}, -1)
+        short.take(only_money(each.measures), -1)
     for shift in shifts[1::2]:
-        over.take({name: n for name, n in shift.measures.items() if is_money(name)})
+        over.take(only_money(shift.measures))

@@ -21,15 +21,16 @@ from flo2 import (
     Void,
     money_of,
 )
-from flo2.billing import is_money
 from flo2.money import ZERO, add, divide, multiply, subtract, total
 from flo2_reconcile.explainers.common import (
     Plain,
     all_keys,
     brief,
+    counted,
     finding,
     lines_money,
     meters_of,
+    only_money,
     spread,
 )
 from flo2_reconcile.times import LATE_US, stamp
@@ -87,9 +88,8 @@ class PendingClosed(Plain):
         if amount is not None and not _within_bounds(amount, waiting):
             return None
         gap.take(left)
-        money = lines_money(settled.lines) if settled is not None else _only_money(left)
-        counted = {name: count for name, count in left.items() if not is_money(name)}
-        shift = Shift(waiting[0].at_us, all_keys(gap, waiting[0]), {**counted, **money})
+        money = lines_money(settled.lines) if settled is not None else only_money(left)
+        shift = Shift(waiting[0].at_us, all_keys(gap, waiting[0]), {**counted(left), **money})
         if len(waiting) > 1:
             note = (
                 f"{brief(waiting)}: together they used this; what each of them used is not on the "
@@ -142,7 +142,6 @@ class VoidBilled(Plain):
             cost = settled.total if settled is not None else None
             gap.take(left)
             note = f"{voids[0].entry_id} was taken for not billed: {_why(voids[0])}"
-            counted = {name: count for name, count in left.items() if not is_money(name)}
             money = lines_money(settled.lines) if settled is not None else {}
             yield finding(
                 self.kind,
@@ -150,7 +149,9 @@ class VoidBilled(Plain):
                 left,
                 note,
                 parts={} if not cost else {voids[0].entry_id: cost},
-                shifts=(Shift(voids[0].at_us, all_keys(gap, voids[0]), {**counted, **money}),),
+                shifts=(
+                    Shift(voids[0].at_us, all_keys(gap, voids[0]), {**counted(left), **money}),
+                ),
             )
 
 
@@ -169,13 +170,9 @@ def _within_bounds(amount: Decimal, waiting: Sequence[Booked]) -> bool:
     return low <= amount <= high
 
 
-def _only_money(left: Mapping[str, int | Decimal]) -> dict[str, int | Decimal]:
-    return {name: amount for name, amount in left.items() if is_money(name)}
-
-
 def _stated(left: Mapping[str, int | Decimal]) -> Decimal | None:
     """Give the money that the bill states, of all meters together."""
-    money = _only_money(left)
+    money = only_money(left)
     if money_of("") in money:
         return Decimal(money[money_of("")])
     return total(map(Decimal, money.values())) if money else None

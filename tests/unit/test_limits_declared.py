@@ -17,7 +17,7 @@ from flo2.stored import Declaration, IssuedKey
 from flo2.testing.harness import running
 
 
-def declared(document, name="x", keys=()):
+def declared(document, name="x", keys=None):
     return read_limit(Declaration("a", "limit", name, document, 1), keys)
 
 
@@ -129,6 +129,8 @@ def test_a_key_is_known_by_its_id_its_line_or_its_name():
     for wanted, words in (("two", "give an id: k3, k4"), ("none", "there is no key 'none'")):
         with pytest.raises(ConfigError, match=words):
             declared({**base, "for": {"key": wanted}}, keys=keys)
+    with pytest.raises(ConfigError, match="there is no key 'app'"):
+        declared({**base, "for": {"key": "app"}}, keys=[])
 
 
 def test_a_fraction_of_a_unit_counts_as_a_whole_one():

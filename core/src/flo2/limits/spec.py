@@ -139,12 +139,12 @@ def whole_units(unit: Unit, amount: Decimal) -> int:
     return int(units.to_integral_value(ROUND_CEILING))
 
 
-def read_limit(declaration: Declaration, keys: Iterable[IssuedKey] = ()) -> Limit:
+def read_limit(declaration: Declaration, keys: Iterable[IssuedKey] | None = None) -> Limit:
     """Read a declaration.
 
     Args:
         declaration: Of the kind `limit`.
-        keys: The account's issued keys, to take a key's name for its id; none: an id is meant.
+        keys: The account's issued keys: a key may then be named instead of its id, and must exist.
 
     Raises:
         ConfigError: every problem at once, each with its path.
@@ -177,8 +177,8 @@ def read_limit(declaration: Declaration, keys: Iterable[IssuedKey] = ()) -> Limi
     unbounded = document.get("unbounded", "estimate")
     if unbounded not in get_args(Unbounded):
         problems.append(f"{unbounded!r} is neither 'estimate' nor 'refuse' @ {where}.unbounded")
-    mine = [key for key in keys if key.account == declaration.account]
-    if mine and "key" in only:
+    if keys is not None and "key" in only:
+        mine = [key for key in keys if key.account == declaration.account]
         only["key"] = _key_id(only["key"], mine, f"{where}.for.key", problems)
     if problems or unit is None:
         raise ConfigError(problems)

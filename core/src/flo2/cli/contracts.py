@@ -5,9 +5,9 @@ Imports: gateway, contracts, cli.bench.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -28,6 +28,7 @@ from flo2.gateway.agreeing import (
 )
 from flo2.gateway.contract_json import declared_json, invoice_json, statement_json, terms_of
 from flo2.gateway.settling import close_month, month_name, statement_of
+from flo2.instants import instant
 from flo2.money import exact, text
 
 __all__ = ["contracts"]
@@ -35,7 +36,6 @@ __all__ = ["contracts"]
 _ACCOUNT = click.option("--account", default="default", show_default=True, help="Whose contracts.")
 _MONTH = click.option("--month", metavar="YYYY-MM", help="Which month [this one, of UTC].")
 _FILE = click.argument("file", type=click.Path(dir_okay=False, exists=True, path_type=Path))
-_MILLION: Final = 1_000_000
 
 
 @group("contracts", default="list")
@@ -106,7 +106,7 @@ def set_(state: State, *, name: str, file: Path, account: str) -> None:
     since = contract.validity.since
     say(f"{contract.id} {'is' if new else 'was already'} in force from {_day(_iso(since))}")
     _advise(advice)
-    if new and since <= _instant(now):
+    if new and since <= instant(now):
         say(
             "calls made since then keep their lines; to correct them: "
             f"flo2 ledger reprice --since {_day(_iso(since))}"
@@ -217,7 +217,7 @@ def _versions(state: State, account: str | None) -> list[dict[str, Any]]:
 
 def _month(written: str | None, now_us: int) -> date:
     if written is None:
-        return _instant(now_us).date().replace(day=1)
+        return instant(now_us).date().replace(day=1)
     try:
         return read_month(written)
     except ValueError as exc:
@@ -256,10 +256,6 @@ def _tell(state: State, found: Statement, invoice: Invoice) -> None:
 def _advise(advice: list[str]) -> None:
     for line in advice:
         say(f"note: {line}")
-
-
-def _instant(us: int) -> datetime:
-    return datetime.fromtimestamp(us / _MILLION, UTC)
 
 
 def _iso(at: datetime) -> str:

@@ -6,7 +6,7 @@ Imports: gateway.costing, cli.bench.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import attrs
@@ -15,6 +15,7 @@ from flo2.cli.bench import Bench
 from flo2.dialects.jsonio import loads
 from flo2.errors import InvalidRequest, PluginError
 from flo2.gateway.costing import Priced, cost_json, price_question, read_question
+from flo2.instants import instant
 from flo2.protocols import Provider
 
 __all__ = ["answer_lines", "price_text"]
@@ -96,4 +97,4 @@ def _price(
 
 
 def _now(bench: Bench) -> datetime:
-    return datetime.fromtimestamp(bench.now_us() / 1e6, UTC)
+    return instant(bench.now_us())

@@ -6,7 +6,7 @@ Imports: prices, cli.bench, cli.price_text.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from fnmatch import fnmatchcase
 
 import click
@@ -18,6 +18,7 @@ from flo2.cli.price_text import conditions, price, row_json, split_model, validi
 from flo2.cli.state import State, command
 from flo2.errors import NotFound
 from flo2.gateway.catalogue import list_prices
+from flo2.instants import instant
 from flo2.prices import PriceBook, PriceRow
 
 __all__ = ["list_prices_command", "show_prices_command"]
@@ -94,8 +95,7 @@ def show_prices_command(
             "marked unpriced; see: flo2 prices list"
         )
     if at is not None:
-        instant = now if at == "now" else instant_us(at, now)
-        when = datetime.fromtimestamp(instant / 1e6, UTC)
+        when = instant(now if at == "now" else instant_us(at, now))
         rows = tuple(row for row in rows if _holds(row, when))
     rows = tuple(sorted((row for row in rows if meter in {None, row.dimension}), key=_order))
     if state.as_json:

@@ -6,7 +6,7 @@ Never by itself, and never while a call is served. Imports: prices, cli.bench, c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from flo2.cli.price_check import change_json
 from flo2.cli.price_files import read_layer
 from flo2.cli.state import State, command
 from flo2.errors import PricingError
+from flo2.instants import instant
 from flo2.prices import Layer, PriceRow, build
 from flo2.prices.diff import Change
 from flo2.prices.update import KeepsAccepted, accepted_rows, proposed
@@ -53,7 +54,7 @@ def update(
     file in the data folder; what held before the day stays as it was. Nothing is changed unasked.
     """
     with Bench(state) as bench:
-        now = datetime.fromtimestamp(bench.now_us() / 1e6, UTC)
+        now = instant(bench.now_us())
         start = now.date() if day is None else _day(day)
         layer = _read(bench, source)
         found = [each for each in proposed(bench.book, layer, start) if _wanted(each, only)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +33,7 @@ from flo2.cli.price_update import update
 from flo2.cli.state import State, group
 from flo2.errors import InvalidRequest
 from flo2.gateway.costing import cost_json
+from flo2.instants import instant
 from flo2.money import text
 from flo2.prices import Cost, PriceBook, PricingContext
 
@@ -224,7 +225,7 @@ def explain(
 
 
 def _instant(at: str | None, now_us: int) -> datetime:
-    return datetime.fromtimestamp((now_us if at is None else instant_us(at, now_us)) / 1e6, UTC)
+    return instant(now_us if at is None else instant_us(at, now_us))
 
 
 def _tell(cost: Cost, book: PriceBook) -> None:

@@ -8,12 +8,12 @@ that appending never waits long.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Table, delete, func, insert, select
 
 from flo2.errors import StoreError
+from flo2.instants import instant
 from flo2.stores import ChainLink, WriterHead
 from flo2_store_sql import tables
 from flo2_store_sql import usage_schema as schema
@@ -154,7 +154,7 @@ def _refuse(connection: Connection, before_us: int) -> None:
         )
     query = select(func.count()).where(AWAITED, _ENTRIES.c.started_us < before_us)
     if awaited := connection.execute(query).scalar():
-        day = datetime.fromtimestamp(before_us / 1_000_000, UTC).date()
+        day = instant(before_us).date()
         raise StoreError(
             f"{awaited} entries begun before {day} are open or pending, so what they cost is not "
             "known yet; close them first, `flo2 ledger pending` lists them"

@@ -8,7 +8,6 @@ columns, in bounded memory.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +16,7 @@ from attrs import define, evolve, field
 from sqlalchemy import Table, func, select
 
 from flo2.errors import StoreError
+from flo2.instants import instant
 from flo2.money import add
 from flo2.stores import EntryFilter
 from flo2.sums import UsageRow, check_dimensions, in_order
@@ -134,7 +134,7 @@ class _Question:
     def _check_kept(self, connection: Connection, since_us: int | None, why: str) -> None:
         kept = pruned_before(connection)
         if kept is not None and (since_us is None or since_us < kept):
-            day = datetime.fromtimestamp(kept / 1_000_000, UTC).date()
+            day = instant(kept).date()
             raise StoreError(
                 f"{why}, and entries begun before {day} were pruned: ask for whole days (UTC), or "
                 "for what began since; the archive that `flo2 ledger prune` wrote has the rest"

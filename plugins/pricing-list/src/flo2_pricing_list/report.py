@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from flo2.cli.price_check import read_accepted
 from flo2.prices import Layer, build
 from flo2.prices.disagree import Accepted, Disagreement, Tally, survey
 from flo2_pricing_list.contested import CONTESTED
@@ -205,8 +205,7 @@ def main(arguments: Sequence[str]) -> int:
         theirs.layer(),
         LiteLLMMap(LiteLLMMap.Config(str(given.map), given.read_on)).layer(),
     ]
-    entries = tomllib.loads(given.allow.read_text("utf-8"))["accept"]
-    accepted = [Accepted(**{"meter": "*", **entry}) for entry in entries]
+    accepted = read_accepted(given.allow)
     at = given.at.astimezone(UTC)
     open_ = False
     for line in page(layers, accepted, theirs.skipped, at, theirs.version):

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import click
 
-from flo2.budgets import BudgetReport, budget_json, report_json
+from flo2.budgets import Budget, BudgetReport, budget_json, report_json
 from flo2.budgets.declaring import budget_reports, declared_budget, put_budget, remove_budget
 from flo2.budgets.model import Unbounded
 from flo2.budgets.periods import PERIODS
@@ -60,8 +60,7 @@ def show(state: State, *, name: str, account: str) -> None:
     if state.as_json:
         say_json(report_json(report))
         return
-    kind = "hard" if budget.hard else "soft"
-    say(f"budget {name}: {budget.sentence()}, {kind}")
+    say(f"budget {name}: {budget.sentence()}, {_kind(budget)}")
     for setting, value in budget_json(budget).items():
         say(f"  {setting} = {value}")
     _table(state, [report])
@@ -110,8 +109,8 @@ def set_(state: State, /, *, name: str, account: str, **given: Any) -> None:
         told = {"account": account, "name": name, "changed": changed, **budget_json(budget)}
         say_json(told)
         return
-    kind = "hard" if budget.hard else "soft"
-    say(f"budget {name}: {budget.sentence()}, {kind}" + ("" if changed else " (as it was)"))
+    as_it_was = "" if changed else " (as it was)"
+    say(f"budget {name}: {budget.sentence()}, {_kind(budget)}{as_it_was}")
 
 
 @budgets.command("release")
@@ -172,9 +171,7 @@ def _document(
     """Write options as a declaration; what was not given is left out, and checked with the rest."""
     pending: dict[str, Any] | None = None
     if pending_after is not None or pending_share is not None:
-        days = None if pending_after is None else duration_s(pending_after) / _DAY_S
-        whole = int(days) if days is not None and days == int(days) else days
-        pending = {"after_days": whole, "share": pending_share}
+        pending = {"after_days": _days(pending_after), "share": pending_share}
     told = None
     if webhook is not None or secret is not None:
         told = {"url": webhook, "secret": secret}
@@ -192,6 +189,14 @@ def _document(
         "webhook": told,
     }
     return {name: value for name, value in document.items() if value is not None}
+
+
+def _days(duration: str | None) -> float | None:
+    """Give a duration in days: a whole number, unless it is refused for being none."""
+    if duration is None:
+        return None
+    days, rest = divmod(duration_s(duration), _DAY_S)
+    return days + rest / _DAY_S if rest else days
 
 
 def _table(state: State, found: list[BudgetReport]) -> None:
@@ -217,6 +222,9 @@ def _row(report: BudgetReport, standing: Standing | None) -> list[str]:
             text(report.left(standing)),
         ]
         whom = standing.label or ", ".join(f"{k}={v}" for k, v in budget.only.items())
-    kind = "hard" if budget.hard else "soft"
-    limit = text(budget.limit)
-    return [budget.name, whom, f"{period.key}{until}", limit, *amounts, kind, budget.account]
+    when, limit = f"{period.key}{until}", text(budget.limit)
+    return [budget.name, whom, when, limit, *amounts, _kind(budget), budget.account]
+
+
+def _kind(budget: Budget) -> str:
+    return "hard" if budget.hard else "soft"

@@ -13,6 +13,7 @@ from flo2.errors import ConfigError
 from flo2.limits import Limit, limit_json, read_limit
 from flo2.limits.spec import whole_units
 from flo2.memory_store import MemoryStore
+from flo2.shell import create_app
 from flo2.stored import Declaration, IssuedKey
 from flo2.testing.harness import running
 
@@ -219,6 +220,33 @@ async def test_limits_through_the_api():
         assert [await ask(each, "/api/limits/r") for each in ("GET", "DELETE")] == [
             (404, refused_of("limit_not_found"))
         ] * 2
+
+
+async def test_a_client_that_leaves_before_its_body_is_whole_is_no_failure_of_ours():
+    async with running({"plugins": {"only": []}, "pricing": {}}) as house:
+        admin = f"Bearer {house.admin}".encode()
+        headers = [(b"host", b"localhost"), (b"authorization", admin)]
+        path = "/api/limits/r"
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "PUT",
+            "scheme": "http", "path": path, "raw_path": path.encode(), "query_string": b"",
+            "root_path": "", "headers": headers, "client": ("127.0.0.1", 1), "server": ("h", 80),
+        }  # fmt: skip
+        messages = [
+            {"type": "http.request", "body": b'{"unit"', "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+        sent = []
+
+        async def receive():
+            return messages.pop(0)
+
+        async def send(message):
+            sent.append(message)
+
+        await create_app(house.gateway, lifespan=False)(scope, receive, send)
+        assert [each.get("status") for each in sent] == [499, None]
+        assert house.gateway.store.declarations("limit") == []
 
 
 def refused_of(code):

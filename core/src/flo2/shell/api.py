@@ -27,6 +27,7 @@ from flo2.gateway.usage import usage_json
 from flo2.instants import timestamp
 from flo2.keys import ADMIN_PREFIX, check_admin, checksum_ok, presented
 from flo2.keys.issuing import ADMIN_SETTING
+from flo2.shell.body import ClientDisconnected
 from flo2.shell.budgets import budget_routes
 from flo2.shell.contracts import contract_routes
 from flo2.shell.endpoint import Endpoint, account_of
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["api_routes", "check_admin_token", "page_size", "refusal", "told"]
 
 _MAX_PAGE = 1000
+_CLIENT_LEFT = 499
+"""What nginx logs for a client that left; nobody sees it as an answer."""
 
 
 def api_routes(gateway: Gateway) -> list[Route]:
@@ -182,6 +185,8 @@ def told(endpoint: Endpoint) -> Endpoint:
             return refusal(exc)
         except StoreError:
             return refusal(_store_is_down())
+        except ClientDisconnected:
+            return Response(status_code=_CLIENT_LEFT)
 
     return answered
 

@@ -399,6 +399,15 @@ async def test_each_customer_has_a_budget_and_must_be_named():
         assert left == {None, "customer=b"}
 
 
+async def test_a_soft_budget_of_customers_needs_none_named():
+    async with stage() as s:
+        await s.declare(limit_usd="1", each="customer", hard=False)
+        assert [(await s.ask()).status, (await s.ask(x_flo2_customer="a")).status] == [200, 200]
+        await s.gateway.runtime.ledger.flush()
+        labels = {each.label: each.spent for each in s.gateway.store.standings("default")}
+        assert labels == {"customer=a": COST}
+
+
 async def test_a_budget_of_a_team_or_key_is_not_another_ones():
     async with stage() as s:
         gateway = s.gateway
